@@ -1,0 +1,1 @@
+"""Assembles the other three: the command, recorded calls, the bot."""

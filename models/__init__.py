@@ -1,0 +1,1 @@
+"""What the caller's turn sounds like and says. Imports nothing else of this package."""

@@ -1,0 +1,33 @@
+"""Every error this library raises on purpose. Catch `DeescalateError` to catch them all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DeescalateError(Exception):
+    """The root: one line that a person can act on."""
+
+
+class UnreadableInputError(DeescalateError):
+    """A file could not be used: missing, empty, damaged, or in a form that is not supported.
+
+    Raised by whatever reads a file that the user named. The message starts with the path.
+    """
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason
+
+
+class AudioError(UnreadableInputError):
+    """A recording could not be read as speech; convert it or name the right channel."""
+
+
+class ModelFileError(UnreadableInputError):
+    """A model file is missing or damaged, or is not one of ours; install or export it again."""
+
+
+class PolicyError(UnreadableInputError):
+    """A policy file or name is not valid; the message names the key and what is allowed."""

@@ -1,0 +1,91 @@
+"""What one caller turn is and what was heard in it. Times are seconds of audio, not of a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples: TypeAlias = NDArray[np.float32]
+"""Mono audio, shape (samples,), full scale at -1 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAudio:
+    """The caller's audio of one turn, with the pre-roll before the first voiced sample.
+
+    `started_at_s` and `ended_at_s` are seconds from the start of the call.
+    """
+
+    samples: Samples
+    sample_rate: int
+    started_at_s: float
+    ended_at_s: float
+    index: int
+
+
+class Unknown(StrEnum):
+    """Why a turn has no probability. Unknown is never a score."""
+
+    TOO_SHORT = "too short"
+    SILENT = "silent"
+    NOT_FINITE = "not finite"
+    MODEL_FAILED = "model failed"
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionReading:
+    """What the caller's voice says about one turn.
+
+    `p_negative` is the calibrated probability that the turn is negative (anger, frustration,
+    irritation) when both are equally likely beforehand; None, with a `reason`, if nothing could
+    be heard. The prior of a deployment belongs to the policy.
+    """
+
+    p_negative: float | None
+    model: str
+    audio_s: float
+    inference_ms: float
+    reason: Unknown | None = None
+
+
+class Cue(StrEnum):
+    """What a caller's words can tell a policy."""
+
+    ASKS_FOR_HUMAN = "asks for a human"
+    REPEATS_REQUEST = "repeats a request"
+    NOT_UNDERSTOOD = "was not understood"
+    COMPLAINT_ABOUT_SYSTEM = "complains about the system"
+    PROFANITY = "swears"
+    THREATENS_TO_LEAVE = "threatens to leave"
+    WAITING = "has been waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class WordReading:
+    """What the caller's words say about one turn.
+
+    `cues` maps each cue to the words that triggered it.
+    """
+
+    p_negative: float | None
+    cues: tuple[tuple[Cue, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReading:
+    """Everything that was heard in one turn: what `models` hands to `policies`.
+
+    `log_likelihood_ratio` is ln P(heard | negative) / P(heard | not negative), natural logarithm;
+    None when neither voice nor words could be read.
+    """
+
+    index: int
+    started_at_s: float
+    ended_at_s: float
+    voice: EmotionReading
+    words: WordReading | None
+    log_likelihood_ratio: float | None

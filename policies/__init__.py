@@ -1,0 +1,1 @@
+"""Pure decisions about a call, and their effects."""
