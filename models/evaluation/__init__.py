@@ -1,0 +1,1 @@
+"""Measure a classifier: accuracy over corpora, and time."""

@@ -1,0 +1,1 @@
+"""Make a classifier of your own: data, augmentation, training, export."""
