@@ -68,7 +68,7 @@ class Cue(StrEnum):
 class WordReading:
     """What the caller's words say about one turn.
 
-    `cues` maps each cue to the words that triggered it.
+    `cues` pairs each cue with the words that triggered it.
     """
 
     p_negative: float | None
@@ -89,3 +89,8 @@ class TurnReading:
     voice: EmotionReading
     words: WordReading | None
     log_likelihood_ratio: float | None
+
+    @property
+    def cues(self) -> tuple[tuple[Cue, str], ...]:
+        """The cues in the caller's words; none where there were no words."""
+        return self.words.cues if self.words is not None else ()

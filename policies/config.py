@@ -1,0 +1,167 @@
+"""What an operator may set: a policy is one YAML file, checked key by key."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ..models.errors import PolicyError
+from .types import Action
+
+PRESETS = ("gentle", "balanced", "eager")
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Band(_Strict):
+    """A level with hysteresis: entered at one belief, left only below a lower one."""
+
+    enter: Probability
+    leave: Probability
+
+    @model_validator(mode="after")
+    def _leave_below_enter(self) -> Self:
+        if self.leave > self.enter:
+            raise ValueError(f"leave ({self.leave}) must not be above enter ({self.enter})")
+        return self
+
+
+class Rules(_Strict):
+    """What may differ between dialog states."""
+
+    strained: Band = Band(enter=0.10, leave=0.04)
+    distressed: Band = Band(enter=0.50, leave=0.20)
+    max_empathy: Annotated[int, Field(ge=0, description="empathic turns in a row")] = 2
+    empathy_cooldown: Annotated[int, Field(ge=0, description="turns of rest after those")] = 2
+    transfer_after: Annotated[int, Field(ge=1, description="distressed turns to a transfer")] = 2
+    explicit_request: Literal["offer", "transfer"] = "transfer"
+    highest_action: Action = Action.TRANSFER
+
+    @model_validator(mode="after")
+    def _levels_in_order(self) -> Self:
+        if self.distressed.enter < self.strained.enter:
+            raise ValueError("distressed.enter must not be below strained.enter")
+        if self.distressed.leave < self.strained.leave:
+            raise ValueError("distressed.leave must not be below strained.leave")
+        return self
+
+
+class OpeningHours(_Strict):
+    """When humans answer, in the time zone where they work."""
+
+    timezone: str = "UTC"
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    opens: time
+    closes: time
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {name!r}") from error
+        return name
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether humans answer at this moment (an aware datetime).
+
+        Hours that pass midnight belong to the day on which they open.
+        """
+        local = at.astimezone(ZoneInfo(self.timezone))
+        now, today = local.time(), local.weekday()
+        if self.opens <= self.closes:
+            return _WEEKDAYS[today] in self.days and self.opens <= now < self.closes
+        if now >= self.opens:
+            return _WEEKDAYS[today] in self.days
+        return now < self.closes and _WEEKDAYS[today - 1] in self.days
+
+
+class MitigationPolicy(Rules):
+    """When to empathise, offer a human and hand over.
+
+    The belief of a call is `expected_negative_rate` as prior odds, plus the leaky sum of the
+    turns' log-likelihood ratios: each is cut to `max_turn_evidence` nats either way, and
+    `memory` is the share of the sum that survives a turn.
+    """
+
+    name: str = "custom"
+    expected_negative_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.01
+    memory: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    max_turn_evidence: Annotated[float, Field(gt=0, le=20)] = 3.0
+    opening_hours: OpeningHours | None = None
+    dialog_states: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _overrides_are_rules(self) -> Self:
+        for state in self.dialog_states:
+            try:
+                self.rules_in(state)
+            except ValidationError as error:
+                raise ValueError(f"dialog_states.{state}.{_first(error)}") from error
+        return self
+
+    def rules_in(self, dialog_state: str | None) -> Rules:
+        """The rules in force in one of the bot's dialog states."""
+        overrides = self.dialog_states.get(dialog_state) if dialog_state is not None else None
+        if overrides is None:
+            return self
+        base = {key: getattr(self, key) for key in Rules.model_fields}
+        return Rules.model_validate({**base, **overrides})
+
+
+def load_policy(name_or_path: str | Path) -> MitigationPolicy:
+    """Load a preset by name, or a policy from a YAML file.
+
+    Raises:
+        PolicyError: no such preset or file, not YAML, an unknown key or a value out of range.
+    """
+    if str(name_or_path) in PRESETS:
+        preset = resources.files(__package__) / "presets" / f"{name_or_path}.yaml"
+        return _parse(preset.read_text(encoding="utf-8"), str(name_or_path))
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"} and not path.exists():
+        raise PolicyError(path, f"no such policy; use {', '.join(PRESETS)} or a YAML file")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(path, getattr(error, "strerror", None) or "not a text file") from error
+    return _parse(text, str(path))
+
+
+def _parse(text: str, source: str) -> MitigationPolicy:
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise PolicyError(source, f"not valid YAML{where}") from error
+    if not isinstance(values, dict):
+        raise PolicyError(source, "a policy is a mapping of keys to values")
+    values.setdefault("name", Path(source).stem)
+    try:
+        return MitigationPolicy.model_validate(values)
+    except ValidationError as error:
+        raise PolicyError(source, _first(error)) from error
+
+
+def _first(error: ValidationError) -> str:
+    """The first of pydantic's complaints on one line: the key, then what is wrong with it."""
+    details = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in details["loc"])
+    if details["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,146 @@
+"""The decision after each caller turn: pure, total, and the same again from the same evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..models.types import Cue, TurnReading
+from .config import MitigationPolicy, Rules
+from .evidence import add_evidence, belief_of, level_of
+from .types import Action, CallState, Decision, Evidence, Level
+
+
+def decide(
+    state: CallState, evidence: Evidence, policy: MitigationPolicy
+) -> tuple[CallState, Decision]:
+    """What to do after this turn, and what to remember of it.
+
+    Never raises and reads no clock: a whole call's decisions replay from its evidence.
+    """
+    reading = evidence.reading
+    rules = policy.rules_in(evidence.dialog_state)
+    support = add_evidence(state.support, reading.log_likelihood_ratio, policy)
+    belief = belief_of(support, policy)
+    level = level_of(belief, state.level, rules)
+    heard = _observe(state, reading, support, level, rules)
+    choice = _choose(heard, evidence, rules)
+    decision = Decision(
+        action=choice.action,
+        level=heard.level,
+        reason=choice.reason,
+        evidence=evidence,
+        belief=belief,
+        callback=choice.callback,
+    )
+    return _remember(heard, choice), decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    action: Action
+    reason: str
+    callback: bool = False
+
+
+def _observe(
+    state: CallState, reading: TurnReading, support: float, level: Level, rules: Rules
+) -> CallState:
+    """The state once this turn was heard, before anything is done about it."""
+    negative = _is_negative(reading)
+    rested = state.turns_since_empathy >= rules.empathy_cooldown
+    return replace(
+        state,
+        support=support,
+        level=level,
+        negative_turns=state.negative_turns + 1 if negative else 0,
+        distressed_turns=state.distressed_turns + negative if level is Level.DISTRESSED else 0,
+        empathy_streak=0 if rested else state.empathy_streak,
+        requests_for_human=state.requests_for_human + _asks_for_human(reading),
+    )
+
+
+def _choose(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
+    reading = evidence.reading
+    if heard.transferred:
+        return _Choice(Action.PROCEED, "already handed over")
+    if _asks_for_human(reading):
+        return _answer_request(heard, evidence, rules)
+    if not _is_negative(reading):
+        return _Choice(Action.PROCEED, _why_calm(reading, heard.level))
+    return _answer_distress(heard, evidence, rules)
+
+
+def _answer_request(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
+    """A caller who asks for a human gets one, whatever the dialog state allows otherwise."""
+    times = heard.requests_for_human
+    reason = "asked for a human" + {1: "", 2: " twice"}.get(times, f" {times} times")
+    if not evidence.agents_available:
+        return _call_back(reason)
+    if times > 1 or rules.explicit_request == "transfer":
+        return _Choice(Action.TRANSFER, reason)
+    return _Choice(Action.OFFER_HUMAN, reason)
+
+
+def _answer_distress(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
+    """The most that the level calls for, the rules allow and this call has not had already."""
+    reason = _what_was_heard(evidence.reading, heard)
+    highest = rules.highest_action.rank
+    if heard.level is Level.DISTRESSED:
+        due = heard.distressed_turns >= rules.transfer_after and evidence.agents_available
+        if due and Action.TRANSFER.rank <= highest:
+            return _Choice(Action.TRANSFER, reason)
+        if not heard.human_offered and Action.OFFER_HUMAN.rank <= highest:
+            if evidence.agents_available:
+                return _Choice(Action.OFFER_HUMAN, reason)
+            return _call_back(reason)
+    if heard.level is not Level.CALM and Action.EMPATHIZE.rank <= highest:
+        if heard.empathy_streak < rules.max_empathy:
+            return _Choice(Action.EMPATHIZE, reason)
+        return _Choice(Action.PROCEED, f"{reason}; enough empathy for now")
+    return _Choice(Action.PROCEED, reason)
+
+
+def _call_back(reason: str) -> _Choice:
+    return _Choice(Action.OFFER_HUMAN, f"{reason}; nobody is available: a call back", True)
+
+
+def _remember(heard: CallState, choice: _Choice) -> CallState:
+    empathized = choice.action is Action.EMPATHIZE
+    return replace(
+        heard,
+        empathy_streak=heard.empathy_streak + empathized,
+        turns_since_empathy=0 if empathized else heard.turns_since_empathy + 1,
+        human_offered=heard.human_offered or choice.action is Action.OFFER_HUMAN,
+        transferred=heard.transferred or choice.action is Action.TRANSFER,
+    )
+
+
+def _is_negative(reading: TurnReading) -> bool:
+    return reading.log_likelihood_ratio is not None and reading.log_likelihood_ratio > 0
+
+
+def _asks_for_human(reading: TurnReading) -> bool:
+    return any(cue is Cue.ASKS_FOR_HUMAN for cue, _ in reading.cues)
+
+
+def _why_calm(reading: TurnReading, level: Level) -> str:
+    if reading.log_likelihood_ratio is None:
+        return f"nothing to go by: {reading.voice.reason or 'no reading'}"
+    return "calm" if level is Level.CALM else "calming down"
+
+
+def _what_was_heard(reading: TurnReading, heard: CallState) -> str:
+    parts = []
+    if reading.voice.p_negative is not None:
+        parts.append(f"voice {reading.voice.p_negative:.2f}")
+    if reading.words is not None and reading.words.p_negative is not None:
+        parts.append(f"words {reading.words.p_negative:.2f}")
+    parts += [cue.value for cue, _ in reading.cues]
+    if heard.negative_turns > 1:
+        parts.append(f"{_ordinal(heard.negative_turns)} angry turn in a row")
+    return ", ".join(parts)
+
+
+def _ordinal(count: int) -> str:
+    words = ("", "first", "second", "third", "fourth", "fifth", "sixth")
+    return words[count] if count < len(words) else f"{count}th"

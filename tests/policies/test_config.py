@@ -1,0 +1,75 @@
+"""Policies as operators write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipecat_deescalate.models.errors import PolicyError
+from pipecat_deescalate.policies import PRESETS, OpeningHours, load_policy
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_load_under_their_name(name: str) -> None:
+    """A preset that does not validate would break every default."""
+    assert load_policy(name).name == name
+
+
+def test_presets_differ_in_the_promised_order() -> None:
+    """Gentle must step in later than balanced, and balanced later than eager."""
+    gentle, balanced, eager = (load_policy(name) for name in PRESETS)
+    assert gentle.distressed.enter > balanced.distressed.enter > eager.distressed.enter
+    assert gentle.transfer_after > balanced.transfer_after > eager.transfer_after
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("transfer_afer: 2", "transfer_afer: unknown key"),
+        ("memory: 1.5", "memory: Input should be less than 1"),
+        ("memory: .nan", "memory: Input should be a finite number"),
+        ("strained: {enter: 0.2, leave: 0.3}", "strained: leave (0.3) must not be above"),
+        ("strained: {enter: 0.2}", "strained.leave: Field required"),
+        ("strained: {enter: 0.6, leave: 0.1}", "distressed.enter must not be below"),
+        ("dialog_states: {pin: {max_empaty: 1}}", "dialog_states.pin.max_empaty: unknown key"),
+        ("dialog_states: {pin: {memory: 0.5}}", "dialog_states.pin.memory: unknown key"),
+        ("opening_hours: {opens: '9:00', closes: '17:00', timezone: Mars}", "opening_hours"),
+        ("highest_action: shout", "highest_action: Input should be"),
+        ("[1, 2]", "a policy is a mapping"),
+        ("a: [", "not valid YAML at line 1"),
+        ("\x00", "not valid YAML"),
+    ],
+)
+def test_a_bad_policy_says_which_key(tmp_path: Path, text: str, complaint: str) -> None:
+    """An operator must see the file, the key and what is wrong, on one line."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(PolicyError) as caught:
+        load_policy(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_policy_names_the_presets(tmp_path: Path) -> None:
+    """A mistyped preset must be told apart from a missing file."""
+    with pytest.raises(PolicyError, match="no such policy; use gentle, balanced, eager"):
+        load_policy("balancd")
+    with pytest.raises(PolicyError, match="No such file"):
+        load_policy(tmp_path / "none.yaml")
+    with pytest.raises(PolicyError, match="Is a directory"):
+        load_policy(tmp_path)
+
+
+def test_opening_hours_follow_the_local_clock() -> None:
+    """Hours are the agents' own, across midnight and time zones."""
+    day = OpeningHours(timezone="Europe/Berlin", opens="09:00", closes="17:00")
+    assert day.is_open(datetime(2026, 3, 4, 8, 30, tzinfo=UTC))
+    assert not day.is_open(datetime(2026, 3, 4, 16, 0, tzinfo=UTC))
+    assert not day.is_open(datetime(2026, 3, 7, 10, 0, tzinfo=UTC))
+    night = OpeningHours(days=("fri",), opens="22:00", closes="06:00")
+    assert night.is_open(datetime(2026, 3, 6, 23, 0, tzinfo=UTC))
+    assert night.is_open(datetime(2026, 3, 7, 5, 0, tzinfo=UTC))
+    assert not night.is_open(datetime(2026, 3, 6, 5, 0, tzinfo=UTC))
