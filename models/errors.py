@@ -31,3 +31,7 @@ class ModelFileError(UnreadableInputError):
 
 class PolicyError(UnreadableInputError):
     """A policy file or name is not valid; the message names the key and what is allowed."""
+
+
+class SamplesError(DeescalateError, ValueError):
+    """An array or a sample rate given as audio cannot be used; convert it as the message says."""
