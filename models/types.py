@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+_P_FLOOR = 1e-9
 
 Samples: TypeAlias = NDArray[np.float32]
 """Mono audio, shape (samples,), full scale at -1 and 1."""
@@ -32,7 +35,6 @@ class Unknown(StrEnum):
 
     TOO_SHORT = "too short"
     SILENT = "silent"
-    NOT_FINITE = "not finite"
     MODEL_FAILED = "model failed"
 
 
@@ -50,6 +52,14 @@ class EmotionReading:
     audio_s: float
     inference_ms: float
     reason: Unknown | None = None
+
+    @property
+    def log_likelihood_ratio(self) -> float | None:
+        """P(heard | negative) / P(heard | not negative), its natural log; None if unknown."""
+        if self.p_negative is None:
+            return None
+        p = min(max(self.p_negative, _P_FLOOR), 1.0 - _P_FLOOR)
+        return math.log(p / (1.0 - p))
 
 
 class Cue(StrEnum):

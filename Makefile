@@ -1,0 +1,45 @@
+# `make demo` and `make test` need Python 3.11 and make, nothing else; both work in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.json' pyproject.toml)
+
+.PHONY: demo test test-training check clean
+
+demo: $(VENV)/core
+	$(BIN)/deescalate analyze examples/calls/synthetic_calm.ogg examples/calls/synthetic_escalating.ogg --caller-channel left
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest -rs --ignore tests/training
+
+test-training: $(VENV)/dev
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[train]"
+	$(BIN)/python -m pytest -rs tests/training
+
+check: $(VENV)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy -p pipecat_deescalate
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+
+# What users get: the package alone, from this tree.
+$(VENV)/core: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/pip install --quiet --force-reinstall --no-deps .
+	$(BIN)/pip install --quiet .
+	touch $@
+
+# What the tests run against: the built wheel, not the tree.
+$(VENV)/dev: $(VENV)/bin/python $(SOURCES)
+	rm -rf dist build
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/pip install --quiet --force-reinstall --no-deps dist/*.whl
+	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[dev]"
+	touch $@

@@ -1,0 +1,5 @@
+"""`python -m pipecat_deescalate.agent` is `deescalate`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,85 @@
+"""The `analyze` command: several calls, one view or file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, TaskID, TimeRemainingColumn
+
+from ..models.audio import CallerChannel
+from ..models.classifier import load_classifier
+from ..models.errors import DeescalateError
+from ..policies.config import load_policy
+from .call import analyze_call
+from .files import results
+from .timeline import print_call
+
+
+class UsageError(DeescalateError):
+    """Options that do not go together; the message says which."""
+
+
+def analyze_files(
+    calls: Sequence[Path],
+    *,
+    policy: str,
+    caller_channel: CallerChannel | None,
+    transcript: Path | None,
+    keep_text: bool,
+    started_at: datetime | None,
+    model: Path | None,
+    as_json: bool,
+    out: Path | None,
+) -> int:
+    """Analyse each call and print it as soon as it is done; return how many could not be read.
+
+    JSON is one record a line. `out` appears only once all calls are through.
+    """
+    if transcript is not None and len(calls) > 1:
+        raise UsageError("--transcript belongs to one call; analyse the calls one by one")
+    rules, classifier = load_policy(policy), load_classifier(model)
+    failed = 0
+    with results(as_json=as_json, out=out) as emit, _progress() as progress:
+        for path in calls:
+            task = progress.add_task(path.name, total=None)
+            try:
+                record = analyze_call(
+                    path,
+                    policy=rules,
+                    classifier=classifier,
+                    caller_channel=caller_channel,
+                    transcript=transcript,
+                    keep_text=keep_text,
+                    started_at=started_at,
+                    on_progress=partial(_advance, progress, task),
+                )
+            except DeescalateError as error:
+                failed += 1
+                print(f"deescalate: {error}", file=sys.stderr)
+                continue
+            finally:
+                progress.remove_task(task)
+            emit(json.dumps(record.to_dict(), ensure_ascii=False), partial(print_call, record))
+    return failed
+
+
+def _advance(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:
+    progress.update(task, completed=done_s, total=total_s)
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    return Progress(
+        *Progress.get_default_columns()[:-1],
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

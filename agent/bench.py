@@ -1,0 +1,229 @@
+"""How fast and how large, measured side by side on the machine at hand; written as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
+from rich.console import Console
+from rich.table import Table
+
+from ..models.audio import open_call
+from ..models.classifier import load_classifier
+from ..models.registry import BUNDLED_VOICE, bundled
+from ..models.types import Samples
+
+SAMPLE_RATE = 16_000
+LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+SMART_TURN = "smart-turn-v3.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds from audio to probability over `runs` runs."""
+
+    median_ms: float
+    p95_ms: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Our model and Smart Turn v3.2 on the same turn, in turns, on one core."""
+
+    turn_s: float
+    ours: Timing
+    smart_turn: Timing
+
+    @property
+    def ratio(self) -> float:
+        """Our median over theirs."""
+        return self.ours.median_ms / self.smart_turn.median_ms
+
+
+@dataclass(frozen=True, slots=True)
+class CallCost:
+    """`deescalate analyze` on one recording, as a whole process on one core."""
+
+    name: str
+    duration_s: float
+    wall_s: float
+    times_real_time: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """Everything `deescalate bench` measured."""
+
+    machine: Mapping[str, str | int]
+    model: str
+    model_bytes: int
+    import_s: float
+    latency: tuple[Latency, ...]
+    calls: tuple[CallCost, ...]
+
+    def to_json(self) -> str:
+        """The report, with the latency ratios spelled out."""
+        report = asdict(self)
+        for row, latency in zip(report["latency"], self.latency, strict=True):
+            row["ratio"] = latency.ratio
+        return json.dumps(report, indent=2)
+
+
+def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchReport:
+    """Measure latency by turn length, import time and, on a recording, `analyze`.
+
+    With a `call`, an hour made by repeating it is measured too. `say` gets a line before each
+    stage.
+    """
+    classifier = load_classifier()
+    with one_core():
+        say(f"latency, {runs} runs a length")
+        latency = tuple(_latency(length_s, runs) for length_s in LENGTHS_S)
+        say("import time")
+        import_s = statistics.median(_import_s() for _ in range(5))
+        calls: tuple[CallCost, ...] = ()
+        if call is not None:
+            say(f"analyze {call.name}")
+            calls = (_call_cost(call, call.name),)
+            with tempfile.TemporaryDirectory() as folder:
+                hour = Path(folder) / "hour.wav"
+                _repeat(call, hour, seconds=3600)
+                say("analyze an hour of it")
+                calls += (_call_cost(hour, f"{call.name}, repeated to an hour"),)
+    return BenchReport(
+        machine={
+            "processor": _processor(),
+            "cores": os.cpu_count() or 0,
+            "python": platform.python_version(),
+        },
+        model=classifier.name,
+        model_bytes=bundled(BUNDLED_VOICE).stat().st_size,
+        import_s=import_s,
+        latency=latency,
+        calls=calls,
+    )
+
+
+def print_report(report: BenchReport, console: Console) -> None:
+    """The figures as tables."""
+    table = Table(title="Audio to probability on one core, median (p95) in ms")
+    for column in ("turn", report.model, SMART_TURN, "ratio"):
+        table.add_column(column, justify="right")
+    for row in report.latency:
+        table.add_row(
+            f"{row.turn_s:g} s",
+            f"{row.ours.median_ms:.1f} ({row.ours.p95_ms:.1f})",
+            f"{row.smart_turn.median_ms:.1f} ({row.smart_turn.p95_ms:.1f})",
+            f"1/{1 / row.ratio:.1f}",
+        )
+    console.print(table)
+    console.print(
+        f"model file {report.model_bytes / 1e6:.2f} MB, import {report.import_s:.2f} s; "
+        f"{report.machine['processor']}"
+    )
+    for call in report.calls:
+        console.print(
+            f"analyze {call.name}: {call.duration_s:.0f} s in {call.wall_s:.1f} s, "
+            f"{call.times_real_time:.0f} x real time, peak {call.peak_memory_mb:.0f} MB"
+        )
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep this process and its children on one core, where the system lets us."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _latency(length_s: float, runs: int) -> Latency:
+    classifier = load_classifier()
+    smart_turn = LocalSmartTurnAnalyzerV3()
+    smart_turn.set_sample_rate(SAMPLE_RATE)
+    audio = _speech_like(length_s)
+    ours: list[float] = []
+    theirs: list[float] = []
+    for run in range(runs + 3):
+        first = _ms(lambda: classifier.classify(audio, SAMPLE_RATE))
+        second = _ms(lambda: smart_turn._predict_endpoint(audio))
+        if run >= 3:
+            ours.append(first)
+            theirs.append(second)
+    return Latency(length_s, _timing(ours), _timing(theirs))
+
+
+def _ms(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return (time.perf_counter() - started) * 1000.0
+
+
+def _timing(samples: list[float]) -> Timing:
+    return Timing(statistics.median(samples), float(np.quantile(samples, 0.95)), len(samples))
+
+
+def _speech_like(length_s: float) -> Samples:
+    """Noise with the rhythm of syllables: time does not depend on what is said."""
+    generator = np.random.default_rng(0)
+    at = np.arange(round(length_s * SAMPLE_RATE)) / SAMPLE_RATE
+    envelope = 0.1 * (1.0 + np.sin(2 * np.pi * 4 * at))
+    return (envelope * generator.standard_normal(at.size)).astype(np.float32)
+
+
+def _import_s() -> float:
+    code = "import pipecat_deescalate; pipecat_deescalate.load_classifier"
+    return _ms(lambda: subprocess.run([sys.executable, "-c", code], check=True)) / 1000.0  # noqa: S603 - our own code
+
+
+def _call_cost(path: Path, name: str) -> CallCost:
+    command = [sys.executable, "-m", __package__, "analyze", str(path), "--json"]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall_s = time.perf_counter() - started
+    if process.returncode != 0:
+        raise RuntimeError(f"analyze {path} failed")
+    with open_call(path) as call:
+        duration_s = call.duration_s or 0.0
+    return CallCost(name, duration_s, wall_s, duration_s / wall_s, usage.ru_maxrss / 1024)
+
+
+def _repeat(source: Path, target: Path, *, seconds: int) -> None:
+    """Write a recording again and again until it is this long."""
+    audio, rate = soundfile.read(source, dtype="int16")
+    left = seconds * rate
+    with soundfile.SoundFile(target, "w", rate, 1, "PCM_16") as file:
+        while left > 0:
+            piece = audio[:left]
+            file.write(piece)
+            left -= len(piece)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")

@@ -1,0 +1,100 @@
+"""The command `deescalate`: one function a command, no logic."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..models.audio import CallerChannel
+from ..models.errors import DeescalateError
+
+app = typer.Typer(
+    name="deescalate",
+    help="Hear a caller's frustration turn by turn, and do something about it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of the human view.")]
+Out = Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")]
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option(help="Log everything, Pipecat's log included.")] = False,
+) -> None:
+    from .telemetry import configure_logging
+
+    configure_logging(verbose=verbose)
+
+
+@app.command()
+def analyze(
+    calls: Annotated[list[Path], typer.Argument(metavar="CALL…", help="Recorded calls.")],
+    policy: Annotated[str, typer.Option(help="gentle, balanced, eager or a file.")] = "balanced",
+    caller_channel: Annotated[
+        CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
+    ] = None,
+    transcript: Annotated[
+        Path | None, typer.Option(help="JSON lines: start_s, end_s, text, speaker.")
+    ] = None,
+    show_text: Annotated[bool, typer.Option(help="Show and keep the caller's words.")] = False,
+    started_at: Annotated[
+        datetime | None, typer.Option(help="When the call began, for opening hours.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="A model of your own.")] = None,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Read recorded calls turn by turn and decide as a live bot would.
+
+    Exit code 2 if any call could not be read; the others are analysed all the same.
+    """
+    from .analyze import analyze_files
+
+    failed = analyze_files(
+        calls,
+        policy=policy,
+        caller_channel=caller_channel,
+        transcript=transcript,
+        keep_text=show_text,
+        started_at=started_at.astimezone() if started_at else None,
+        model=model,
+        as_json=as_json,
+        out=out,
+    )
+    raise typer.Exit(2 if failed else 0)
+
+
+@app.command()
+def bench(
+    call: Annotated[
+        Path | None, typer.Option(help="Also measure `analyze` on this mono recording.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=5, help="Runs for each turn length.")] = 50,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Measure latency, memory and speed on this machine, beside Smart Turn v3.2."""
+    from .bench import bench as measure
+    from .bench import print_report
+    from .files import results
+
+    with results(as_json=as_json, out=out) as emit:
+        report = measure(call=call, runs=runs, say=lambda stage: typer.echo(stage, err=True))
+        emit(report.to_json(), partial(print_report, report))
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on stderr and exit code 2."""
+    try:
+        app()
+    except DeescalateError as error:
+        print(f"deescalate: {error}", file=sys.stderr)
+        sys.exit(2)

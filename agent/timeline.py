@@ -1,0 +1,93 @@
+"""A call as a person reads it at a glance, on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ..policies.record import CallRecord, TurnRecord
+from ..policies.types import Action, Level
+
+_LEVEL_STYLE = {Level.CALM: "green", Level.STRAINED: "yellow", Level.DISTRESSED: "red"}
+_ACTION_STYLE = {
+    Action.PROCEED: "dim",
+    Action.EMPATHIZE: "yellow",
+    Action.OFFER_HUMAN: "magenta",
+    Action.TRANSFER: "bold red",
+}
+_BAR = 10
+
+
+def print_call(record: CallRecord, console: Console) -> None:
+    """Print one call: a heading, a row a turn, warnings, a summary line."""
+    console.print(_call(record))
+
+
+def _call(record: CallRecord) -> RenderableType:
+    heading = Text.assemble(
+        (record.source, "bold"),
+        f"  {clock(record.duration_s)}, {len(record.turns)} caller turns, ",
+        f"policy {record.policy.name}",
+    )
+    parts: list[RenderableType] = [heading]
+    parts += [Text(f"  note: {warning}", "yellow") for warning in record.warnings]
+    if record.turns:
+        parts.append(_table(record))
+    parts.append(Text(_summary(record)))
+    return Group(*parts, Text())
+
+
+def _table(record: CallRecord) -> Table:
+    table = Table(box=None, pad_edge=True, header_style="dim")
+    for name in ("time", "length"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("p(negative)", "level", "action"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    with_text = any(turn.text for turn in record.turns)
+    if with_text:
+        table.add_column("the caller said", overflow="fold", style="italic")
+    for turn in record.turns:
+        row = _row(turn)
+        table.add_row(*row, escape(turn.text or "")) if with_text else table.add_row(*row)
+    return table
+
+
+def _row(turn: TurnRecord) -> tuple[RenderableType, ...]:
+    reading, decision = turn.reading, turn.decision
+    action = decision.action.value.replace("_", " ")
+    return (
+        clock(reading.started_at_s),
+        f"{reading.ended_at_s - reading.started_at_s:.1f} s",
+        _bar(reading.voice.p_negative),
+        Text(decision.level.value, _LEVEL_STYLE[decision.level]),
+        Text("offer call back" if decision.callback else action, _ACTION_STYLE[decision.action]),
+        escape(decision.reason),
+    )
+
+
+def _bar(p: float | None) -> Text:
+    if p is None:
+        return Text("  ?", "dim")
+    style = "red" if p >= 0.8 else "yellow" if p >= 0.5 else "green"
+    filled = round(p * _BAR)
+    return Text.assemble(f"{p:.2f} ", ("█" * filled, style), ("·" * (_BAR - filled), "dim"))
+
+
+def _summary(record: CallRecord) -> str:
+    done = [
+        f"{count} x {action.value.replace('_', ' ')}"
+        for action in Action
+        if action is not Action.PROCEED and (count := record.actions[action.value])
+    ]
+    what = ", ".join(done) if done else "no action needed"
+    return f"  highest level: {record.highest_level.value}; {what}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss, or h:mm:ss from one hour on."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,54 @@
+"""Where model files are, and whether they are what they claim to be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from .errors import ModelFileError
+
+BUNDLED_VOICE = "voice"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model's bytes, checked against the SHA-256 in the card beside it, and that card."""
+
+    path: Path
+    content: bytes
+    card: dict[str, Any]
+
+
+def bundled(name: str) -> Path:
+    """The path of a model that comes with the package."""
+    return Path(str(resources.files(__package__) / "weights" / f"{name}.onnx"))
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Read a model file and check it against its card, `<name>.json` in the same folder.
+
+    Raises:
+        ModelFileError: the model or its card is missing, unreadable, or they do not match.
+    """
+    path = Path(path)
+    card_path = path.with_suffix(".json")
+    content = _read(path)
+    try:
+        card = json.loads(_read(card_path))
+        expected = card["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(card_path, "is not a model card with a sha256") from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise ModelFileError(path, f"does not match the SHA-256 in {card_path.name}: damaged")
+    return ModelFile(path, content, card)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(path, error.strerror or "cannot be read") from error
