@@ -1,0 +1,128 @@
+"""False alarms: what a policy does on real calls in which nearly everybody is calm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ..models.classifier import EmotionClassifier
+from ..models.errors import DeescalateError
+from ..policies.config import MitigationPolicy
+from ..policies.record import CallRecord
+from .call import analyze_call
+
+BINS = tuple(round(edge / 10, 1) for edge in range(11))
+ALARM = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """A call that the policy handed over, when, and why."""
+
+    call_id: str
+    at_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmReport:
+    """Counts over calls: `histogram` holds the turns by p(negative) between the `BINS`."""
+
+    policy: str
+    model: str
+    calls: int
+    failed: tuple[str, ...]
+    duration_s: float
+    turns: int
+    unknown_turns: int
+    histogram: tuple[int, ...]
+    share_over_half: float
+    share_over_alarm: float
+    share_over_alarm_under_1s: float
+    calls_by_highest_action: dict[str, int]
+    transferred: tuple[Transferred, ...]
+
+
+def count_alarms(
+    calls: Sequence[Path],
+    *,
+    policy: MitigationPolicy,
+    classifier: EmotionClassifier,
+    on_call: Callable[[int], None] = lambda done: None,
+) -> AlarmReport:
+    """Analyse the calls, voice alone, and count what would have happened in them."""
+    records: list[CallRecord] = []
+    failed: list[str] = []
+    for done, path in enumerate(calls, 1):
+        try:
+            records.append(analyze_call(path, policy=policy, classifier=classifier))
+        except DeescalateError as error:
+            failed.append(str(error))
+        on_call(done)
+    return _report(records, tuple(failed), policy.name, classifier.name)
+
+
+def _report(
+    records: Sequence[CallRecord], failed: tuple[str, ...], policy: str, model: str
+) -> AlarmReport:
+    readings = [turn.reading for record in records for turn in record.turns]
+    heard = [r for r in readings if r.voice.p_negative is not None]
+    p = np.array([r.voice.p_negative for r in heard], dtype=float)
+    short = np.array([r.ended_at_s - r.started_at_s < 1.0 for r in heard], dtype=bool)
+    highest = [_highest_action(record) for record in records]
+    return AlarmReport(
+        policy=policy,
+        model=model,
+        calls=len(records),
+        failed=failed,
+        duration_s=sum(record.duration_s for record in records),
+        turns=len(readings),
+        unknown_turns=len(readings) - len(heard),
+        histogram=tuple(int(count) for count in np.histogram(p, BINS)[0]),
+        share_over_half=_share(p > 0.5),
+        share_over_alarm=_share(p > ALARM),
+        share_over_alarm_under_1s=_share(p[short] > ALARM),
+        calls_by_highest_action={name: highest.count(name) for name in sorted(set(highest))},
+        transferred=tuple(
+            Transferred(record.call_id, turn.reading.ended_at_s, turn.decision.reason)
+            for record in records
+            for turn in record.turns
+            if turn.decision.action.value == "transfer"
+        ),
+    )
+
+
+def _highest_action(record: CallRecord) -> str:
+    actions = [turn.decision.action for turn in record.turns]
+    return max(actions, key=lambda action: action.rank).value if actions else "proceed"
+
+
+def _share(over: np.ndarray) -> float:
+    return float(over.mean()) if over.size else 0.0
+
+
+def print_alarms(report: AlarmReport, console: Console) -> None:
+    """The counts as a person reads them."""
+    table = Table(title=f"{report.calls} calls, {report.turns} turns, policy {report.policy}")
+    table.add_column("p(negative)")
+    table.add_column("turns", justify="right")
+    table.add_column("")
+    most = max(report.histogram, default=0) or 1
+    for low, high, count in zip(BINS, BINS[1:], report.histogram, strict=False):
+        table.add_row(f"{low:.1f} to {high:.1f}", str(count), "█" * round(40 * count / most))
+    console.print(table)
+    console.print(
+        f"over {ALARM}: {report.share_over_alarm:.1%} of turns, "
+        f"{report.share_over_alarm_under_1s:.1%} of those under 1 s; "
+        f"over 0.5: {report.share_over_half:.1%}; unknown: {report.unknown_turns} turns"
+    )
+    console.print("calls by their highest action:", report.calls_by_highest_action)
+    for call in report.transferred:
+        console.print(f"  transferred {call.call_id} at {call.at_s:.0f} s: {call.reason}")
+    for line in report.failed:
+        console.print(f"  failed: {line}")
