@@ -58,7 +58,6 @@ class CallAudio:
         self.sample_rate = sample_rate
         self.block_samples = block
         self.samples_read = 0
-        self._announced: int | None = source.frames if source.frames < 2**62 else None
         self._source = source
         self._channel = channel
         self._levels = Levels(source.subtype)
@@ -67,7 +66,7 @@ class CallAudio:
     @property
     def duration_s(self) -> float | None:
         """The length that the file announces, in seconds."""
-        return None if self._announced is None else self._announced / self.source_rate
+        return None if self._source.promised is None else self._source.promised / self.source_rate
 
     @property
     def peak(self) -> float:
@@ -163,7 +162,7 @@ class CallAudio:
     def _check_end(self, frames: int) -> None:
         if frames == 0:
             raise AudioError(self.path, NO_AUDIO)
-        missing = 0 if self._announced is None else self._announced - frames
+        missing = 0 if self._source.promised is None else self._source.promised - frames
         if missing > _MISSING_S * self.source_rate:
             raise AudioError(
                 self.path,
@@ -269,4 +268,4 @@ def _channel_index(path: Path, channels: int, caller_channel: CallerChannel | No
             path,
             "is stereo; say which side the caller is on with --caller-channel left|right",
         )
-    return 0 if caller_channel is CallerChannel.LEFT else 1
+    return 0 if CallerChannel(caller_channel) is CallerChannel.LEFT else 1

@@ -87,11 +87,22 @@ def _read_chunks(path: Path, file: BinaryIO, order: str, size: int) -> WavHeader
         elif name == b"data":
             if fmt is None or len(fmt) < 16:
                 raise AudioError(path, "has no format in its WAV header; write the file again")
-            if length == 0xFFFF_FFFF and long_data_bytes:
-                length = long_data_bytes
+            if length == 0xFFFF_FFFF and long_data_bytes is not None:
+                length = _long_length(path, long_data_bytes, size - at - 8)
             return _header(fmt, order, at + 8, length, size - at - 8)
         at += 8 + length + length % 2
     raise AudioError(path, "ends inside its WAV header, before any audio; copy or record it again")
+
+
+def _long_length(path: Path, data_bytes: int, available: int) -> int:
+    """What `ds64` promises; libsndfile cannot read on where a recorder left that open."""
+    if data_bytes == 0xFFFF_FFFF_FFFF_FFFF or (data_bytes == 0 and available):
+        raise AudioError(
+            path,
+            "has an RF64 header that was not completed; "
+            "repair it with ffmpeg -ignore_length 1 -i IN OUT.wav",
+        )
+    return data_bytes
 
 
 def _header(fmt: bytes, order: str, data_at: int, length: int, available: int) -> WavHeader:
