@@ -103,6 +103,13 @@ def wav_bytes(
     return name + struct.pack(order + "I", min(len(body), 2**32 - 1)) + body
 
 
+def written(folder: Path, content: bytes) -> Path:
+    """A file named as a WAV, whatever is in it."""
+    path = folder / "call.wav"
+    path.write_bytes(content)
+    return path
+
+
 def write_long_call(path: Path, minutes: int) -> Path:
     """Write a mu-law call at 8 kHz, block by block, as long as one likes."""
     with soundfile.SoundFile(path, "w", 8_000, 1, "ULAW", format="WAV") as file:
