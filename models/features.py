@@ -21,9 +21,9 @@ _WINDOW = 400
 _FLOOR = 1e-10
 _VARIANCE_FLOOR = 1e-7
 _DECADES = 8.0
-# Frames at a time. 16 x 201 bins x 80 bands stay under the 2**18 multiplications from which OpenBLAS
-# wakes a second thread (which would fight onnxruntime's for the core), and the arrays stay small
-# enough for the allocator to use warm memory.
+# Frames at a time. 16 x 201 bins x 80 bands stay under the 2**18 multiplications from which
+# OpenBLAS wakes a second thread (which would fight onnxruntime's for the core), and the arrays
+# stay small enough for the allocator to use warm memory.
 _BLOCK = 16
 
 

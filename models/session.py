@@ -24,7 +24,7 @@ def open_session(model: Path | bytes) -> ort.InferenceSession:
     source = model if isinstance(model, bytes) else str(model)
     try:
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no narrower base class
+    except Exception as error:
         name = "model" if isinstance(model, bytes) else model
         raise ModelFileError(name, f"onnxruntime cannot load it ({_first_line(error)})") from error
 

@@ -1,0 +1,113 @@
+"""How well scores tell two classes apart, in numpy. Labels: 1 negative, 0 not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_Floats = NDArray[np.float64]
+_Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """Precision and recall of one class, each in [0, 1]; NaN where its denominator is 0."""
+
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds of a bootstrap interval."""
+
+    low: float
+    high: float
+
+
+def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Return the area under the ROC curve, ties counted half; NaN if one class is missing.
+
+    By the Mann-Whitney statistic: the share of pairs ranked rightly.
+    """
+    truth, values = _checked(labels, scores)
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    if not positives or not negatives:
+        return float("nan")
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    pairs = float(ranks[truth].sum()) - positives * (positives + 1) / 2
+    return pairs / (positives * negatives)
+
+
+def accuracy(labels: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> float:
+    """Return the share of rows on the right side of the threshold; a score at it is negative."""
+    truth, values = _checked(labels, scores)
+    return float(np.mean((values >= threshold) == truth))
+
+
+def class_figures(
+    labels: ArrayLike, scores: ArrayLike, threshold: float = 0.5
+) -> tuple[ClassFigures, ClassFigures]:
+    """Return the figures of "negative" and of "not negative" at a threshold."""
+    truth, values = _checked(labels, scores)
+    called = values >= threshold
+    return _figures(truth, called), _figures(~truth, ~called)
+
+
+def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:
+    """Return the expected calibration error over equally wide bins, classes weighted equally.
+
+    Equal weight, since probabilities are stated for balanced priors. Naeini et al., 2015.
+    """
+    truth, values = _checked(labels, probabilities)
+    if not truth.any() or truth.all():
+        return float("nan")
+    weight = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum())
+    place = np.clip((values * bins).astype(int), 0, bins - 1)
+    gap = np.bincount(place, weight * (values - truth), bins)
+    return float(np.abs(gap).sum())
+
+
+def bootstrap(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    figure: Callable[[_Bools, _Floats], float] = roc_auc,
+    *,
+    rounds: int = 300,
+    seed: int = 0,
+) -> Interval:
+    """Return the central 95 % of a figure over rows drawn again, each class apart."""
+    truth, values = _checked(labels, scores)
+    rng = np.random.default_rng(seed)
+    classes = [np.flatnonzero(truth), np.flatnonzero(~truth)]
+    if not all(rows.size for rows in classes):
+        return Interval(float("nan"), float("nan"))
+    drawn = np.empty(rounds)
+    for index in range(rounds):
+        rows = np.concatenate([rng.choice(rows, rows.size) for rows in classes])
+        drawn[index] = figure(truth[rows], values[rows])
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(float(low), float(high))
+
+
+def _figures(truth: _Bools, called: _Bools) -> ClassFigures:
+    right = float((truth & called).sum())
+    return ClassFigures(_ratio(right, float(called.sum())), _ratio(right, float(truth.sum())))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[_Bools, _Floats]:
+    truth = np.asarray(labels).astype(bool)
+    values = np.asarray(scores, np.float64)
+    if truth.shape != values.shape or truth.ndim != 1 or not truth.size:
+        raise ValueError(f"expected two equal rows of values, got {truth.shape} and {values.shape}")
+    if np.isnan(values).any():
+        raise ValueError("scores must be numbers")
+    return truth, values

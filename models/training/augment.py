@@ -1,0 +1,112 @@
+"""What a telephone, a room and a hurry do to a clip: seeded changes of the training audio.
+
+Every function takes and returns mono float32 at 16 kHz; nothing here changes who is angry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from ..features import SAMPLE_RATE
+from ..types import Samples
+
+TELEPHONE_RATE = 8_000
+_MU = 255.0
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How far the changes go; each is drawn afresh for every copy of a clip.
+
+    `speed` is the greatest relative change of rate and pitch, `snr_db` the least and the greatest
+    signal-to-noise ratio, `tilt_db` the greatest gain or loss from 100 Hz to 4 kHz, `crop_s` the
+    shortest and the longest piece; the `…_share` are the shares of copies so changed.
+    """
+
+    speed: float
+    snr_db: tuple[float, float]
+    tilt_db: float
+    crop_s: tuple[float, float]
+    noise_share: float
+    mu_law_share: float
+    crop_share: float
+    overdrive_share: float
+
+
+def telephone(samples: Samples) -> Samples:
+    """Return the clip as an 8 kHz line passes it on."""
+    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
+    return _float32(soxr.resample(narrow, TELEPHONE_RATE, SAMPLE_RATE))
+
+
+def changed(
+    samples: Samples, noises: Sequence[Samples], strength: Strength, rng: np.random.Generator
+) -> Samples:
+    """Return one changed copy, telephone band included."""
+    out = samples
+    if rng.random() < strength.crop_share:
+        out = cropped(out, rng.uniform(*strength.crop_s), rng)
+    out = faster(out, 1 + rng.uniform(-strength.speed, strength.speed))
+    out = tilted(out, rng.uniform(-strength.tilt_db, strength.tilt_db))
+    if noises and rng.random() < strength.noise_share:
+        noise = noises[int(rng.integers(len(noises)))]
+        out = noisy(out, noise, rng.uniform(*strength.snr_db), rng)
+    if rng.random() < strength.overdrive_share:
+        out = overdriven(out, rng.uniform(0.0, 9.0))
+    out = telephone(out)
+    return mu_law(out) if rng.random() < strength.mu_law_share else out
+
+
+def cropped(samples: Samples, seconds: float, rng: np.random.Generator) -> Samples:
+    """Return a piece that is not quieter than the clip is on average; shorter clips stay whole."""
+    length = int(seconds * SAMPLE_RATE)
+    if samples.size <= length:
+        return samples
+    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    pieces = energy[length:] - energy[:-length]
+    loud = np.flatnonzero(pieces >= min(energy[-1] * length / samples.size, pieces.max()))
+    start = int(loud[rng.integers(loud.size)])
+    return samples[start : start + length]
+
+
+def faster(samples: Samples, factor: float) -> Samples:
+    """Return the clip played `factor` times as fast, pitch included."""
+    return _float32(soxr.resample(samples, SAMPLE_RATE * factor, SAMPLE_RATE))
+
+
+def tilted(samples: Samples, decibels: float) -> Samples:
+    """Return the clip with a spectrum that rises by `decibels` from 100 Hz to 4 kHz."""
+    spectrum = np.fft.rfft(samples)
+    hertz = np.fft.rfftfreq(samples.size, 1 / SAMPLE_RATE)
+    slope = np.log2(np.clip(hertz, 100, 4000) / 100) / np.log2(40)
+    return _float32(np.fft.irfft(spectrum * 10 ** (decibels * slope / 20), samples.size))
+
+
+def noisy(samples: Samples, noise: Samples, snr_db: float, rng: np.random.Generator) -> Samples:
+    """Return the clip with a piece of noise (repeated if short) under it."""
+    start = int(rng.integers(noise.size))
+    piece = np.take(noise, np.arange(start, start + samples.size), mode="wrap")
+    level = np.sqrt(np.mean(np.square(samples)) / (np.mean(np.square(piece)) + 1e-12))
+    return _float32(samples + piece * level * 10 ** (-snr_db / 20))
+
+
+def overdriven(samples: Samples, decibels: float) -> Samples:
+    """Return the clip with its peaks cut `decibels` under the highest one."""
+    limit = np.abs(samples).max() * 10 ** (-decibels / 20)
+    return np.clip(samples, -limit, limit)
+
+
+def mu_law(samples: Samples) -> Samples:
+    """Return the clip after 8-bit μ-law (ITU-T G.711's curve, continuous form)."""
+    scaled = samples / max(1.0, float(np.abs(samples).max()))
+    pressed = np.sign(scaled) * np.log1p(_MU * np.abs(scaled)) / np.log1p(_MU)
+    steps = np.round(pressed * 127) / 127
+    return _float32(np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(_MU)) / _MU)
+
+
+def _float32(samples: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> Samples:
+    return samples.astype(np.float32, copy=False)

@@ -1,0 +1,134 @@
+"""What a training run reads: the manifest's clips, the noises, and pooled features kept on disk."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile as sf
+import soxr
+from numpy.typing import NDArray
+
+from ..errors import AudioError, UnreadableInputError
+from ..features import SAMPLE_RATE
+from ..types import Samples
+from .files import write_whole
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps are done, and how many there are."""
+
+TRAIN_SPLIT = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One row of a manifest; `negative` is None for unlabelled audio."""
+
+    path: Path
+    corpus: str
+    speaker: str
+    emotion: str
+    negative: bool | None
+    split: str
+
+    @property
+    def key(self) -> int:
+        """Return a number that names the clip in seeds, wherever the data lie."""
+        return zlib.crc32(f"{self.corpus}/{self.path.name}".encode())
+
+
+def read_manifest(manifest: Path) -> list[Clip]:
+    """Read a speech manifest (path, corpus, speaker, emotion, negative, split).
+
+    Raises UnreadableInputError for a missing file, column or label.
+    """
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            return [_clip(manifest.parent, row) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableInputError(manifest, f"cannot be read ({error})") from error
+    except KeyError as error:
+        raise UnreadableInputError(manifest, f"has no column or value {error}") from error
+
+
+def read_unlabelled(manifest: Path) -> list[Clip]:
+    """Read a manifest of turns nobody labelled (path, caller)."""
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            return [
+                Clip(manifest.parent / row["path"], "unlabelled", row["caller"], "", None, "")
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableInputError(manifest, f"cannot be read ({error})") from error
+    except KeyError as error:
+        raise UnreadableInputError(manifest, f"has no column {error}") from error
+
+
+def _clip(folder: Path, row: dict[str, str]) -> Clip:
+    negative = {"0": False, "1": True}[row["negative"]]
+    return Clip(
+        folder / row["path"], row["corpus"], row["speaker"], row["emotion"], negative, row["split"]
+    )
+
+
+def read_audio(path: Path) -> Samples:
+    """Read a clip as mono float32 at 16 kHz. Raises AudioError."""
+    try:
+        samples, rate = sf.read(path, dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise AudioError(path, f"cannot be read ({error})") from error
+    mono: Samples = samples.mean(axis=1)
+    if not mono.size:
+        raise AudioError(path, "holds no audio")
+    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
+
+
+def read_noises(folder: Path) -> list[Samples]:
+    """Read every noise under a folder in a fixed order; an absent folder gives none."""
+    names = sorted(p for p in folder.rglob("*") if p.suffix in {".ogg", ".opus", ".wav", ".flac"})
+    return [read_audio(path) for path in names]
+
+
+def cached_rows(
+    cache: Path,
+    key: str,
+    clips: Sequence[Clip],
+    compute: Callable[[Clip], NDArray[np.float32]],
+    progress: Progress,
+    *,
+    chunk: int = 200,
+) -> NDArray[np.float32]:
+    """Return compute(clip) for all clips, stacked; finished chunks are read back from disk.
+
+    `key` must name everything that the result depends on beside the clip's own path and size.
+    """
+    parts = []
+    for start in range(0, len(clips), chunk):
+        piece = clips[start : start + chunk]
+        progress(key.split(" ", 1)[0], start, len(clips))
+        path = cache / f"{_digest(key, piece)}.npy"
+        if path.is_file():
+            parts.append(np.load(path))
+            continue
+        rows = np.stack([compute(clip) for clip in piece])
+        write_whole(path, partial(_save, rows))
+        parts.append(rows)
+    progress(key.split(" ", 1)[0], len(clips), len(clips))
+    return np.concatenate(parts)
+
+
+def _save(rows: NDArray[np.float32], file: BinaryIO) -> None:
+    np.save(file, rows)
+
+
+def _digest(key: str, clips: Sequence[Clip]) -> str:
+    names = "\n".join(f"{c.corpus} {c.path.name} {c.path.stat().st_size}" for c in clips)
+    return hashlib.sha256(f"{key}\n{names}".encode()).hexdigest()[:32]

@@ -1,0 +1,263 @@
+"""One training run: from a folder of speech to a model file, the same again from the same seed.
+
+Clips pass the telephone band, once as they are and some times changed, then the frozen encoder;
+a linear head is fitted on the averages. What the run says about itself comes from predictions of
+clips whose speakers, or whose whole corpus, were left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..calibration import Calibration
+from ..errors import UnreadableInputError
+from ..evaluation.metrics import roc_auc
+from ..features import HOP, SAMPLE_RATE, log_mel
+from ..session import open_session
+from ..types import Samples
+from .augment import changed, telephone
+from .card import write_card
+from .config import Recipe
+from .data import (
+    TRAIN_SPLIT,
+    Clip,
+    Progress,
+    cached_rows,
+    read_audio,
+    read_manifest,
+    read_noises,
+    read_unlabelled,
+)
+from .encoder import Encoder, find_base_model, read_encoder
+from .export import int8_model, write_model
+from .files import write_whole
+from .graph import pooled_graph
+from .head import Rows, balance, fit_calibration, fit_head, fold_of_speaker, predict
+
+MODEL_FILE = "voice.onnx"
+PREDICTIONS_FILE = "out_of_fold.csv"
+_PREPARATION = 1
+"""Counts up when this module prepares audio differently, so that old cached features are left."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a run made and what it says about itself.
+
+    `left_out_corpus` and `left_out_speakers` are ROC-AUC by corpus; `int8_difference` the mean
+    absolute difference of the logits from float32, in standard deviations of the logit;
+    `alarms` the share of unlabelled turns over p = 0.5 and over 0.8 (None without such turns).
+    """
+
+    model: Path
+    recipe_sha256: str
+    clips: int
+    left_out_corpus: dict[str, float]
+    left_out_speakers: dict[str, float]
+    int8_difference: float
+    alarms: tuple[float, float] | None
+    calibration: Calibration
+
+    def as_dict(self) -> dict[str, object]:
+        """Return JSON-able values."""
+        return asdict(self) | {"model": self.model.name}
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The audio side of a run: how a clip becomes a copy, features and averages."""
+
+    recipe: Recipe
+    encoder: Encoder
+    noises: Sequence[Samples]
+
+    def copy(self, clip: Clip, index: int) -> Samples:
+        """Return copy `index` of a clip (0: telephone band only) at a length the model takes."""
+        samples = read_audio(clip.path)
+        if index == 0:
+            samples = telephone(samples)
+        else:
+            rng = np.random.default_rng([self.recipe.seed, index, clip.key])
+            samples = changed(samples, self.noises, self.recipe.augment.strength(), rng)
+        return fitted(samples, self.recipe)
+
+
+def fitted(samples: Samples, recipe: Recipe) -> Samples:
+    """Return the first `longest_s` of a clip, with silence up to `shortest_s`."""
+    shortest = round(recipe.shortest_s * SAMPLE_RATE)
+    cut = samples[: round(recipe.longest_s * SAMPLE_RATE)]
+    return np.pad(cut, (0, max(0, shortest + HOP - cut.size)))
+
+
+def train(
+    recipe: Recipe, data: Path, out: Path, progress: Progress, cache: Path | None = None
+) -> TrainingResult:
+    """Train on `data` (speech/, and noise/ and unlabelled/ where the recipe uses them).
+
+    Writes voice.onnx, its card voice.json and out_of_fold.csv into `out`; pooled features are kept
+    in `cache` (`out`/cache) and read back by a later run. Raises UnreadableInputError for missing data.
+    """
+    clips = _training_clips(recipe, data)
+    encoder = read_encoder(find_base_model(), recipe.layers)
+    noises = read_noises(data / "noise") if recipe.augment.noise_share and recipe.copies else []
+    prepared = _Prepared(recipe, encoder, noises)
+    kept = cache or out / "cache"
+    copies = [_pooled(prepared, clips, i, kept, progress) for i in range(recipe.copies + 1)]
+    turns = read_unlabelled(data / "unlabelled" / "manifest.csv") if recipe.unlabelled else []
+
+    progress("fitting", 0, 1)
+    rows = _rows(clips, copies)
+    head = fit_head(rows, recipe.penalty, recipe.nuisance)
+    by_corpus = _left_out(recipe, rows, rows.corpus)
+    folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
+    by_speaker = _left_out(recipe, rows, folds)
+    calm = predict(head, _pooled(prepared, turns, 0, kept, progress)) if turns else np.zeros(0)
+    # A new deployment is a new corpus, so the logits with the whole corpus left out count most.
+    unmet = by_speaker if np.isnan(by_corpus).any() else by_corpus
+    calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
+    progress("fitting", 1, 1)
+
+    progress("exporting", 0, 1)
+    sample = np.random.default_rng(recipe.seed).permutation(len(clips))[: recipe.range_clips]
+    features = [log_mel(prepared.copy(clips[i], int(i) % len(copies))) for i in sorted(sample)]
+    small, exact = int8_model(encoder, recipe, head, features)
+    write_model(out / MODEL_FILE, small, recipe, calibration)
+    _write_predictions(out / PREDICTIONS_FILE, clips, by_speaker, by_corpus, calibration)
+    progress("exporting", 1, 1)
+    result = TrainingResult(
+        model=out / MODEL_FILE,
+        recipe_sha256=recipe.sha256,
+        clips=len(clips),
+        left_out_corpus=_auc(rows, by_corpus),
+        left_out_speakers=_auc(rows, by_speaker),
+        int8_difference=_difference(
+            (small.SerializeToString(), exact.SerializeToString()), features
+        ),
+        alarms=_alarms(calibration, calm),
+        calibration=calibration,
+    )
+    write_card(result.model, recipe, result.as_dict())
+    return result
+
+
+def _training_clips(recipe: Recipe, data: Path) -> list[Clip]:
+    manifest = data / "speech" / "manifest.csv"
+    clips = [c for c in read_manifest(manifest) if c.corpus in recipe.corpus_names]
+    for corpus in recipe.corpus_names:
+        if not any(c.corpus == corpus for c in clips):
+            raise UnreadableInputError(manifest, f"has no clips of {corpus}")
+    for clip in clips:
+        if clip.split != TRAIN_SPLIT:
+            raise UnreadableInputError(
+                manifest, f"{clip.corpus} is of the {clip.split} split: it may not be trained on"
+            )
+    return clips
+
+
+def _pooled(
+    prepared: _Prepared, clips: Sequence[Clip], index: int, cache: Path, progress: Progress
+) -> NDArray[np.float32]:
+    recipe = prepared.recipe
+    graph = pooled_graph(prepared.encoder, recipe.states)
+    session = open_session(graph.SerializeToString())
+
+    def compute(clip: Clip) -> NDArray[np.float32]:
+        features = log_mel(prepared.copy(clip, index))[None]
+        averages: NDArray[np.float32] = session.run(None, {"log_mel": features})[0].reshape(-1)
+        return averages
+
+    changes = recipe.augment.model_dump_json() if index else ""
+    depends = (_PREPARATION, recipe.states, recipe.shortest_s)
+    key = f"copy-{index} {recipe.seed} {depends} {recipe.longest_s} {changes}"
+    return cached_rows(cache, key, clips, compute, progress)
+
+
+def _rows(clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]]) -> Rows:
+    changed_copies = [copy - copies[0] for copy in copies[1:]]
+    return Rows(
+        copies[0],
+        np.stack(changed_copies, axis=1) if changed_copies else np.zeros((len(clips), 0, 0), "f4"),
+        np.array([float(bool(c.negative)) for c in clips]),
+        np.array([c.corpus for c in clips]),
+        np.array([f"{c.corpus}/{c.speaker}" for c in clips]),
+    )
+
+
+def _left_out(recipe: Recipe, rows: Rows, group: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return the logits of the unchanged clips, each by a head that never met its group."""
+    logits = np.full(len(group), np.nan)
+    if len(np.unique(group)) < 2:
+        return logits
+    for value in np.unique(group):
+        apart = group == value
+        head = fit_head(rows.where(~apart), recipe.penalty, recipe.nuisance)
+        logits[apart] = predict(head, rows.inputs[apart])
+    return logits
+
+
+def _calibrated(
+    rows: Rows, logits: NDArray[np.float64], calm: NDArray[np.float64], limit: float
+) -> Calibration:
+    """Fit the calibration on logits of clips that the heads had not met.
+
+    The logits of real calm turns (`calm`, may be empty) make up half of the other class: acted
+    calm speech alone would leave the model too sure of itself on calls.
+    """
+    negative, weights = rows.negative, balance(rows)
+    if calm.size:
+        share = weights[negative == 0].sum() / calm.size
+        weights = np.where(negative == 0, weights / 2, weights)
+        logits = np.concatenate([logits, calm])
+        negative = np.concatenate([negative, np.zeros(calm.size)])
+        weights = np.concatenate([weights, np.full(calm.size, share / 2)])
+    return fit_calibration(logits, negative, weights, limit)
+
+
+def _auc(rows: Rows, logits: NDArray[np.float64]) -> dict[str, float]:
+    found = {}
+    for corpus in np.unique(rows.corpus):
+        member = (rows.corpus == corpus) & ~np.isnan(logits)
+        if member.any():
+            found[str(corpus)] = roc_auc(rows.negative[member], logits[member])
+    return found
+
+
+def _alarms(calibration: Calibration, calm: NDArray[np.float64]) -> tuple[float, float] | None:
+    if not calm.size:
+        return None
+    p = np.array([calibration.probability(float(logit)) for logit in calm])
+    return float(np.mean(p > 0.5)), float(np.mean(p > 0.8))
+
+
+def _difference(models: tuple[bytes, bytes], features: Sequence[NDArray[np.float32]]) -> float:
+    logits = np.array(
+        [
+            [float(session.run(None, {"log_mel": turn[None]})[0][0]) for turn in features]
+            for session in map(open_session, models)
+        ]
+    )
+    return float(np.abs(logits[0] - logits[1]).mean() / (logits[1].std() + 1e-9))
+
+
+def _write_predictions(
+    path: Path,
+    clips: Sequence[Clip],
+    by_speaker: NDArray[np.float64],
+    by_corpus: NDArray[np.float64],
+    calibration: Calibration,
+) -> None:
+    """Write what was predicted for each training clip while its speaker or corpus was left out."""
+    lines = ["path,corpus,speaker,negative,p_speaker_left_out,p_corpus_left_out"]
+    for clip, *logits in zip(clips, by_speaker, by_corpus, strict=True):
+        p = ["" if np.isnan(x) else f"{calibration.probability(float(x)):.6f}" for x in logits]
+        label = int(bool(clip.negative))
+        lines.append(
+            f"{clip.path.parent.name}/{clip.path.name},{clip.corpus},{clip.speaker},{label},{p[0]},{p[1]}"
+        )
+    content = "\n".join([*lines, ""]).encode()
+    write_whole(path, lambda file: file.write(content))
