@@ -9,8 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress, TaskID, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from ..models.audio import CallerChannel
 from ..models.classifier import load_classifier
@@ -18,6 +17,7 @@ from ..models.errors import DeescalateError
 from ..policies.config import load_policy
 from .call import analyze_call
 from .files import results
+from .progress import progress_bar
 from .timeline import print_call
 
 
@@ -45,7 +45,7 @@ def analyze_files(
         raise UsageError("--transcript belongs to one call; analyse the calls one by one")
     rules, classifier = load_policy(policy), load_classifier(model)
     failed = 0
-    with results(as_json=as_json, out=out) as emit, _progress() as progress:
+    with results(as_json=as_json, out=out) as emit, progress_bar() as progress:
         for path in calls:
             task = progress.add_task(path.name, total=None)
             try:
@@ -71,15 +71,3 @@ def analyze_files(
 
 def _advance(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:
     progress.update(task, completed=done_s, total=total_s)
-
-
-def _progress() -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
-    console = Console(stderr=True)
-    return Progress(
-        *Progress.get_default_columns()[:-1],
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

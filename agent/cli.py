@@ -73,6 +73,53 @@ def analyze(
 
 
 @app.command()
+def evaluate(
+    data: Annotated[
+        Path | None, typer.Option(help="A manifest of labelled clips (CSV), or its folder.")
+    ] = None,
+    calls: Annotated[
+        Path | None, typer.Option(help="Mono recordings of mostly calm callers: false alarms.")
+    ] = None,
+    policy: Annotated[str, typer.Option(help="The policy for --calls.")] = "balanced",
+    model: Annotated[Path | None, typer.Option(help="A model of your own.")] = None,
+    out_of_fold: Annotated[
+        Path | None, typer.Option(help="out_of_fold.csv of the model's own training run.")
+    ] = None,
+    clean: Annotated[bool, typer.Option(help="Leave out the 8 kHz telephone band.")] = False,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Measure a model: accuracy by corpus, and false alarms on real calls."""
+    from .evaluate import run_evaluation
+
+    run_evaluation(
+        manifest=data / "manifest.csv" if data is not None and data.is_dir() else data,
+        calls=calls,
+        policy=policy,
+        model=model,
+        out_of_fold=out_of_fold,
+        clean=clean,
+        as_json=as_json,
+        out=out,
+    )
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="Folder with speech/, noise/, unlabelled/.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model, its card and the cache.")],
+    recipe: Annotated[Path | None, typer.Option(help="A recipe of your own (YAML).")] = None,
+) -> None:
+    """Train the voice classifier; the same again from the same seed, resumed if interrupted."""
+    from .extras import require_extra
+
+    require_extra("train", "onnx")
+    from .training import train_voice
+
+    typer.echo(train_voice(data=data, out=out, recipe=recipe))
+
+
+@app.command()
 def bench(
     call: Annotated[
         Path | None, typer.Option(help="Also measure `analyze` on this mono recording.")

@@ -1,0 +1,114 @@
+"""The `evaluate` command: accuracy by corpus, and false alarms on real calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ..models.classifier import load_classifier
+from ..models.errors import DeescalateError
+from ..models.evaluation.evaluate import EvaluationReport, evaluate
+from ..policies.config import load_policy
+from .alarms import count_alarms, print_alarms
+from .files import results
+from .progress import stages
+
+_AUDIO = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
+
+
+class NothingToEvaluateError(DeescalateError):
+    """Neither a manifest nor calls were named, or a folder of calls holds none."""
+
+
+def run_evaluation(
+    *,
+    manifest: Path | None,
+    calls: Path | None,
+    policy: str,
+    model: Path | None,
+    out_of_fold: Path | None,
+    clean: bool,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Evaluate on a manifest of labelled clips, on a folder of calls, or on both."""
+    if manifest is None and calls is None:
+        raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
+    recordings = _recordings(calls) if calls is not None else []
+    classifier, rules = load_classifier(model), load_policy(policy)
+    found: dict[str, object] = {}
+    views: list[Callable[[Console], None]] = []
+    with results(as_json=as_json, out=out) as emit:
+        with stages() as progress:
+            if manifest is not None:
+                report = evaluate(
+                    classifier,
+                    manifest,
+                    telephone=not clean,
+                    out_of_fold=out_of_fold,
+                    progress=progress,
+                )
+                found["corpora"] = report.as_dict()
+                views.append(lambda console: _print_corpora(report, console))
+            if recordings:
+                alarms = count_alarms(
+                    recordings,
+                    policy=rules,
+                    classifier=classifier,
+                    on_call=lambda done: progress("calls", done, len(recordings)),
+                )
+                found["calls"] = asdict(alarms)
+                views.append(lambda console: print_alarms(alarms, console))
+
+        def show(console: Console) -> None:
+            for view in views:
+                view(console)
+
+        emit(json.dumps(found, indent=2), show)
+
+
+def _recordings(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return [folder]
+    found = sorted(path for path in folder.iterdir() if path.suffix in _AUDIO)
+    if not found:
+        raise NothingToEvaluateError(f"{folder}: no recordings in this folder")
+    return found
+
+
+def _print_corpora(report: EvaluationReport, console: Console) -> None:
+    line = "8 kHz telephone band" if report.telephone else "as recorded"
+    table = Table(title=f"{report.model}, {line}")
+    for name in ("corpus", "", "ROC-AUC", "95 %", "accuracy", "negative", "not negative", "ECE"):
+        table.add_column(name)
+    for row in report.corpora:
+        low, high = row.roc_auc_interval.low, row.roc_auc_interval.high
+        table.add_row(
+            row.corpus,
+            row.role.value,
+            f"{row.roc_auc:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{row.accuracy:.3f}",
+            f"{row.negative.precision:.2f} / {row.negative.recall:.2f}",
+            f"{row.not_negative.precision:.2f} / {row.not_negative.recall:.2f}",
+            f"{row.calibration_error:.3f}",
+        )
+    if report.mean is not None:
+        mean = report.mean
+        table.add_row(
+            "mean",
+            "zero-shot",
+            f"{mean.roc_auc:.3f}",
+            "",
+            f"{mean.accuracy:.3f}",
+            f"{mean.negative.precision:.2f} / {mean.negative.recall:.2f}",
+            f"{mean.not_negative.precision:.2f} / {mean.not_negative.recall:.2f}",
+            f"{mean.calibration_error:.3f}",
+            style="bold",
+        )
+    console.print(table, "negative and not negative: precision / recall at p = 0.5")

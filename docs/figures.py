@@ -1,0 +1,110 @@
+"""Puts the figures in docs/results into the README: `python docs/figures.py`.
+
+A test fails when README and results differ.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "results"
+
+
+def corpora(results: dict[str, Any]) -> str:
+    """The table by corpus."""
+    report = results["corpora"]
+    lines = [
+        "| corpus | | ROC-AUC (95 %) | accuracy | negative P / R | not negative P / R | ECE |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in report["corpora"]:
+        low, high = row["roc_auc_interval"]["low"], row["roc_auc_interval"]["high"]
+        auc = f"{row['roc_auc']:.3f} ({low:.3f} to {high:.3f})"
+        lines.append(_row(row["corpus"], row["role"], auc, row))
+    mean = report["mean"]
+    lines.append(_row("**mean**", "zero-shot", f"**{mean['roc_auc']:.3f}**", mean))
+    return "\n".join([*lines, "", "P / R: precision / recall at p = 0.5. ECE: calibration error."])
+
+
+def _row(name: str, role: str, auc: str, figures: dict[str, Any]) -> str:
+    classes = " | ".join(
+        f"{figures[side]['precision']:.2f} / {figures[side]['recall']:.2f}"
+        for side in ("negative", "not_negative")
+    )
+    return (
+        f"| {name} | {role} | {auc} | {figures['accuracy']:.3f} | {classes} "
+        f"| {figures['calibration_error']:.3f} |"
+    )
+
+
+def alarms(results: dict[str, Any]) -> str:
+    """The distribution of readings on real calls, and what came of it."""
+    report = results["calls"]
+    bins = "| p(negative) | " + " | ".join(f"{i / 10:.1f}+" for i in range(10)) + " |"
+    counts = "| turns | " + " | ".join(str(count) for count in report["histogram"]) + " |"
+    actions = ", ".join(f"{n} {name}" for name, n in report["calls_by_highest_action"].items())
+    return "\n".join(
+        [
+            bins,
+            "|---" * 11 + "|",
+            counts,
+            "",
+            f"{report['calls']} calls, {report['turns']} turns: "
+            f"{report['share_over_alarm']:.1%} over 0.8 "
+            f"({report['share_over_alarm_under_1s']:.1%} of those under 1 s), "
+            f"{report['share_over_half']:.1%} over 0.5; calls by their highest action: "
+            f"{actions.replace('_', ' ')}.",
+        ]
+    )
+
+
+def bench(results: dict[str, Any]) -> str:
+    """Latency by turn length, then the cost of whole calls."""
+    lines = ["| turn | ours, median (p95) | Smart Turn v3.2 | ratio |", "|---|---|---|---|"]
+    for row in results["latency"]:
+        ours, theirs = row["ours"], row["smart_turn"]
+        lines.append(
+            f"| {row['turn_s']:g} s | {ours['median_ms']:.1f} ms ({ours['p95_ms']:.1f}) "
+            f"| {theirs['median_ms']:.1f} ms | 1/{1 / row['ratio']:.1f} |"
+        )
+    lines += [
+        "",
+        f"Model file {results['model_bytes'] / 1e6:.1f} MB; importing the package takes "
+        f"{results['import_s']:.2f} s. {results['machine']['processor']}.",
+    ]
+    lines += [
+        f"`analyze` on {call['name']} ({call['duration_s']:.0f} s): "
+        f"{call['times_real_time']:.0f} times real time, peak {call['peak_memory_mb']:.0f} MB."
+        for call in results["calls"]
+    ]
+    return "\n".join(lines)
+
+
+BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "evaluate": ("evaluate.json", corpora),
+    "alarms": ("evaluate.json", alarms),
+    "bench": ("bench.json", bench),
+}
+
+
+def rendered(readme: str) -> str:
+    """The README with every block made anew from the results."""
+    for name, (file, render) in BLOCKS.items():
+        text = render(json.loads((RESULTS / file).read_text(encoding="utf-8")))
+        block = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
+        readme, count = re.subn(
+            f"<!-- {name} -->.*?<!-- /{name} -->", lambda _: block, readme, flags=re.DOTALL
+        )
+        if count != 1:
+            raise ValueError(f"README.md has no block {name}")
+    return readme
+
+
+if __name__ == "__main__":
+    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
