@@ -6,7 +6,6 @@ A test fails when README and results differ.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,12 +96,12 @@ def rendered(readme: str) -> str:
     """The README with every block made anew from the results."""
     for name, (file, render) in BLOCKS.items():
         text = render(json.loads((RESULTS / file).read_text(encoding="utf-8")))
-        block = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
-        readme, count = re.subn(
-            f"<!-- {name} -->.*?<!-- /{name} -->", lambda _: block, readme, flags=re.DOTALL
-        )
-        if count != 1:
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, found, rest = readme.partition(start)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
             raise ValueError(f"README.md has no block {name}")
+        readme = f"{before}{start}{text}\n{end}{after}"
     return readme
 
 

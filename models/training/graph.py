@@ -193,17 +193,17 @@ def averages(builder: GraphBuilder, states: list[str], name: str) -> str:
     return builder.add("Concat", parts, name, axis=1)
 
 
-def pooled_graph(encoder: Encoder, states: tuple[int, ...]) -> onnx.ModelProto:
-    """Return the float32 graph whose output `pooled` holds the states' averages, side by side.
+def pooled_graph(encoder: Encoder) -> onnx.ModelProto:
+    """Return the float32 graph whose output `pooled` holds every state's average, side by side.
 
-    State 0 is the stem, state n the n-th layer; the output's shape is (1, 384 * states).
+    State 0 is the stem, state n the n-th layer; the output's shape is (1, 384 * (1 + layers)).
     """
     builder = GraphBuilder()
     names = [stem(builder, encoder)]
     for index, layer in enumerate(encoder.layers):
         names.append(transformer_layer(builder, names[-1], layer, f"layer{index}"))
-    averages(builder, [names[state] for state in states], "pooled")
-    return finish(builder, "pooled", [1, CHANNELS * len(states)])
+    averages(builder, names, "pooled")
+    return finish(builder, "pooled", [1, CHANNELS * len(names)])
 
 
 def voice_graph(

@@ -33,7 +33,7 @@ from .data import (
     read_noises,
     read_unlabelled,
 )
-from .encoder import Encoder, find_base_model, read_encoder
+from .encoder import CHANNELS, Encoder, find_base_model, read_encoder
 from .export import int8_model, write_model
 from .files import write_whole
 from .graph import pooled_graph
@@ -162,19 +162,20 @@ def _training_clips(recipe: Recipe, data: Path) -> list[Clip]:
 def _pooled(
     prepared: _Prepared, clips: Sequence[Clip], index: int, cache: Path, progress: Progress
 ) -> NDArray[np.float32]:
+    """Return the averages of the recipe's states, (clips, 384 * states); all states are cached."""
     recipe = prepared.recipe
-    graph = pooled_graph(prepared.encoder, recipe.states)
-    session = open_session(graph.SerializeToString())
+    session = open_session(pooled_graph(prepared.encoder).SerializeToString())
 
     def compute(clip: Clip) -> NDArray[np.float32]:
         features = log_mel(prepared.copy(clip, index))[None]
         averages: NDArray[np.float32] = session.run(None, {"log_mel": features})[0].reshape(-1)
         return averages
 
-    changes = recipe.augment.model_dump_json() if index else ""
-    depends = (_PREPARATION, recipe.states, recipe.shortest_s)
-    key = f"copy-{index} {recipe.seed} {depends} {recipe.longest_s} {changes}"
-    return cached_rows(cache, key, clips, compute, progress)
+    changes = (recipe.seed, recipe.augment.model_dump_json()) if index else ()
+    depends = (_PREPARATION, recipe.layers, recipe.shortest_s, recipe.longest_s, *changes)
+    every = cached_rows(cache, f"copy-{index} {depends}", clips, compute, progress)
+    states = every.reshape(len(every), -1, CHANNELS)[:, list(recipe.states)]
+    return states.reshape(len(every), -1)
 
 
 def _rows(clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]]) -> Rows:
