@@ -141,7 +141,7 @@ def _course(turns: Sequence[TurnRecord]) -> str:
 def _cause(turns: Sequence[TurnRecord]) -> str:
     line = f"Handed over because: {turns[-1].decision.reason}"
     seen = dict.fromkeys(cue.value for turn in turns for cue, _ in turn.reading.cues)
-    return f"{line}. Earlier signs: {', '.join(seen)}." if seen else f"{line}."
+    return f"{line}. Signs in their words: {', '.join(seen)}." if seen else f"{line}."
 
 
 def _clock(seconds: float) -> str:
@@ -192,15 +192,16 @@ class OnceOnly:
 
     def _remember(self, call_id: str, outcome: asyncio.Future[TransferOutcome]) -> None:
         self._outcomes[call_id] = outcome
-        while len(self._outcomes) > self._remembered and self._outcomes.popitem(last=False):
-            pass
+        if len(self._outcomes) > self._remembered:
+            self._outcomes.popitem(last=False)
 
 
 class WithPacket:
     """Hands the call over by one target and, at the same time, the packet by another.
 
     A phone transfer alone tells the human nothing: let a webhook carry what they should know.
-    The outcome is the call's; a packet that does not arrive is logged and holds nothing up.
+    Both are waited for, each within its own budget. The outcome is the call's; a packet that does
+    not arrive is logged and changes nothing.
     """
 
     def __init__(self, target: TransferTarget, *, packet_to: TransferTarget) -> None:
