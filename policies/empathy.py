@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,15 +133,15 @@ def guidance(decision: Decision, text: str | None = None) -> str | None:
 
 
 Phrase = Annotated[str, Field(min_length=1)]
-ByLevel = dict[Literal[Level.STRAINED, Level.DISTRESSED], tuple[Phrase, ...]]
+ByLevel = dict[Level, tuple[Phrase, ...]]
 
 
 class PhraseBook(BaseModel):
     """The sentences of one language, as its YAML file has them.
 
-    Every sentence has at most 15 words and names no emotion: none of its words may begin with one
-    of `emotion_words`. The order of a call's phrases is drawn from its id, so that a replay says
-    the same.
+    Every sentence has at most 15 words and names no emotion: it has none of the `emotion_words`,
+    of which one that ends in * is the beginning of a word. The order of a call's phrases is drawn
+    from its id, so that a replay says the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -201,8 +202,11 @@ class PhraseBook(BaseModel):
 
     def names_emotion(self, text: str) -> bool:
         """Whether the text says how somebody feels or sounds."""
-        padded = f" {' '.join(re.sub(r'[^\w\s]', ' ', text.casefold()).split())}"
-        return any(f" {word.casefold()}" in padded for word in self.emotion_words)
+        words = _words(text)
+        return any(
+            _words(one).rstrip() in words if one.endswith("*") else _words(one) in words
+            for one in self.emotion_words
+        )
 
     def acknowledge(
         self,
@@ -242,14 +246,19 @@ class PhraseBook(BaseModel):
         sentences = _shuffled(self.sentences[moment], call_id)
         return next((one for one in sentences if one not in used), sentences[0])
 
-    def _phrase(
-        self, cause: Cause, level: Level, call_id: str, used: frozenset[str]
-    ) -> str | None:
+    def _phrase(self, cause: Cause, level: Level, call_id: str, used: frozenset[str]) -> str | None:
         for about in (cause, Cause.GENERAL):
             for phrase in _shuffled(self.acknowledgements.get(about, {}).get(level, ()), call_id):
                 if phrase not in used:
                     return phrase
         return None
+
+
+def _words(text: str) -> str:
+    """The words of a text in small letters, with a space before and after each."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = "".join(" " if unicodedata.category(one)[0] in "PS" else one for one in plain)
+    return f" {' '.join(plain.split())} "
 
 
 def _shuffled(phrases: Iterable[str], call_id: str) -> list[str]:

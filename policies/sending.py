@@ -110,7 +110,9 @@ class Sender:
         while True:
             attempt += 1
             left = deadline - self._clock()
-            result = await self._attempt(message, vendor, call_id, min(self._limits.attempt_s, left))
+            result = await self._attempt(
+                message, vendor, call_id, min(self._limits.attempt_s, left)
+            )
             if isinstance(result, str):
                 events.info("transfer accepted", attempts=attempt, detail=result)
                 return TransferOutcome(True, result, attempt)
@@ -123,7 +125,7 @@ class Sender:
             await self._sleep(wait_s)
 
     def _backoff(self, attempt: int) -> float:
-        delay = min(_MAX_DELAY_S, self._limits.first_delay_s * 2 ** (attempt - 1))
+        delay = min(_MAX_DELAY_S, self._limits.first_delay_s * 2.0 ** (attempt - 1))
         return delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
 
     async def _attempt(

@@ -106,7 +106,7 @@ class TwilioTransfer(_HttpTarget):
         self._base_url = settings.address(base_url, name="base_url")
         options = {
             "callerId": caller_id and settings.phone_or_sip(caller_id, name="caller_id"),
-            "timeout": ring_s and str(int(ring_s)),
+            "timeout": str(ring_s) if ring_s is not None else None,
             "action": action_url and settings.address(action_url, name="action_url"),
         }
         whisper = whisper_url and settings.address(whisper_url, name="whisper_url")
