@@ -122,7 +122,7 @@ def cached_rows(
         write_whole(path, partial(_save, rows))
         parts.append(rows)
     progress(key.split(" ", 1)[0], len(clips), len(clips))
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
 
 def _save(rows: NDArray[np.float32], file: BinaryIO) -> None:

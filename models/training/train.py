@@ -36,7 +36,7 @@ from .data import (
 from .encoder import CHANNELS, Encoder, find_base_model, read_encoder
 from .export import int8_model, write_model
 from .files import write_whole
-from .graph import pooled_graph
+from .graph import Head, pooled_graph
 from .head import Rows, balance, fit_calibration, fit_head, fold_of_speaker, predict
 
 MODEL_FILE = "voice.onnx"
@@ -100,7 +100,8 @@ def train(
     """Train on `data` (speech/, and noise/ and unlabelled/ where the recipe uses them).
 
     Writes voice.onnx, its card voice.json and out_of_fold.csv into `out`; pooled features are kept
-    in `cache` (`out`/cache) and read back by a later run. Raises UnreadableInputError for missing data.
+    in `cache` (`out`/cache) and read back by a later run. Raises UnreadableInputError for missing
+    data.
     """
     clips = _training_clips(recipe, data)
     encoder = read_encoder(find_base_model(), recipe.layers)
@@ -108,41 +109,64 @@ def train(
     prepared = _Prepared(recipe, encoder, noises)
     kept = cache or out / "cache"
     copies = [_pooled(prepared, clips, i, kept, progress) for i in range(recipe.copies + 1)]
-    turns = read_unlabelled(data / "unlabelled" / "manifest.csv") if recipe.unlabelled else []
+    unlabelled = read_unlabelled(data / "unlabelled" / "manifest.csv") if recipe.unlabelled else []
+    turns = _pooled(prepared, unlabelled, 0, kept, progress)
 
     progress("fitting", 0, 1)
     rows = _rows(clips, copies)
-    head = fit_head(rows, recipe.penalty, recipe.nuisance)
-    by_corpus = _left_out(recipe, rows, rows.corpus)
-    folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
-    by_speaker = _left_out(recipe, rows, folds)
-    calm = predict(head, _pooled(prepared, turns, 0, kept, progress)) if turns else np.zeros(0)
-    # A new deployment is a new corpus, so the logits with the whole corpus left out count most.
-    unmet = by_speaker if np.isnan(by_corpus).any() else by_corpus
-    calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
+    fit = _fit(recipe, rows, turns)
     progress("fitting", 1, 1)
 
     progress("exporting", 0, 1)
-    sample = np.random.default_rng(recipe.seed).permutation(len(clips))[: recipe.range_clips]
-    features = [log_mel(prepared.copy(clips[i], int(i) % len(copies))) for i in sorted(sample)]
-    small, exact = int8_model(encoder, recipe, head, features)
-    write_model(out / MODEL_FILE, small, recipe, calibration)
-    _write_predictions(out / PREDICTIONS_FILE, clips, by_speaker, by_corpus, calibration)
-    progress("exporting", 1, 1)
+    features = _range_features(prepared, clips)
+    small, exact = int8_model(encoder, recipe, fit.head, features)
+    write_model(out / MODEL_FILE, small, recipe, fit.calibration)
+    _write_predictions(out / PREDICTIONS_FILE, clips, fit)
+    models = (small.SerializeToString(), exact.SerializeToString())
     result = TrainingResult(
         model=out / MODEL_FILE,
         recipe_sha256=recipe.sha256,
         clips=len(clips),
-        left_out_corpus=_auc(rows, by_corpus),
-        left_out_speakers=_auc(rows, by_speaker),
-        int8_difference=_difference(
-            (small.SerializeToString(), exact.SerializeToString()), features
-        ),
-        alarms=_alarms(calibration, calm),
-        calibration=calibration,
+        left_out_corpus=_auc(rows, fit.by_corpus),
+        left_out_speakers=_auc(rows, fit.by_speaker),
+        int8_difference=_difference(models, features),
+        alarms=_alarms(fit),
+        calibration=fit.calibration,
     )
     write_card(result.model, recipe, result.as_dict())
+    progress("exporting", 1, 1)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A head, what heads like it say of clips they never met, and of the calm turns."""
+
+    head: Head
+    by_corpus: NDArray[np.float64]
+    by_speaker: NDArray[np.float64]
+    calm: NDArray[np.float64]
+    calibration: Calibration
+
+
+def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
+    head = fit_head(rows, recipe.penalty, recipe.nuisance)
+    by_corpus = _left_out(recipe, rows, rows.corpus)
+    folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
+    by_speaker = _left_out(recipe, rows, folds)
+    calm = predict(head, turns)
+    # A new deployment is a new corpus, so the logits with the whole corpus left out count.
+    unmet = by_speaker if np.isnan(by_corpus).any() else by_corpus
+    calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
+    return _Fit(head, by_corpus, by_speaker, calm, calibration)
+
+
+def _range_features(prepared: _Prepared, clips: Sequence[Clip]) -> list[NDArray[np.float32]]:
+    """Return the features of some clips, unchanged and changed ones, to measure int8 ranges on."""
+    recipe = prepared.recipe
+    drawn = np.random.default_rng(recipe.seed).permutation(len(clips))[: recipe.range_clips]
+    copies = recipe.copies + 1
+    return [log_mel(prepared.copy(clips[i], int(i) % copies)) for i in sorted(drawn)]
 
 
 def _training_clips(recipe: Recipe, data: Path) -> list[Clip]:
@@ -174,8 +198,8 @@ def _pooled(
     changes = (recipe.seed, recipe.augment.model_dump_json()) if index else ()
     depends = (_PREPARATION, recipe.layers, recipe.shortest_s, recipe.longest_s, *changes)
     every = cached_rows(cache, f"copy-{index} {depends}", clips, compute, progress)
-    states = every.reshape(len(every), -1, CHANNELS)[:, list(recipe.states)]
-    return states.reshape(len(every), -1)
+    states = every.reshape(len(clips), recipe.layers + 1, CHANNELS)[:, list(recipe.states)]
+    return states.reshape(len(clips), CHANNELS * len(recipe.states))
 
 
 def _rows(clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]]) -> Rows:
@@ -228,10 +252,10 @@ def _auc(rows: Rows, logits: NDArray[np.float64]) -> dict[str, float]:
     return found
 
 
-def _alarms(calibration: Calibration, calm: NDArray[np.float64]) -> tuple[float, float] | None:
-    if not calm.size:
+def _alarms(fit: _Fit) -> tuple[float, float] | None:
+    if not fit.calm.size:
         return None
-    p = np.array([calibration.probability(float(logit)) for logit in calm])
+    p = np.array([fit.calibration.probability(float(logit)) for logit in fit.calm])
     return float(np.mean(p > 0.5)), float(np.mean(p > 0.8))
 
 
@@ -245,20 +269,14 @@ def _difference(models: tuple[bytes, bytes], features: Sequence[NDArray[np.float
     return float(np.abs(logits[0] - logits[1]).mean() / (logits[1].std() + 1e-9))
 
 
-def _write_predictions(
-    path: Path,
-    clips: Sequence[Clip],
-    by_speaker: NDArray[np.float64],
-    by_corpus: NDArray[np.float64],
-    calibration: Calibration,
-) -> None:
-    """Write what was predicted for each training clip while its speaker or corpus was left out."""
+def _write_predictions(path: Path, clips: Sequence[Clip], fit: _Fit) -> None:
+    """Write what was predicted for each clip while its speaker or its corpus was left out."""
     lines = ["path,corpus,speaker,negative,p_speaker_left_out,p_corpus_left_out"]
-    for clip, *logits in zip(clips, by_speaker, by_corpus, strict=True):
-        p = ["" if np.isnan(x) else f"{calibration.probability(float(x)):.6f}" for x in logits]
-        label = int(bool(clip.negative))
+    for clip, *logits in zip(clips, fit.by_speaker, fit.by_corpus, strict=True):
+        p = ["" if np.isnan(x) else f"{fit.calibration.probability(float(x)):.6f}" for x in logits]
+        name = f"{clip.path.parent.name}/{clip.path.name}"
         lines.append(
-            f"{clip.path.parent.name}/{clip.path.name},{clip.corpus},{clip.speaker},{label},{p[0]},{p[1]}"
+            f"{name},{clip.corpus},{clip.speaker},{int(bool(clip.negative))},{p[0]},{p[1]}"
         )
     content = "\n".join([*lines, ""]).encode()
     write_whole(path, lambda file: file.write(content))

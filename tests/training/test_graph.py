@@ -1,0 +1,137 @@
+"""The graph that ships computes what the graph that was trained on computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("onnx", reason="the extra `train` is not installed")
+
+from pipecat_deescalate.models.errors import ModelFileError
+from pipecat_deescalate.models.features import log_mel
+from pipecat_deescalate.models.session import open_session
+from pipecat_deescalate.models.training.encoder import (
+    CHANNELS,
+    Encoder,
+    Layer,
+    Linear,
+    Norm,
+    find_base_model,
+    read_encoder,
+)
+from pipecat_deescalate.models.training.export import measure_ranges
+from pipecat_deescalate.models.training.graph import Head, pooled_graph, voice_graph
+
+from ..audio import speech_like
+
+FRAMES = [30, 31, 101, 400, 800]
+STATES = [(2,), (1, 2), (0,)]
+Array = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    """The start of every model: two layers of the installed Smart Turn."""
+    return read_encoder(find_base_model(), 2)
+
+
+def _features(frames: int) -> NDArray[np.float32]:
+    return log_mel(speech_like(frames / 100, seed=frames))
+
+
+def _head(states: tuple[int, ...]) -> Head:
+    weights = np.random.default_rng(0).normal(size=CHANNELS * len(states))
+    return Head(weights, 0.25)
+
+
+def _norm(x: Array, norm: Norm) -> Array:
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt(centred.var(-1, keepdims=True) + 1e-5) * norm.weight + norm.bias
+
+
+def _linear(x: Array, linear: Linear) -> Array:
+    return x @ linear.dense.astype(np.float64) + linear.bias
+
+
+def _gelu(x: Array) -> Array:
+    special = pytest.importorskip("scipy.special", reason="scipy is not installed")
+    return np.asarray(0.5 * x * (1 + special.erf(x / np.sqrt(2))))
+
+
+def _convolved(x: Array, linear: Linear, stride: int) -> Array:
+    padded = np.pad(x, ((1, 1), (0, 0)))
+    taps = [padded[tap : len(x) + tap : stride] for tap in range(3)]
+    return _gelu(_linear(np.concatenate(taps, axis=1), linear))
+
+
+def _layer(x: Array, layer: Layer) -> Array:
+    q, k, v = np.split(_linear(_norm(x, layer.attention_norm), layer.qkv), 3, axis=1)
+    heads = []
+    for part in np.split(np.arange(CHANNELS), 6):
+        scores = q[:, part] @ k[:, part].T / np.sqrt(part.size)
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        heads.append(scores / scores.sum(-1, keepdims=True) @ v[:, part])
+    x = x + _linear(np.concatenate(heads, axis=1), layer.out)
+    return x + _linear(_gelu(_linear(_norm(x, layer.mlp_norm), layer.fc1)), layer.fc2)
+
+
+def _states(encoder: Encoder, features: NDArray[np.float32]) -> list[Array]:
+    """The encoder once more, in plain numpy."""
+    x = _convolved(features.T.astype(np.float64), encoder.conv1, 1)
+    x = _convolved(x, encoder.conv2, 2)
+    states = [x + encoder.positions[: len(x)]]
+    for layer in encoder.layers:
+        states.append(_layer(states[-1], layer))
+    return states
+
+
+@pytest.mark.parametrize("frames", FRAMES)
+def test_the_graph_is_the_encoder(encoder: Encoder, frames: int) -> None:
+    """Fused operators and convolutions written as products must not change the numbers."""
+    features = _features(frames)
+    expected = np.concatenate([state.mean(axis=0) for state in _states(encoder, features)])
+    session = open_session(pooled_graph(encoder).SerializeToString())
+    found = session.run(None, {"log_mel": features[None]})[0][0]
+    assert np.abs(found - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("states", STATES)
+@pytest.mark.parametrize("frames", [31, 400])
+def test_folding_the_head_changes_nothing(
+    encoder: Encoder, states: tuple[int, ...], frames: int
+) -> None:
+    """Head and last product become one matrix: the logit must stay what training fitted."""
+    head, features = _head(states), _features(frames)
+    pooled = open_session(pooled_graph(encoder).SerializeToString()).run(
+        None, {"log_mel": features[None]}
+    )[0]
+    chosen = pooled.reshape(3, CHANNELS)[list(states)].reshape(-1)
+    model, _ = voice_graph(encoder, states, head, None)
+    logit = open_session(model.SerializeToString()).run(None, {"log_mel": features[None]})[0]
+    assert logit.shape == (1,)
+    assert float(logit[0]) == pytest.approx(float(chosen @ head.weights + head.bias), abs=2e-3)
+
+
+@pytest.mark.parametrize("frames", FRAMES)
+def test_int8_stays_close_to_float(encoder: Encoder, frames: int) -> None:
+    """Rounding to int8 may blur a logit by a few percent of its spread, not replace it."""
+    states = (1, 2)
+    head = _head(states)
+    exact, tensors = voice_graph(encoder, states, head, None)
+    turns = [_features(n) for n in FRAMES]
+    small, _ = voice_graph(encoder, states, head, measure_ranges(exact, tensors, turns))
+    models = [open_session(m.SerializeToString()) for m in (exact, small)]
+    logits = [float(m.run(None, {"log_mel": _features(frames)[None]})[0][0]) for m in models]
+    assert logits[1] == pytest.approx(logits[0], rel=0.1, abs=1.0)
+    assert len(small.SerializeToString()) < 0.3 * len(exact.SerializeToString())
+
+
+def test_another_model_is_refused_by_name(tmp_path: Path) -> None:
+    """Weights taken from the wrong tensors would train into something that only looks right."""
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"not a model")
+    with pytest.raises(ModelFileError, match=r"other\.onnx"):
+        read_encoder(other, 2)

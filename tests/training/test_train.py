@@ -1,0 +1,158 @@
+"""A training run, whole: from audio files to a model that the runtime loads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx", reason="the extra `train` is not installed")
+
+from pipecat_deescalate.models.calibration import Calibration
+from pipecat_deescalate.models.errors import UnreadableInputError
+from pipecat_deescalate.models.evaluation.evaluate import Role, evaluate
+from pipecat_deescalate.models.features import log_mel
+from pipecat_deescalate.models.session import open_session
+from pipecat_deescalate.models.training.card import add_evaluation
+from pipecat_deescalate.models.training.config import Corpus, Recipe, load_recipe
+from pipecat_deescalate.models.training.train import TrainingResult, train
+from pipecat_deescalate.models.types import EmotionReading, Samples
+
+from ..audio import speech_like
+
+
+def _quiet(_what: str, _done: int, _all: int) -> None:
+    """No progress wanted."""
+
+
+def _recipe(**changes: object) -> Recipe:
+    corpora = (Corpus(name="first", licence="none"), Corpus(name="second", licence="none"))
+    tiny = {"corpora": corpora, "copies": 1, "folds": 2, "range_clips": 8}
+    return load_recipe().model_copy(update=tiny | changes)
+
+
+@pytest.fixture(scope="module")
+def result(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """One finished run."""
+    return train(_recipe(), tiny_data, tmp_path_factory.mktemp("run"), _quiet)
+
+
+class _Trained:
+    """The model of a run, as the runtime uses one."""
+
+    name = "trained"
+
+    def __init__(self, model: Path) -> None:
+        self._session = open_session(model)
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self._calibration = Calibration.from_json(properties["calibration"])
+
+    def classify(self, audio: Samples, sample_rate: int) -> EmotionReading:
+        logit = self._session.run(["logit"], {"log_mel": log_mel(audio)[None]})[0]
+        p = self._calibration.probability(float(logit[0]))
+        return EmotionReading(p, self.name, len(audio) / sample_rate, 0.0)
+
+
+def test_a_run_learns_what_there_is_to_learn(result: TrainingResult, tiny_data: Path) -> None:
+    """The whole chain, audio to probability, must tell the classes apart on clips never met."""
+    found = evaluate(_Trained(result.model), tiny_data / "speech" / "manifest.csv")
+    assert found.mean is not None
+    assert found.mean.corpora == ("held_back",)
+    assert found.mean.roc_auc > 0.9
+    assert set(result.left_out_corpus) == set(result.left_out_speakers) == {"first", "second"}
+
+
+def test_the_same_seed_gives_the_same_model(
+    result: TrainingResult, tiny_data: Path, tmp_path: Path
+) -> None:
+    """A model that cannot be made again cannot be trusted or repaired."""
+    again = train(_recipe(), tiny_data, tmp_path, _quiet)
+    assert again.model.read_bytes() == result.model.read_bytes()
+    assert again.calibration == result.calibration
+
+
+def test_another_seed_gives_another_model(
+    result: TrainingResult, tiny_data: Path, tmp_path: Path
+) -> None:
+    """If the seed did nothing, the test above would prove nothing."""
+    other = train(_recipe(seed=7), tiny_data, tmp_path, _quiet)
+    assert other.model.read_bytes() != result.model.read_bytes()
+
+
+def test_a_broken_off_run_goes_on_from_its_cache(
+    result: TrainingResult, tiny_data: Path, tmp_path: Path
+) -> None:
+    """Hours of feature extraction must survive an interruption, and leave no half a model."""
+
+    def stop(what: str, done: int, _all: int) -> None:
+        if what == "fitting":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(_recipe(), tiny_data, tmp_path, stop)
+    assert not list(tmp_path.glob("*.onnx"))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    again = train(_recipe(), tiny_data, tmp_path, _quiet)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == before
+    assert again.model.read_bytes() == result.model.read_bytes()
+
+
+@pytest.mark.parametrize("frames", [30, 31, 100, 333, 799, 800])
+def test_a_turn_of_any_length_costs_no_padding(result: TrainingResult, frames: int) -> None:
+    """The model takes 0.3 to 8 s as they are and answers with one finite number."""
+    features = log_mel(speech_like(frames / 100, seed=frames))
+    logit = open_session(result.model).run(None, {"log_mel": features[None]})[0]
+    assert logit.shape == (1,)
+    assert np.isfinite(logit).all()
+
+
+def test_the_file_says_what_it_is(result: TrainingResult) -> None:
+    """The runtime reads name, rate and calibration from the model itself."""
+    properties = open_session(result.model).get_modelmeta().custom_metadata_map
+    assert properties["name"] == "voice-1"
+    assert properties["sample_rate"] == "16000"
+    assert properties["training_corpora"] == "first, second"
+    assert properties["recipe_sha256"] == result.recipe_sha256
+    assert Calibration.from_json(properties["calibration"]) == result.calibration
+    assert result.model.stat().st_size < 4_500_000
+
+
+def test_the_card_takes_its_figures_from_the_runs(result: TrainingResult, tiny_data: Path) -> None:
+    """A figure in the card that no run wrote is a claim without evidence."""
+    card = result.model.with_suffix(".json")
+    kept = result.model.with_name("out_of_fold.csv")
+    manifest = tiny_data / "speech" / "manifest.csv"
+    report = evaluate(_Trained(result.model), manifest, out_of_fold=kept)
+    add_evaluation(card, report)
+    values = json.loads(card.read_text())
+    assert values["training"]["left_out_corpus"] == result.left_out_corpus
+    assert values["evaluation"]["mean"]["roc_auc"] == report.mean.roc_auc if report.mean else None
+    roles = {c["corpus"]: c["role"] for c in values["evaluation"]["corpora"]}
+    assert roles == {
+        "held_back": Role.ZERO_SHOT,
+        "first": Role.SPEAKERS_LEFT_OUT,
+        "second": Role.SPEAKERS_LEFT_OUT,
+    }
+
+
+def test_what_is_for_evaluation_is_never_trained_on(tiny_data: Path, tmp_path: Path) -> None:
+    """One slip here and every figure in the README is worthless."""
+    recipe = _recipe(corpora=(Corpus(name="held_back", licence="none"),))
+    with pytest.raises(UnreadableInputError, match="may not be trained on"):
+        train(recipe, tiny_data, tmp_path, _quiet)
+
+
+def test_missing_data_are_named(tmp_path: Path) -> None:
+    """A run without its data must end with the path that is missing."""
+    with pytest.raises(UnreadableInputError, match=r"manifest\.csv"):
+        train(_recipe(), tmp_path, tmp_path / "out", _quiet)
+
+
+def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    """A misspelt key would silently train another model."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text("nmae: voice\n")
+    with pytest.raises(UnreadableInputError, match=r"recipe\.yaml"):
+        load_recipe(path)
