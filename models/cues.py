@@ -1,0 +1,247 @@
+"""What a caller's words ask for or complain of: cues by the patterns of a language file."""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
+
+from .errors import ModelFileError
+from .patterns import Node, PatternError, Patterns, one_of, parse
+from .types import Cue
+
+_log = logging.getLogger(__name__)
+
+LANGUAGES = Path(__file__).parent / "languages"
+MAX_CHARS = 4_000
+"""Longer turns are read at both ends: half of this from the start, half from the end."""
+_MAX_WORDS_SHOWN = 120
+_TOKEN = re.compile(r"[^\W_][\w\u0300-\u036f\u0900-\u097f'*@#$]*|[.?!;:,\u0964\u2026]+")
+_STARRED = re.compile(r"(?<=\w)[*@#$_]+")
+_MARKS = re.compile("[\u0300-\u036f]")
+_UNSAFE = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\ud800-\udfff\ufeff]+")
+
+
+def readable(text: object) -> str:
+    """Any transcript as text of at most `MAX_CHARS`; "" for what is not text.
+
+    Control characters and lone surrogates become spaces. Of a longer text the first and the last
+    half of the limit are kept, with a sentence end between.
+    """
+    if not isinstance(text, str):
+        return ""
+    if len(text) > MAX_CHARS:
+        half = MAX_CHARS // 2
+        text = text[:half].rpartition(" ")[0] + " . " + text[-half:].partition(" ")[2]
+    return _UNSAFE.sub(" ", text).replace("\u2019", "'")
+
+
+class _CuePatterns(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    say: Annotated[list[StrictStr], Field(min_length=1)]
+    unless: list[StrictStr] = []
+
+
+CueName = Literal[
+    "asks_for_human",
+    "repeats_request",
+    "not_understood",
+    "complaint_about_system",
+    "profanity",
+    "threatens_to_leave",
+    "waiting",
+]
+
+
+class _LanguageFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: StrictStr
+    apostrophe: Literal["drop", "split"] = "drop"
+    also: list[StrictStr] = []
+    fillers: list[StrictStr] = []
+    stutters: list[StrictStr] = []
+    answers: list[StrictStr] = []
+    small_words: list[StrictStr] = []
+    words: dict[StrictStr, Annotated[list[StrictStr], Field(min_length=1)]] = {}
+    cues: dict[CueName, _CuePatterns] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """A turn as normalised words and sentence ends, each followed by a space, in one string."""
+
+    words: list[str]
+    text: str
+    starts: list[int]
+    origins: list[tuple[int, int]]
+
+
+class Language:
+    """One language file, compiled."""
+
+    def __init__(self, path: Path) -> None:
+        """Read and compile a file.
+
+        Raises:
+            ModelFileError: naming the file, the key and what is wrong with it.
+        """
+        try:
+            # BaseLoader makes every scalar a string, so that `no` and `on` are words, not booleans.
+            raw = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - builds no objects
+            source = _LanguageFile.model_validate(raw)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ModelFileError(path, str(error)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise ModelFileError(path, f"{key}: {first['msg']}") from error
+        self.name = source.name
+        self.also = tuple(source.also)
+        self._split = source.apostrophe == "split"
+        self._fillers = frozenset(map(self._plain, source.fillers))
+        self._stutters = frozenset(map(self._plain, source.stutters))
+        self._answers = frozenset(map(self._plain, source.answers))
+        self._small = frozenset(
+            map(self._plain, (*source.fillers, *source.answers, *source.small_words))
+        )
+        self._cues = tuple(self._compile(path, source))
+
+    def _plain(self, text: str) -> str:
+        return _plain(text, self._split)
+
+    def _compile(self, path: Path, source: _LanguageFile) -> list[tuple[Cue, Patterns, Patterns]]:
+        lists: dict[str, Node] = {}
+
+        def node(key: str, pattern: str) -> Node:
+            try:
+                return parse(self._plain(pattern), lists)
+            except PatternError as error:
+                raise ModelFileError(path, f"{key}: {error}") from error
+
+        for name, entries in source.words.items():
+            lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
+        fillers = sorted(self._fillers)
+        compiled = []
+        for name, cue in source.cues.items():
+            say = [node(f"cues.{name}.say.{i}", p) for i, p in enumerate(cue.say)]
+            unless = [node(f"cues.{name}.unless.{i}", p) for i, p in enumerate(cue.unless)]
+            compiled.append((Cue[name.upper()], Patterns(say, fillers), Patterns(unless, fillers)))
+        return compiled
+
+    def find(self, text: str) -> list[tuple[Cue, str]]:
+        """The cues of one `readable` turn, each once, with the words that matched longest."""
+        tokens = self._tokens(text)
+        found = []
+        for cue, say, unless in self._cues:
+            spans = say.spans(tokens.words, tokens.text, tokens.starts)
+            if not spans:
+                continue
+            void = unless.spans(tokens.words, tokens.text, tokens.starts)
+            spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
+            if spans:
+                longest = max(spans, key=lambda span: span[1] - span[0])
+                found.append((cue, _words_of(text, tokens, longest)))
+        return found
+
+    def content(self, text: str) -> list[str]:
+        """The words of a turn that carry a request: no fillers, answers, small words, digits."""
+        return [
+            word
+            for word in self._tokens(text).words
+            if len(word) > 1 and word not in self._small and not word[0].isdigit()
+        ]
+
+    def _tokens(self, text: str) -> _Tokens:
+        words = ["."]
+        origins = [(0, 0)]
+        for match in _TOKEN.finditer(text):
+            raw = match[0]
+            if raw[0] in ".?!;:,\u0964\u2026":
+                after_answer = len(words) > 1 and words[-2] == "." and words[-1] in self._answers
+                if (raw != "," and raw != ":") or after_answer:
+                    self._end_sentence(words, origins, match.end())
+                continue
+            for word in self._plain(_STARRED.sub("_", raw)).split():
+                repeated = word == words[-1] and word in self._stutters
+                if not repeated:
+                    words.append(word)
+                    origins.append(match.span())
+        self._end_sentence(words, origins, len(text))
+        starts = []
+        position = 1
+        for word in words:
+            starts.append(position)
+            position += len(word) + 1
+        return _Tokens(words, " " + " ".join(words) + " ", starts, origins)
+
+    @staticmethod
+    def _end_sentence(words: list[str], origins: list[tuple[int, int]], position: int) -> None:
+        if words[-1] != ".":
+            words.append(".")
+            origins.append((position, position))
+
+
+def _plain(text: str, split: bool) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    text = text.casefold()
+    if "'" in text:
+        text = text.replace("'", " " if split else "")
+    return text
+
+
+def _words_of(text: str, tokens: _Tokens, span: tuple[int, int]) -> str:
+    inside = [
+        origin
+        for word, start, origin in zip(tokens.words, tokens.starts, tokens.origins, strict=True)
+        if span[0] <= start < span[1] and word != "."
+    ]
+    shown = " ".join(text[inside[0][0] : inside[-1][1]].split())
+    return shown if len(shown) <= _MAX_WORDS_SHOWN else shown[:_MAX_WORDS_SHOWN].rstrip() + "…"
+
+
+@cache
+def load_language(code: str) -> Language | None:
+    """The compiled language of a code such as "en", "en-US" or "hi_Latn"; None without a file.
+
+    Says once, in the log, that a language has no file.
+
+    Raises:
+        ModelFileError: if the file is there and not valid.
+    """
+    primary = re.split(r"[-_]", code.strip().casefold(), maxsplit=1)[0]
+    path = LANGUAGES / f"{primary}.yaml"
+    if not re.fullmatch("[a-z]{2,3}", primary) or not path.is_file():
+        _log.warning("no language file: the words of this language give no cues: %r", primary[:8])
+        return None
+    return Language(path)
+
+
+def languages() -> tuple[str, ...]:
+    """The codes that have a language file."""
+    return tuple(sorted(path.stem for path in LANGUAGES.glob("*.yaml")))
+
+
+def find_cues(text: object, language: str = "en") -> tuple[tuple[Cue, str], ...]:
+    """The cues of one turn in the words of one language, each with the words that triggered it."""
+    found: dict[Cue, str] = {}
+    loaded = load_language(language)
+    turn = readable(text)
+    if loaded is None or not turn:
+        return ()
+    for cue, words in loaded.find(turn):
+        found.setdefault(cue, words)
+    for code in loaded.also:
+        other = load_language(code)
+        for cue, words in other.find(turn) if other is not None else ():
+            found.setdefault(cue, words)
+    return tuple(found.items())

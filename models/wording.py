@@ -1,0 +1,201 @@
+"""What the caller's words say: a small linear model over hashed words, and the cues they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import unicodedata
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cues import find_cues, load_language, readable
+from .errors import ModelFileError
+from .types import WordReading
+
+WEIGHTS = Path(__file__).parent / "weights" / "wording.npz"
+BUCKETS = 1 << 19
+_MAX_TOKENS = 200
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d[\d.,:%]*|[!?]+|\.{2,}|[^\w\s,]")
+_STRETCHED = re.compile(r"(.)\1{2,}")
+_FILLERS = frozenset("um uh uhm umm er erm hmm hm hmmm mm uhh ah eh".split())
+_NUMBERS = frozenset(
+    "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety "
+    "hundred thousand".split()
+)
+_STUTTERS = frozenset("i im a an the to my we you it is and that so of in on with".split())
+
+
+class WordClassifier(Protocol):
+    """Anything that reads one caller turn of text."""
+
+    def classify(self, text: str | None, language: str = "en") -> WordReading:
+        """Read one turn; never raises for what a caller said."""
+        ...
+
+
+def tokens(text: str) -> list[str]:
+    """Words, marks and numbers of a turn as the model knows them.
+
+    Case goes (a turn with words in capitals gets a mark of its own), apostrophes and fillers go,
+    numbers become one token whether written or spoken, stuttered small words count once.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    out: list[str] = []
+    shouted = 0
+    for token in _TOKEN.findall(text):
+        head = token[0]
+        if head.isalpha():
+            shouted += len(token) > 2 and token.isupper()
+            word = _STRETCHED.sub(r"\1\1", token.lower().replace("'", ""))
+            if word in _FILLERS or (out and word == out[-1] and word in _STUTTERS):
+                continue
+            mark = "<num>" if word in _NUMBERS else word
+        else:
+            mark = _mark(token)
+        if mark == "<num>" and out and out[-1] == mark:
+            continue
+        out.append(mark)
+    if shouted:
+        out.append("<caps>" if shouted == 1 else "<CAPS>")
+    return out
+
+
+def _mark(token: str) -> str:
+    if token[0].isdigit():
+        return "<num>"
+    if token[0] in "!?":
+        if "!" in token and "?" in token:
+            return "<?!>"
+        return f"<{token[0] * min(len(token), 2)}>"
+    return "<...>" if token[0] == "\u2026" or len(token) > 1 else token
+
+
+def features(text: str) -> NDArray[np.int64]:
+    """The hashed features of a turn: one to three words, three to five letters of a word.
+
+    Shape (features,), each in [0, BUCKETS), no duplicates.
+    """
+    words = tokens(text)[:_MAX_TOKENS]
+    crc = zlib.crc32
+    hashed = {crc(f"1{a}".encode()) for a in words}
+    hashed.update(crc(f"2{a} {b}".encode()) for a, b in zip(words, words[1:], strict=False))
+    hashed.update(
+        crc(f"3{a} {b} {c}".encode())
+        for a, b, c in zip(words, words[1:], words[2:], strict=False)
+    )
+    for word in set(words):
+        if word[0] != "<" and len(word) > 1:
+            letters = f"<{word}>".encode()
+            hashed.update(
+                crc(letters[i : i + n])
+                for n in (3, 4, 5)
+                for i in range(len(letters) - n + 1)
+            )
+    return np.fromiter({value % BUCKETS for value in hashed}, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A linear model on 8-bit weights.
+
+    `weight` (BUCKETS,) int8 in units of `weight_unit`; `rarity` (BUCKETS,) uint8, the inverse
+    document frequency in units of `rarity_unit`, 0 for what training did not see often enough.
+    The logit of the calibrated probability at even odds is slope * score + offset.
+    """
+
+    weight: NDArray[np.int8]
+    weight_unit: float
+    rarity: NDArray[np.uint8]
+    rarity_unit: float
+    intercept: float
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def score(self, hashed: NDArray[np.int64]) -> float:
+        """The raw score of one turn's features; they are weighted by rarity to unit length."""
+        rarity = self.rarity[hashed].astype(np.float32)
+        length = float(np.sqrt(rarity @ rarity))
+        if length == 0.0:
+            return self.intercept
+        return float(rarity @ self.weight[hashed]) / length * self.weight_unit + self.intercept
+
+    def probability(self, text: str) -> float:
+        """P(negative) at even odds, within [0.001, 0.999]."""
+        logit = self.slope * self.score(features(text)) + self.offset
+        return min(max(1.0 / (1.0 + math.exp(-max(min(logit, 30.0), -30.0))), 0.001), 0.999)
+
+    @classmethod
+    def load(cls, path: Path) -> Weights:
+        """Read weights and check them against the SHA-256 in the card beside them.
+
+        Raises:
+            ModelFileError: if either file is missing, damaged, or does not belong to the other.
+        """
+        card = path.with_suffix(".json")
+        try:
+            expected = json.loads(card.read_text(encoding="utf-8"))["sha256"]
+            if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+                raise ModelFileError(path, f"does not match the checksum in {card.name}")
+            with np.load(path, allow_pickle=False) as file:
+                weights = cls(
+                    file["weight"],
+                    float(file["weight_unit"]),
+                    file["rarity"],
+                    float(file["rarity_unit"]),
+                    float(file["intercept"]),
+                    float(file["slope"]),
+                    float(file["offset"]),
+                )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(path, f"is not a word model ({error})") from error
+        if weights.weight.shape != (BUCKETS,) or weights.rarity.shape != (BUCKETS,):
+            raise ModelFileError(path, "is not a word model of this version")
+        return weights
+
+
+class BundledWordClassifier:
+    """The word model of this package and the cues of its language files. Thread-safe, no state."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+
+    def classify(self, text: str | None, language: str = "en") -> WordReading:
+        """Read one turn.
+
+        What is not text, or holds no letters or digits, has no probability and no cues. The model
+        reads English alone: in any other language `p_negative` is None. Of more than 4,000
+        characters the first and the last 2,000 are read.
+        """
+        turn = readable(text)
+        if not any(map(str.isalnum, turn)):
+            return WordReading(None)
+        english = _primary(language) == "en"
+        probability = self._weights.probability(turn) if english else None
+        return WordReading(probability, find_cues(turn, language))
+
+
+@cache
+def load_word_classifier(path: Path = WEIGHTS) -> BundledWordClassifier:
+    """The bundled word classifier, one a process.
+
+    Raises:
+        ModelFileError: if the weights or a language file are missing or damaged.
+    """
+    load_language("en")
+    return BundledWordClassifier(Weights.load(path))
+
+
+def _primary(language: str) -> str:
+    return re.split(r"[-_]", language.strip().casefold(), maxsplit=1)[0]
+
