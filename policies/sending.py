@@ -6,18 +6,23 @@ Nothing of a request is logged: addresses, headers and bodies carry secrets and 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from functools import cache
+from typing import Any
 
 import httpx
 
 from .logs import get_logger
-from .transfer import TransferOutcome
+from .transfer import TransferOutcome, TransferRequest
 
+JSON = "application/json"
+_MAX_ID = 500
 _MAX_BODY = 64 * 1024
 _MAX_DELAY_S = 4.0
 
@@ -42,25 +47,9 @@ class Limits:
 class Message:
     """A POST for one vendor. `headers` are made anew for every attempt."""
 
-    url: str
-    content: bytes
-    headers: Callable[[], dict[str, str]]
-
-
-class Vendor(Protocol):
-    """What differs between vendors once a request is sent."""
-
-    name: str
-    repeatable: bool
-    """Whether a request that may have arrived can be sent again without doing harm."""
-
-    def accepts(self, body: bytes | None, call_id: str) -> bool:
-        """Whether a 2xx answer is this vendor's yes; `body` is None if it was cut short."""
-        ...
-
-    def error_code(self, body: bytes) -> str | None:
-        """The vendor's own code in an error answer."""
-        ...
+    url: str = field(repr=False)
+    content: bytes = field(repr=False)
+    headers: Callable[[], dict[str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +85,12 @@ class Sender:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits or Limits()
-        self._proxy = proxy
+        self._proxy = httpx.Proxy(proxy) if proxy else None
         self._sleep = sleep
         self._clock = clock
-        # Reading the certificates takes tens of milliseconds: not while a call is on.
-        self._tls = httpx.create_ssl_context()
+        self._tls = _tls_context()
 
-    async def send(self, message: Message, vendor: Vendor, call_id: str) -> TransferOutcome:
+    async def send(self, message: Message, vendor: HttpTarget, call_id: str) -> TransferOutcome:
         """Send it. Never raises for what a vendor or a network does."""
         deadline = self._clock() + self._limits.budget_s
         events = log.bind(target=vendor.name, call_id=call_id)
@@ -129,7 +117,7 @@ class Sender:
         return delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
 
     async def _attempt(
-        self, message: Message, vendor: Vendor, call_id: str, timeout_s: float
+        self, message: Message, vendor: HttpTarget, call_id: str, timeout_s: float
     ) -> str | _Failed:
         """One request: what the vendor accepted it with, or why it failed."""
         try:
@@ -165,6 +153,58 @@ class Sender:
         return _Answer(response.status_code, response.headers.get("retry-after"), body)
 
 
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """One for the process: reading the certificates takes tens of milliseconds."""
+    return httpx.create_ssl_context()
+
+
+class HttpTarget:
+    """A target that is one POST to a vendor, repeated while that is safe.
+
+    `repeatable` says whether a request that may have arrived can be sent again without harm.
+    """
+
+    name: str
+    repeatable: bool
+
+    def __init__(self, sender: Sender | None) -> None:
+        self._sender = sender or Sender()
+
+    async def transfer(self, request: TransferRequest) -> TransferOutcome:
+        """Hand the call over."""
+        if request.call_id in {"", ".", ".."} or len(request.call_id) > _MAX_ID:
+            return TransferOutcome(False, "the call has no id to transfer it by", 0)
+        return await self._sender.send(self.message(request), self, request.call_id)
+
+    def message(self, request: TransferRequest) -> Message:
+        """The request to send."""
+        raise NotImplementedError
+
+    def accepts(self, body: bytes | None, call_id: str) -> bool:
+        """Whether a 2xx answer is this vendor's yes; `body` is None if it was cut short."""
+        raise NotImplementedError
+
+    def error_code(self, body: bytes) -> str | None:
+        """The vendor's own code in an error answer, if it has them."""
+        return None
+
+
+def to_json(value: object) -> bytes:
+    """A value as compact JSON in UTF-8."""
+    # Half a surrogate pair, as broken text has them, must not keep a caller from a human.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def fields(body: bytes | None) -> dict[str, Any]:
+    """The JSON object in a body; an empty one if there is none."""
+    try:
+        value = json.loads(body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 async def _read(response: httpx.Response) -> bytes | None:
     """The body, or its first 64 KiB; None if the connection broke before its end."""
     parts = bytearray()
@@ -178,7 +218,7 @@ async def _read(response: httpx.Response) -> bytes | None:
     return bytes(parts[:_MAX_BODY])
 
 
-def _judge(answer: _Answer, vendor: Vendor, call_id: str) -> str | _Failed:
+def _judge(answer: _Answer, vendor: HttpTarget, call_id: str) -> str | _Failed:
     status, body = answer.status, answer.body
     said = f"HTTP {status}"
     if 200 <= status < 300:

@@ -1,4 +1,4 @@
-"""Who can take a call: Twilio, Telnyx, Plivo, Daily, a webhook, or a function of your own.
+"""Who can take a call: Twilio, Telnyx, Plivo, Daily, or a function of your own.
 
 Every target checks its settings when built, takes its secrets from arguments or the environment,
 and shows them nowhere.
@@ -8,16 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
-import hashlib
-import hmac
-import json
 import re
-import time
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode
 from xml.etree import ElementTree
 
@@ -25,45 +18,16 @@ from pydantic import SecretStr
 
 from . import settings
 from .logs import get_logger
-from .sending import Message, Sender
+from .sending import JSON, HttpTarget, Message, Sender, fields, to_json
 from .transfer import TransferOutcome, TransferRequest
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_MAX_ID = 500
 _FORM = "application/x-www-form-urlencoded"
-_JSON = "application/json"
 
 log = get_logger("transfer")
 
 
-class _HttpTarget:
-    """A target that is one POST to a vendor."""
-
-    name: str
-    repeatable: bool
-
-    def __init__(self, sender: Sender | None) -> None:
-        self._sender = sender or Sender()
-
-    async def transfer(self, request: TransferRequest) -> TransferOutcome:
-        """Hand the call over."""
-        if request.call_id in {"", ".", ".."} or len(request.call_id) > _MAX_ID:
-            return TransferOutcome(False, "the call has no id to transfer it by", 0)
-        return await self._sender.send(self._message(request), self, request.call_id)
-
-    def _message(self, request: TransferRequest) -> Message:
-        raise NotImplementedError
-
-    def accepts(self, body: bytes | None, call_id: str) -> bool:
-        """Whether a 2xx answer is this vendor's yes."""
-        raise NotImplementedError
-
-    def error_code(self, body: bytes) -> str | None:
-        """The vendor's own code in an error answer."""
-        return None
-
-
-class TwilioTransfer(_HttpTarget):
+class TwilioTransfer(HttpTarget):
     """Redirects a live Twilio call to a phone number or SIP address, by new TwiML for the call.
 
     https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource; the request's
@@ -112,7 +76,8 @@ class TwilioTransfer(_HttpTarget):
         whisper = whisper_url and settings.address(whisper_url, name="whisper_url")
         self._twiml = _dial(settings.phone_or_sip(to, name="to"), options, whisper)
 
-    def _message(self, request: TransferRequest) -> Message:
+    def message(self, request: TransferRequest) -> Message:
+        """The request to send."""
         path = f"/2010-04-01/Accounts/{self._account}/Calls/{_part(request.call_id)}.json"
         body = urlencode({"Twiml": self._twiml}).encode()
         return Message(
@@ -121,14 +86,14 @@ class TwilioTransfer(_HttpTarget):
 
     def accepts(self, body: bytes | None, call_id: str) -> bool:
         """Twilio answers with the call's resource."""
-        return _fields(body).get("sid") == call_id
+        return fields(body).get("sid") == call_id
 
     def error_code(self, body: bytes) -> str | None:
         """Such as 21220: the call is no longer in progress."""
-        return _code(_fields(body).get("code"))
+        return _code(fields(body).get("code"))
 
 
-class TelnyxTransfer(_HttpTarget):
+class TelnyxTransfer(HttpTarget):
     """Transfers a Telnyx Voice API call; the new leg is bridged when it answers.
 
     https://developers.telnyx.com/api-reference/call-commands/transfer-call; the request's
@@ -158,25 +123,26 @@ class TelnyxTransfer(_HttpTarget):
         if from_number is not None:
             self._body["from"] = settings.phone_number(from_number, name="from_number")
 
-    def _message(self, request: TransferRequest) -> Message:
+    def message(self, request: TransferRequest) -> Message:
+        """The request to send."""
         path = f"/v2/calls/{_part(request.call_id)}/actions/transfer"
         command_id = str(uuid.uuid5(uuid.NAMESPACE_OID, _part(request.call_id)))
-        body = _json({**self._body, "command_id": command_id})
+        body = to_json({**self._body, "command_id": command_id})
         return Message(self._base_url + path, body, lambda: _bearer(self._key))
 
     def accepts(self, body: bytes | None, call_id: str) -> bool:
         """Telnyx answers {"data": {"result": "ok"}}."""
-        data = _fields(body).get("data")
+        data = fields(body).get("data")
         return isinstance(data, dict) and data.get("result") == "ok"
 
     def error_code(self, body: bytes) -> str | None:
         """Such as 90018: the call has already ended."""
-        errors = _fields(body).get("errors")
+        errors = fields(body).get("errors")
         first = errors[0] if isinstance(errors, list) and errors else None
         return _code(first.get("code")) if isinstance(first, dict) else None
 
 
-class PlivoTransfer(_HttpTarget):
+class PlivoTransfer(HttpTarget):
     """Sends a live Plivo call to XML of yours, which dials the human.
 
     https://www.plivo.com/docs/voice/api/call/transfer-a-call; the request's `call_id` is the
@@ -205,19 +171,20 @@ class PlivoTransfer(_HttpTarget):
         self._base_url = settings.address(base_url, name="base_url")
         self._xml_url = SecretStr(settings.address(aleg_url, name="aleg_url"))
 
-    def _message(self, request: TransferRequest) -> Message:
+    def message(self, request: TransferRequest) -> Message:
+        """The request to send."""
         path = f"/v1/Account/{self._account}/Call/{_part(request.call_id)}/"
         body = {"legs": "aleg", "aleg_url": self._xml_url.get_secret_value(), "aleg_method": "POST"}
         return Message(
-            self._base_url + path, _json(body), lambda: _basic(self._account, self._token, _JSON)
+            self._base_url + path, to_json(body), lambda: _basic(self._account, self._token, JSON)
         )
 
     def accepts(self, body: bytes | None, call_id: str) -> bool:
         """Plivo acknowledges with a message, spelt in two ways, and an api_id."""
-        return isinstance(_fields(body).get("api_id"), str)
+        return isinstance(fields(body).get("api_id"), str)
 
 
-class DailySipTransfer(_HttpTarget):
+class DailySipTransfer(HttpTarget):
     """Transfers a SIP or phone participant of a Daily room, through Daily's REST API.
 
     https://docs.daily.co/reference/rest-api/rooms/call-transfer/sip-call-transfer; the request's
@@ -249,57 +216,19 @@ class DailySipTransfer(_HttpTarget):
         if caller_id is not None:
             self._body["callerId"] = settings.identifier(caller_id, name="caller_id")
 
-    def _message(self, request: TransferRequest) -> Message:
-        body = _json({"sessionId": request.call_id, **self._body})
+    def message(self, request: TransferRequest) -> Message:
+        """The request to send."""
+        body = to_json({"sessionId": request.call_id, **self._body})
         url = f"{self._base_url}/v1/rooms/{self._room}/sipCallTransfer"
         return Message(url, body, lambda: _bearer(self._key))
 
     def accepts(self, body: bytes | None, call_id: str) -> bool:
         """Daily answers {"ok": "true"}, in its reference with the quotes."""
-        return _fields(body).get("ok") in (True, "true")
+        return fields(body).get("ok") in (True, "true")
 
     def error_code(self, body: bytes) -> str | None:
         """Such as invalid-request-error."""
-        return _code(_fields(body).get("error"))
-
-
-class WebhookTransfer(_HttpTarget):
-    """Posts the whole packet to a service of yours, signed as Standard Webhooks 1.0 describes.
-
-    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
-    Environment: DEESCALATE_WEBHOOK_SECRET ("whsec_" and the base64 of 24 to 64 random bytes).
-
-    Accepted is any 2xx, whatever its body, as the scheme has it. `webhook-id` is the call id, the
-    same in every attempt, and receivers drop what they have seen. So it is repeatable.
-    """
-
-    name = "webhook"
-    repeatable = True
-
-    def __init__(
-        self, url: str, *, secret: str | SecretStr | None = None, sender: Sender | None = None
-    ) -> None:
-        super().__init__(sender)
-        self._url = SecretStr(settings.address(url, name="url"))
-        given = settings.secret(secret, name="secret", env="DEESCALATE_WEBHOOK_SECRET")
-        _webhook_key(given)
-        self._secret = given
-
-    def _message(self, request: TransferRequest) -> Message:
-        event = {
-            "type": "call.transfer_requested",
-            "timestamp": datetime.now(UTC).isoformat(),
-            "data": request.to_dict(),
-        }
-        body = _json(event)
-        message_id = _webhook_id(request.call_id)
-        return Message(
-            self._url.get_secret_value(), body, lambda: _signed(self._secret, message_id, body)
-        )
-
-    def accepts(self, body: bytes | None, call_id: str) -> bool:
-        """Any body, or none."""
-        return True
+        return _code(fields(body).get("error"))
 
 
 class FunctionTransfer:
@@ -353,20 +282,6 @@ def _part(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
 
-def _json(value: object) -> bytes:
-    # Half a surrogate pair, as broken text has them, must not keep a caller from a human.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-
-
-def _fields(body: bytes | None) -> dict[str, Any]:
-    """The JSON object in a body; an empty one if there is none."""
-    try:
-        value = json.loads(body or b"")
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _code(value: object) -> str | None:
     """A vendor's error code if it looks like one: what it says goes into a log."""
     text = str(value)
@@ -374,39 +289,9 @@ def _code(value: object) -> str | None:
 
 
 def _bearer(key: SecretStr) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key.get_secret_value()}", "Content-Type": _JSON}
+    return {"Authorization": f"Bearer {key.get_secret_value()}", "Content-Type": JSON}
 
 
 def _basic(user: str, password: SecretStr, content_type: str) -> dict[str, str]:
     pair = base64.b64encode(f"{user}:{password.get_secret_value()}".encode()).decode()
-    return {"Authorization": f"Basic {pair}", "Content-Type": content_type, "Accept": _JSON}
-
-
-def _webhook_key(secret: SecretStr) -> bytes:
-    text = secret.get_secret_value()
-    try:
-        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not text.startswith("whsec_") or not 24 <= len(key) <= 64:
-        raise settings.SettingError("secret: whsec_ and the base64 of 24 to 64 bytes are needed")
-    return key
-
-
-def _webhook_id(call_id: str) -> str:
-    """The call id; its digest if it has a character that an id must not have."""
-    if re.fullmatch(r"[A-Za-z0-9_:-]{1,200}", call_id):
-        return call_id
-    return hashlib.sha256(call_id.encode(errors="replace")).hexdigest()
-
-
-def _signed(secret: SecretStr, message_id: str, body: bytes) -> dict[str, str]:
-    timestamp = str(int(time.time()))
-    content = f"{message_id}.{timestamp}.".encode() + body
-    digest = hmac.new(_webhook_key(secret), content, hashlib.sha256).digest()
-    return {
-        "Content-Type": _JSON,
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-    }
+    return {"Authorization": f"Basic {pair}", "Content-Type": content_type, "Accept": JSON}

@@ -1,0 +1,87 @@
+"""Handing the packet of a call to a service of your own, by a signed webhook."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import time
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from . import settings
+from .sending import JSON, HttpTarget, Message, Sender, to_json
+from .transfer import TransferRequest
+
+
+class WebhookTransfer(HttpTarget):
+    """Posts the whole packet to a service of yours, signed as Standard Webhooks 1.0 describes.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
+    Environment: DEESCALATE_WEBHOOK_SECRET ("whsec_" and the base64 of 24 to 64 random bytes).
+
+    Accepted is any 2xx, whatever its body, as the scheme has it. `webhook-id` is the call id, the
+    same in every attempt, and receivers drop what they have seen. So it is repeatable.
+    """
+
+    name = "webhook"
+    repeatable = True
+
+    def __init__(
+        self, url: str, *, secret: str | SecretStr | None = None, sender: Sender | None = None
+    ) -> None:
+        super().__init__(sender)
+        self._url = SecretStr(settings.address(url, name="url"))
+        given = settings.secret(secret, name="secret", env="DEESCALATE_WEBHOOK_SECRET")
+        _webhook_key(given)
+        self._secret = given
+
+    def message(self, request: TransferRequest) -> Message:
+        """The request to send."""
+        event = {
+            "type": "call.transfer_requested",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "data": request.to_dict(),
+        }
+        body = to_json(event)
+        message_id = _webhook_id(request.call_id)
+        return Message(
+            self._url.get_secret_value(), body, lambda: _signed(self._secret, message_id, body)
+        )
+
+    def accepts(self, body: bytes | None, call_id: str) -> bool:
+        """Any body, or none."""
+        return True
+
+
+def _webhook_key(secret: SecretStr) -> bytes:
+    text = secret.get_secret_value()
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise settings.SettingError("secret: whsec_ and the base64 of 24 to 64 bytes are needed")
+    return key
+
+
+def _webhook_id(call_id: str) -> str:
+    """The call id; its digest if it has a character that an id must not have."""
+    if re.fullmatch(r"[A-Za-z0-9_:-]{1,200}", call_id):
+        return call_id
+    return hashlib.sha256(call_id.encode(errors="replace")).hexdigest()
+
+
+def _signed(secret: SecretStr, message_id: str, body: bytes) -> dict[str, str]:
+    timestamp = str(int(time.time()))
+    content = f"{message_id}.{timestamp}.".encode() + body
+    digest = hmac.new(_webhook_key(secret), content, hashlib.sha256).digest()
+    return {
+        "Content-Type": JSON,
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
