@@ -1,0 +1,427 @@
+"""What callers get to hear, and what a model is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.policies import Action, Decision, Evidence, Level
+from pipecat_deescalate.policies.empathy import (
+    LANGUAGES,
+    MAX_WORDS,
+    Cause,
+    Language,
+    Moment,
+    PhraseBook,
+    PhraseError,
+    cause_of,
+    guidance,
+)
+from pipecat_deescalate.policies.rewriter import LlmRewriter
+from pipecat_deescalate.policies.settings import SettingError
+
+from ..fakes import HANG, FakeServer, Reply
+from .readings import turn
+
+ENGLISH = PhraseBook.load("en")
+PROMPT = "What is your account number?"
+KEY = "sk-nobody-4711"
+
+
+def decision(
+    action: Action = Action.EMPATHIZE,
+    level: Level = Level.STRAINED,
+    *,
+    cues: tuple[Cue, ...] = (),
+    state: str | None = None,
+    callback: bool = False,
+) -> Decision:
+    evidence = Evidence(turn(2.0, cues=cues), dialog_state=state)
+    return Decision(action, level, "voice 0.88", evidence, 0.4, callback)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_phrase_names_an_emotion_or_is_long(language: Language) -> None:
+    """A caller who is told how they sound, or is talked at, gets angrier."""
+    book = PhraseBook.load(language)
+    phrases = list(book.phrases())
+    assert len(phrases) == len(set(phrases)) >= 8
+    for phrase in phrases:
+        assert not book.names_emotion(phrase), phrase
+        assert len(phrase.split()) <= MAX_WORDS, phrase
+        assert phrase == phrase.strip()
+        assert phrase[-1] in ".।", phrase
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "I can hear that you're frustrated."),
+        ("en", "You sound angry!"),
+        ("en", "I understand how you feel"),
+        ("en", "Please calm down."),
+        ("en", "Sorry, are you UPSET?"),
+        ("es", "Entiendo que esté enfadado."),
+        ("fr", "Je comprends votre colère."),
+        ("fr", "Vous êtes énervé"),
+        ("de", "Ich verstehe, dass Sie verärgert sind."),
+        ("pt", "Entendo que está chateado."),
+        ("it", "Capisco che è arrabbiato."),
+        ("hi", "मैं समझता हूँ कि आप गुस्से में हैं।"),
+        ("hi", "आप नाराज़ हैं"),
+    ],
+)
+def test_named_emotions_are_recognised(language: Language, text: str) -> None:
+    """The guard over phrases and over a model's words is only as good as this."""
+    assert PhraseBook.load(language).names_emotion(text)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Your payment was made yesterday; the saddle ships today."),
+        ("es", "Lo siento, lo sentimos mucho."),
+        ("de", "Das tut mir leid."),
+        ("pt", "Sinto muito."),
+        ("hi", "कृपया एक पल रुकिए।"),
+    ],
+)
+def test_an_apology_names_no_emotion(language: Language, text: str) -> None:
+    """A guard that fires on plain words would throw good answers away."""
+    assert not PhraseBook.load(language).names_emotion(text)
+
+
+def test_english_has_phrases_for_every_cause_and_level() -> None:
+    """A hole in the bank would be silence just when it matters."""
+    for cause in Cause:
+        for level in (Level.STRAINED, Level.DISTRESSED):
+            assert len(ENGLISH.acknowledgements[cause][level]) >= 3
+
+
+@pytest.mark.parametrize(
+    ("cues", "state", "text", "cause"),
+    [
+        ((Cue.REPEATS_REQUEST, Cue.WAITING), None, None, Cause.REPEATED_REQUEST),
+        ((Cue.NOT_UNDERSTOOD,), "billing", None, Cause.MISUNDERSTANDING),
+        ((Cue.COMPLAINT_ABOUT_SYSTEM,), None, None, Cause.MISUNDERSTANDING),
+        ((Cue.WAITING,), None, None, Cause.WAITING),
+        ((Cue.PROFANITY,), "billing_menu", None, Cause.BILLING),
+        ((), "card-payment", None, Cause.BILLING),
+        ((), None, "You charged me twice!", Cause.BILLING),
+        ((), None, "There is an error on my bill", Cause.BILLING),
+        ((), None, "Meine Rechnung stimmt nicht", Cause.BILLING),
+        ((), None, "मेरा बिल गलत है", Cause.BILLING),
+        ((), None, "My name is Bill, I build houses", Cause.GENERAL),
+        ((), None, None, Cause.GENERAL),
+    ],
+)
+def test_the_cause_comes_from_cues_state_and_words(
+    cues: tuple[Cue, ...], state: str | None, text: str | None, cause: Cause
+) -> None:
+    """The wrong cause makes the bot apologise for something that did not happen."""
+    assert cause_of(decision(cues=cues, state=state), text) is cause
+
+
+def test_a_phrase_comes_before_the_prompt() -> None:
+    """The prompt must be said in full: the dialogue waits for its answer."""
+    got = ENGLISH.acknowledge(PROMPT, decision(cues=(Cue.WAITING,)), call_id="a")
+    assert got.text == f"{got.phrase} {PROMPT}"
+    assert got.phrase in ENGLISH.acknowledgements[Cause.WAITING][Level.STRAINED]
+    assert got.used == {got.phrase}
+
+
+def test_proceed_says_the_prompt_as_it_is() -> None:
+    """A calm call must sound as if we were not there."""
+    got = ENGLISH.acknowledge(PROMPT, decision(Action.PROCEED), call_id="a", used=frozenset({"x"}))
+    assert (got.text, got.phrase, got.used) == (PROMPT, None, {"x"})
+
+
+def test_an_offer_is_made_in_so_many_words() -> None:
+    """Whoever is due a human must hear of it, and of a call back if there is none."""
+    offer = ENGLISH.acknowledge(PROMPT, decision(Action.OFFER_HUMAN, Level.DISTRESSED), call_id="a")
+    assert offer.text.endswith(PROMPT)
+    assert len(offer.used & set(ENGLISH.sentences[Moment.OFFER_HUMAN])) == 1
+    assert len(offer.used) == 2
+    calm = decision(Action.OFFER_HUMAN, Level.CALM, callback=True)
+    back = ENGLISH.acknowledge(PROMPT, calm, call_id="a")
+    assert back.phrase in ENGLISH.sentences[Moment.CALL_BACK]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_can_hand_over(language: Language) -> None:
+    """At a hand-over only the hand-over sentence is said: a question would never be answered."""
+    book = PhraseBook.load(language)
+    got = book.acknowledge(PROMPT, decision(Action.TRANSFER, Level.DISTRESSED), call_id="a")
+    assert got.text == got.phrase
+    assert got.text in book.sentences[Moment.HAND_OVER]
+    assert book.sentence(Moment.TRANSFER_FAILED, call_id="a")
+    if language != "en":
+        assert book.acknowledge(PROMPT, decision(), call_id="a").text == PROMPT
+
+
+@given(
+    st.text(max_size=20),
+    st.lists(
+        st.tuples(
+            st.sampled_from([Action.EMPATHIZE, Action.PROCEED]),
+            st.sampled_from(list(Level)),
+            st.sampled_from([(), *((cue,) for cue in Cue)]),
+        ),
+        max_size=60,
+    ),
+)
+def test_nothing_is_said_twice_and_a_replay_says_the_same(
+    call_id: str, turns: list[tuple[Action, Level, tuple[Cue, ...]]]
+) -> None:
+    """An apology heard twice is worth less than none, and a replay must show what was said."""
+
+    def play() -> list[str | None]:
+        used, said = frozenset[str](), []
+        for action, level, cues in turns:
+            got = ENGLISH.acknowledge(
+                PROMPT, decision(action, level, cues=cues), call_id=call_id, used=used
+            )
+            used = got.used
+            said.append(got.phrase)
+            assert got.text.endswith(PROMPT)
+        return said
+
+    said = play()
+    phrases = [one for one in said if one]
+    assert len(phrases) == len(set(phrases))
+    assert said == play()
+
+
+def test_calls_do_not_all_sound_alike() -> None:
+    """The call id must decide the order, and decide it the same on every machine."""
+    said = {
+        ENGLISH.acknowledge(PROMPT, decision(), call_id=str(number)).phrase for number in range(40)
+    }
+    assert said == set(ENGLISH.acknowledgements[Cause.GENERAL][Level.STRAINED])
+    first = ENGLISH.acknowledge(PROMPT, decision(), call_id="CA1").phrase
+    assert first == "Thank you for telling me."
+
+
+def test_an_offer_is_repeated_when_it_must_be() -> None:
+    """A caller who asks again and again must always be answered."""
+    used, said = frozenset[str](), []
+    for _ in range(4):
+        said.append(ENGLISH.sentence(Moment.CALL_BACK, call_id="a", used=used))
+        used |= {said[-1]}
+    assert len(set(said)) == 3
+    assert said[3] == said[0]
+
+
+def test_guidance_says_what_happened_and_what_to_do() -> None:
+    """It must mark itself, forbid naming feelings, and promise what was decided and no more."""
+    assert guidance(decision(Action.PROCEED)) is None
+    for action in (Action.EMPATHIZE, Action.OFFER_HUMAN, Action.TRANSFER):
+        text = guidance(decision(action, cues=(Cue.WAITING,)))
+        assert text is not None
+        assert text.startswith("[Guidance for the assistant, not said by the caller] ")
+        assert "kept waiting" in text
+        assert "feelings" in text
+        assert ("human colleague" in text) == (action is not Action.EMPATHIZE)
+    back = guidance(decision(Action.OFFER_HUMAN, callback=True))
+    assert back is not None
+    assert "calls back" in back
+
+
+@pytest.mark.parametrize("message", ["names an emotion", "more than 15 words", "twice"])
+def test_phrases_of_ones_own_are_checked(message: str, tmp_path: Path) -> None:
+    """An operator's own file is held to the same rules, and the error says which."""
+    phrase = {
+        "names an emotion": "I can tell that you are angry.",
+        "more than 15 words": "one " * 16,
+        "twice": ENGLISH.sentences[Moment.HAND_OVER][0],
+    }[message]
+    book = ENGLISH.model_dump(mode="json")
+    book["acknowledgements"]["general"]["strained"].append(phrase)
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(book), encoding="utf-8")
+    with pytest.raises(PhraseError, match=message):
+        PhraseBook.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("language: [", "not valid YAML"),
+        ("language: xx", "language: Input should be"),
+        ("{language: en, emotion_words: [], sentences: {hand_over: [Hi.]}}", "offer_human: miss"),
+        ("{language: en, emotion_words: [], sentences: {}, extra: 1}", "extra"),
+        ("- 1", "dictionary"),
+    ],
+)
+def test_a_broken_phrase_file_says_what_is_wrong(text: str, message: str, tmp_path: Path) -> None:
+    """The error must name the file and the key."""
+    path = tmp_path / "own.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PhraseError, match=message) as caught:
+        PhraseBook.load(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_an_unknown_language_says_which_there_are(tmp_path: Path) -> None:
+    """Nobody should have to read our code to learn what is spoken."""
+    with pytest.raises(PhraseError, match="use en, es, fr, de, pt, it, hi"):
+        PhraseBook.load("xx")  # type: ignore[arg-type] # what a configuration may say
+    with pytest.raises(PhraseError, match="No such file"):
+        PhraseBook.load(tmp_path / "none.yaml")
+
+
+ASK = "Your 2 invoices are open. Shall I send them?"
+GOOD = "You have asked before, so let me do it now: your 2 invoices are open. Shall I send them?"
+
+
+def completion(content: object) -> Reply:
+    return Reply(200, json.dumps({"choices": [{"message": {"content": content}}]}))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeServer]:
+    async with FakeServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def rewriter(server: FakeServer) -> AsyncIterator[LlmRewriter]:
+    built = LlmRewriter(
+        ENGLISH,
+        model="small",
+        base_url=f"{server.url}/v1",
+        api_key=KEY,
+        options={"temperature": 0},
+    )
+    yield built
+    await built.aclose()
+
+
+async def test_the_model_is_asked_as_openai_is(server: FakeServer, rewriter: LlmRewriter) -> None:
+    """Any compatible endpoint must understand the request; the answer is what is spoken."""
+    server.replies = [completion(f'"{GOOD}"\n')]
+    got = await rewriter.acknowledge(ASK, decision(cues=(Cue.REPEATS_REQUEST,)), call_id="a")
+    assert (got.text, got.phrase, got.used) == (GOOD, None, {GOOD})
+    (seen,) = server.seen
+    assert seen.path == "/v1/chat/completions"
+    assert seen.headers["Authorization"] == f"Bearer {KEY}"
+    body = json.loads(seen.body)
+    assert (body["model"], body["temperature"]) == ("small", 0)
+    assert [one["role"] for one in body["messages"]] == ["system", "user"]
+    assert "ask for the same thing again" in body["messages"][0]["content"]
+    assert body["messages"][1]["content"] == ASK
+    await rewriter.acknowledge(ASK, decision(), call_id="a")
+    assert len(server.seen) == 2
+
+
+UNFIT = {
+    "empty": "",
+    "too long": f"{'Well, ' * 40}{ASK}",
+    "markup": f"**Sure!** {ASK}",
+    "names an emotion": f"I see you are upset. {ASK}",
+    "other numbers": "Your 3 invoices are open. Shall I send them?",
+    "lost the question": "Your 2 invoices are open. I will send them.",
+}
+
+
+@pytest.mark.parametrize("reason", UNFIT)
+async def test_unfit_words_are_not_spoken(
+    reason: str, server: FakeServer, rewriter: LlmRewriter
+) -> None:
+    """What a model makes up must not reach the caller; the phrase bank speaks instead."""
+    server.replies = [completion(UNFIT[reason])]
+    got = await rewriter.acknowledge(ASK, decision(), call_id="a")
+    assert got == ENGLISH.acknowledge(ASK, decision(), call_id="a")
+    assert rewriter.fallbacks == {reason: 1}
+
+
+FAULTS = [
+    Reply(401, KEY),
+    Reply(500),
+    Reply(302, headers={"Location": "/elsewhere"}),
+    Reply(200, "garbage"),
+    Reply(200, "{}"),
+    Reply(200, '{"choices": []}'),
+    Reply(200, "[" * 60_000),
+    Reply(200, '{"choices', cut=True),
+    Reply(drop=True),
+    completion(None),
+    completion({"a": 1}),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_failing_model_costs_nothing(
+    fault: Reply, server: FakeServer, rewriter: LlmRewriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The phrase bank must answer, and neither the key nor the prompt be logged."""
+    caplog.set_level(logging.INFO)
+    server.replies = [fault]
+    for _ in range(2):
+        got = await rewriter.acknowledge(ASK, decision(), call_id="a")
+        assert got == ENGLISH.acknowledge(ASK, decision(), call_id="a")
+    assert sum(rewriter.fallbacks.values()) == 2
+    ours = [one for one in caplog.records if one.name == "pipecat_deescalate.rewriter"]
+    assert len(ours) == 1
+    for text in (caplog.text, repr(rewriter), repr(vars(rewriter)), str(vars(ours[0]))):
+        assert KEY not in text
+        assert "invoices" not in text
+
+
+async def test_a_slow_model_is_not_waited_for(server: FakeServer, rewriter: LlmRewriter) -> None:
+    """The caller must not hear silence: 300 ms is all there is, also if bytes trickle in."""
+    server.replies = [HANG]
+    started = time.monotonic()
+    got = await rewriter.acknowledge(ASK, decision(), call_id="a")
+    assert 0.28 < time.monotonic() - started < 0.5
+    assert got.phrase
+    assert rewriter.fallbacks == {"late": 1}
+    assert await server.all_closed()
+
+
+async def test_what_was_said_is_not_said_again(server: FakeServer, rewriter: LlmRewriter) -> None:
+    """A model asked twice answers twice the same; the caller must not hear it twice."""
+    server.replies = [completion(GOOD)]
+    first = await rewriter.acknowledge(ASK, decision(), call_id="a")
+    second = await rewriter.acknowledge(ASK, decision(), call_id="a", used=first.used)
+    assert second.phrase in ENGLISH.acknowledgements[Cause.GENERAL][Level.STRAINED]
+
+
+async def test_promises_are_not_left_to_the_model(
+    server: FakeServer, rewriter: LlmRewriter
+) -> None:
+    """Offers and hand-overs must be worded as they were checked, and calm calls left alone."""
+    for action in (Action.PROCEED, Action.OFFER_HUMAN, Action.TRANSFER):
+        got = await rewriter.acknowledge(ASK, decision(action), call_id="a")
+        assert got == ENGLISH.acknowledge(ASK, decision(action), call_id="a")
+    assert server.seen == []
+
+
+async def test_cancelling_leaves_no_connection(server: FakeServer, rewriter: LlmRewriter) -> None:
+    """A barge-in while the model is thinking must leave nothing behind."""
+    server.replies = [HANG]
+    asking = asyncio.create_task(rewriter.acknowledge(ASK, decision(), call_id="a"))
+    await server.arrived.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await server.all_closed()
+
+
+def test_a_rewriter_without_a_key_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is read when it is built, and the error names the variable."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(SettingError, match=r"^api_key: give it, or set OPENAI_API_KEY$"):
+        LlmRewriter(ENGLISH, model="small")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert KEY not in repr(vars(LlmRewriter(ENGLISH, model="small")))
