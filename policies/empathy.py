@@ -65,6 +65,7 @@ class Rewritten:
 
 _CAUSES = (
     (Cue.REPEATS_REQUEST, Cause.REPEATED_REQUEST),
+    (Cue.REPROMPTED, Cause.REPEATED_REQUEST),
     (Cue.NOT_UNDERSTOOD, Cause.MISUNDERSTANDING),
     (Cue.COMPLAINT_ABOUT_SYSTEM, Cause.MISUNDERSTANDING),
     (Cue.WAITING, Cause.WAITING),
@@ -95,7 +96,7 @@ def cause_of(decision: Decision, text: str | None = None) -> Cause:
 
 
 _HAPPENED = {
-    Cause.REPEATED_REQUEST: "The caller has had to ask for the same thing again.",
+    Cause.REPEATED_REQUEST: "The caller has had to say the same thing again.",
     Cause.MISUNDERSTANDING: "The caller was misunderstood.",
     Cause.WAITING: "The caller has been kept waiting.",
     Cause.BILLING: "The caller has a problem with a bill or a payment.",

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from . import settings
 from .empathy import PhraseBook, Rewritten, guidance
 from .logs import get_logger
+from .sending import tls_context
 from .types import Action, Decision
 
 _INSTRUCTIONS = (
@@ -63,7 +64,7 @@ class LlmRewriter:
         self._key = settings.secret(api_key, name="api_key", env="OPENAI_API_KEY")
         self._budget_s = budget_s
         self._options = dict(options or {})
-        self._client = httpx.AsyncClient(timeout=budget_s)
+        self._client = httpx.AsyncClient(timeout=budget_s, verify=tls_context())
 
     async def acknowledge(
         self,

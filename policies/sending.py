@@ -6,6 +6,8 @@ Nothing of a request is logged: addresses, headers and bodies carry secrets and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import json
 import random
 import ssl
@@ -88,7 +90,7 @@ class Sender:
         self._proxy = httpx.Proxy(proxy) if proxy else None
         self._sleep = sleep
         self._clock = clock
-        self._tls = _tls_context()
+        self._tls = tls_context()
 
     async def send(self, message: Message, vendor: HttpTarget, call_id: str) -> TransferOutcome:
         """Send it. Never raises for what a vendor or a network does."""
@@ -154,9 +156,17 @@ class Sender:
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
-    """One for the process: reading the certificates takes tens of milliseconds."""
-    return httpx.create_ssl_context()
+def tls_context() -> ssl.SSLContext:
+    """The TLS settings of the process, and whatever else a first connection would wait for.
+
+    Reading the certificates and importing what httpx connects with take a tenth of a second each:
+    now, when a target is built, and not in the event loop while a caller is on the line.
+    """
+    context = httpx.create_ssl_context()
+    httpx.AsyncHTTPTransport(verify=context)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("anyio._backends._asyncio")
+    return context
 
 
 class HttpTarget:

@@ -112,6 +112,7 @@ def test_english_has_phrases_for_every_cause_and_level() -> None:
     ("cues", "state", "text", "cause"),
     [
         ((Cue.REPEATS_REQUEST, Cue.WAITING), None, None, Cause.REPEATED_REQUEST),
+        ((Cue.BARGES_IN, Cue.REPROMPTED), None, None, Cause.REPEATED_REQUEST),
         ((Cue.NOT_UNDERSTOOD,), "billing", None, Cause.MISUNDERSTANDING),
         ((Cue.COMPLAINT_ABOUT_SYSTEM,), None, None, Cause.MISUNDERSTANDING),
         ((Cue.WAITING,), None, None, Cause.WAITING),
@@ -318,7 +319,7 @@ async def test_the_model_is_asked_as_openai_is(server: FakeServer, rewriter: Llm
     body = json.loads(seen.body)
     assert (body["model"], body["temperature"]) == ("small", 0)
     assert [one["role"] for one in body["messages"]] == ["system", "user"]
-    assert "ask for the same thing again" in body["messages"][0]["content"]
+    assert "say the same thing again" in body["messages"][0]["content"]
     assert body["messages"][1]["content"] == ASK
     await rewriter.acknowledge(ASK, decision(), call_id="a")
     assert len(server.seen) == 2
