@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ..models.errors import DeescalateError
 from ..policies.config import MitigationPolicy
 from ..policies.record import CallRecord
 from .call import analyze_call
+from .transcript import TranscriptLike
 
 BINS = tuple(round(edge / 10, 1) for edge in range(11))
 ALARM = 0.8
@@ -46,6 +48,7 @@ class AlarmReport:
     share_over_alarm_under_1s: float
     calls_by_highest_action: dict[str, int]
     transferred: tuple[Transferred, ...]
+    cues: dict[str, int]
 
 
 def count_alarms(
@@ -53,14 +56,21 @@ def count_alarms(
     *,
     policy: MitigationPolicy,
     classifier: EmotionClassifier,
+    transcripts: Mapping[str, TranscriptLike] | None = None,
     on_call: Callable[[int], None] = lambda done: None,
 ) -> AlarmReport:
-    """Analyse the calls, voice alone, and count what would have happened in them."""
+    """Analyse the calls and count what would have happened in them.
+
+    Voice alone, but where a call has a transcript under its id (the file's name without ending).
+    """
     records: list[CallRecord] = []
     failed: list[str] = []
     for done, path in enumerate(calls, 1):
         try:
-            records.append(analyze_call(path, policy=policy, classifier=classifier))
+            words = transcripts.get(path.stem) if transcripts else None
+            records.append(
+                analyze_call(path, policy=policy, classifier=classifier, transcript=words)
+            )
         except DeescalateError as error:
             failed.append(str(error))
         on_call(done)
@@ -94,6 +104,7 @@ def _report(
             for turn in record.turns
             if turn.decision.action.value == "transfer"
         ),
+        cues=dict(Counter(cue.name.lower() for r in readings for cue, _ in r.cues).most_common()),
     )
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from ..models.audio import open_call
 from ..models.classifier import load_classifier
-from ..models.registry import BUNDLED_VOICE, bundled
+from ..models.registry import BUNDLED_VOICE
 from ..models.types import Samples
 
 SAMPLE_RATE = 16_000
@@ -112,7 +112,7 @@ def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchR
             "python": platform.python_version(),
         },
         model=classifier.name,
-        model_bytes=bundled(BUNDLED_VOICE).stat().st_size,
+        model_bytes=BUNDLED_VOICE.stat().st_size,
         import_s=import_s,
         latency=latency,
         calls=calls,

@@ -9,12 +9,13 @@ from pathlib import Path
 from ..models.audio import CallAudio, CallerChannel, open_call
 from ..models.classifier import EmotionClassifier, load_classifier
 from ..models.errors import AudioError
-from ..models.types import Samples, TurnAudio, TurnReading
+from ..models.hearing import CallHearing, HeardTurn, listen
+from ..models.types import Samples
 from ..policies.config import MitigationPolicy, load_policy
 from ..policies.decide import decide
 from ..policies.record import CallRecord, TurnRecord
 from ..policies.types import CallState, Evidence
-from .transcript import Utterance, caller_words, read_transcript
+from .transcript import Transcript, TranscriptLike, TurnWords, read_transcript
 from .turns import BLOCK_MS, SAMPLE_RATE, TurnRules, find_turns
 
 CLIPPED_SHARE = 0.001
@@ -29,7 +30,8 @@ def analyze_call(
     policy: MitigationPolicy | str | Path = "balanced",
     classifier: EmotionClassifier | None = None,
     caller_channel: CallerChannel | None = None,
-    transcript: str | Path | None = None,
+    transcript: str | Path | TranscriptLike | None = None,
+    language: str = "en",
     keep_text: bool = False,
     started_at: datetime | None = None,
     turn_rules: TurnRules | None = None,
@@ -37,9 +39,10 @@ def analyze_call(
 ) -> CallRecord:
     """Find the caller's turns in a recording, read each one and decide after each one.
 
-    `caller_channel` names the caller's side of a stereo recording. The words of a `transcript`
-    are kept in the record only with `keep_text`. `started_at`, an aware datetime, is when the
-    call began; without it humans count as available whatever the policy's opening hours.
+    `caller_channel` names the caller's side of a stereo recording. A `transcript` adds what the
+    words say, in this `language`; they are kept in the record only with `keep_text`. `started_at`,
+    an aware datetime, is when the call began; without it humans count as available whatever the
+    policy's opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -48,44 +51,55 @@ def analyze_call(
     if not isinstance(policy, MitigationPolicy):
         policy = load_policy(policy)
     classifier = classifier or load_classifier()
-    utterances = read_transcript(Path(transcript)) if transcript is not None else ()
-    turns: list[TurnRecord] = []
-    state = CallState()
+    if transcript is None or isinstance(transcript, str | Path):
+        transcript = read_transcript(Path(transcript)) if transcript is not None else Transcript()
     with open_call(
         path, caller_channel=caller_channel, sample_rate=SAMPLE_RATE, block_ms=BLOCK_MS
     ) as call:
-        for audio in find_turns(_watched(call, on_progress), turn_rules or TurnRules()):
-            evidence = Evidence(
-                _read(audio, classifier),
-                agents_available=_agents_available(policy, started_at, audio.ended_at_s),
-            )
-            state, decision = decide(state, evidence, policy)
-            words = caller_words(utterances, audio.started_at_s, audio.ended_at_s)
-            turns.append(TurnRecord(decision, text=words if keep_text else None))
-        if call.is_silent:
-            raise AudioError(path, "holds only digital silence; is this the caller's channel?")
-        return CallRecord(
-            call_id=Path(path).stem,
-            source=str(path),
-            duration_s=call.samples_read / SAMPLE_RATE,
-            sample_rate=call.source_rate,
-            model=classifier.name,
+        blocks = _watched(call, on_progress)
+        turns = [listen(turn, classifier) for turn in find_turns(blocks, turn_rules or TurnRules())]
+    if call.is_silent:
+        raise AudioError(path, "holds only digital silence; is this the caller's channel?")
+    words = transcript.beside(turns)
+    return CallRecord(
+        call_id=Path(path).stem,
+        source=str(path),
+        duration_s=call.samples_read / SAMPLE_RATE,
+        sample_rate=call.source_rate,
+        model=classifier.name,
+        policy=policy,
+        turns=_decided(
+            turns,
+            words,
             policy=policy,
-            turns=tuple(turns),
-            warnings=_warnings(call, turns, utterances),
-        )
-
-
-def _read(audio: TurnAudio, classifier: EmotionClassifier) -> TurnReading:
-    voice = classifier.classify(audio.samples, audio.sample_rate)
-    return TurnReading(
-        index=audio.index,
-        started_at_s=audio.started_at_s,
-        ended_at_s=audio.ended_at_s,
-        voice=voice,
-        words=None,
-        log_likelihood_ratio=voice.log_likelihood_ratio,
+            language=language,
+            keep_text=keep_text,
+            started_at=started_at,
+        ),
+        warnings=_warnings(call, turns, transcript),
     )
+
+
+def _decided(
+    turns: Sequence[HeardTurn],
+    words: Sequence[TurnWords],
+    *,
+    policy: MitigationPolicy,
+    language: str,
+    keep_text: bool,
+    started_at: datetime | None,
+) -> tuple[TurnRecord, ...]:
+    hearing, state = CallHearing(language=language), CallState()
+    records = []
+    for turn, said in zip(turns, words, strict=True):
+        reading = hearing.hear(
+            turn, said.text, dialog_state=said.dialog_state, barge_in=said.barge_in
+        )
+        available = _agents_available(policy, started_at, turn.ended_at_s)
+        evidence = Evidence(reading, said.dialog_state, available)
+        state, decision = decide(state, evidence, policy)
+        records.append(TurnRecord(decision, said.text if keep_text else None))
+    return tuple(records)
 
 
 def _agents_available(policy: MitigationPolicy, started_at: datetime | None, at_s: float) -> bool:
@@ -106,7 +120,7 @@ def _watched(call: CallAudio, on_progress: Progress | None) -> Iterator[Samples]
 
 
 def _warnings(
-    call: CallAudio, turns: Sequence[TurnRecord], utterances: Sequence[Utterance]
+    call: CallAudio, turns: Sequence[HeardTurn], transcript: TranscriptLike
 ) -> tuple[str, ...]:
     warnings = []
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
@@ -114,8 +128,8 @@ def _warnings(
         warnings.append(f"clipped: {clipped:.1%} of the samples are at full scale")
     if not turns:
         warnings.append("no speech was found")
-    elif all(turn.reading.log_likelihood_ratio is None for turn in turns):
+    elif all(turn.voice.p_negative is None for turn in turns):
         warnings.append("no turn could be heard")
-    if utterances and not any(utterance.speaker == "caller" for utterance in utterances):
+    if not transcript.has_caller:
         warnings.append("the transcript holds nothing that the caller said")
     return tuple(warnings)

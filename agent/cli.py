@@ -44,6 +44,7 @@ def analyze(
     transcript: Annotated[
         Path | None, typer.Option(help="JSON lines: start_s, end_s, text, speaker.")
     ] = None,
+    language: Annotated[str, typer.Option(help="The language of the transcript.")] = "en",
     show_text: Annotated[bool, typer.Option(help="Show and keep the caller's words.")] = False,
     started_at: Annotated[
         datetime | None, typer.Option(help="When the call began, for opening hours.")
@@ -63,6 +64,7 @@ def analyze(
         policy=policy,
         caller_channel=caller_channel,
         transcript=transcript,
+        language=language,
         keep_text=show_text,
         started_at=started_at.astimezone() if started_at else None,
         model=model,

@@ -17,7 +17,7 @@ from .audio import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
 from .features import SAMPLE_RATE, log_mel
-from .registry import BUNDLED_VOICE, bundled, read_model
+from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
 from .types import EmotionReading, Samples, Unknown
 
@@ -120,7 +120,7 @@ def load_classifier(path: str | Path | None = None) -> EmotionClassifier:
     Raises:
         ModelFileError: the file is missing, damaged (its SHA-256 is checked) or of another kind.
     """
-    return _load(Path(path) if path is not None else bundled(BUNDLED_VOICE))
+    return _load(Path(path) if path is not None else BUNDLED_VOICE)
 
 
 @lru_cache(maxsize=4)

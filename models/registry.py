@@ -11,7 +11,8 @@ from typing import Any
 
 from .errors import ModelFileError
 
-BUNDLED_VOICE = "voice"
+WEIGHTS = Path(str(resources.files(__package__) / "weights"))
+BUNDLED_VOICE = WEIGHTS / "voice.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,6 @@ class ModelFile:
     path: Path
     content: bytes
     card: dict[str, Any]
-
-
-def bundled(name: str) -> Path:
-    """The path of a model that comes with the package."""
-    return Path(str(resources.files(__package__) / "weights" / f"{name}.onnx"))
 
 
 def read_model(path: str | Path) -> ModelFile:

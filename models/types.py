@@ -56,14 +56,18 @@ class EmotionReading:
     @property
     def log_likelihood_ratio(self) -> float | None:
         """P(heard | negative) / P(heard | not negative), its natural log; None if unknown."""
-        if self.p_negative is None:
-            return None
-        p = min(max(self.p_negative, _P_FLOOR), 1.0 - _P_FLOOR)
-        return math.log(p / (1.0 - p))
+        return _log_odds(self.p_negative)
+
+
+def _log_odds(p: float | None) -> float | None:
+    if p is None:
+        return None
+    p = min(max(p, _P_FLOOR), 1.0 - _P_FLOOR)
+    return math.log(p / (1.0 - p))
 
 
 class Cue(StrEnum):
-    """What a caller's words can tell a policy."""
+    """What a caller's words, or the course of the call, can tell a policy."""
 
     ASKS_FOR_HUMAN = "asks for a human"
     REPEATS_REQUEST = "repeats a request"
@@ -72,6 +76,9 @@ class Cue(StrEnum):
     PROFANITY = "swears"
     THREATENS_TO_LEAVE = "threatens to leave"
     WAITING = "has been waiting"
+    REPROMPTED = "was asked the same again"
+    BARGES_IN = "speaks over the bot"
+    SHORTER_AND_LOUDER = "answers ever shorter and louder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +91,19 @@ class WordReading:
     p_negative: float | None
     cues: tuple[tuple[Cue, str], ...] = ()
 
+    @property
+    def log_likelihood_ratio(self) -> float | None:
+        """P(said | negative) / P(said | not negative), its natural log; None if unknown."""
+        return _log_odds(self.p_negative)
+
 
 @dataclass(frozen=True, slots=True)
 class TurnReading:
     """Everything that was heard in one turn: what `models` hands to `policies`.
 
-    `log_likelihood_ratio` is ln P(heard | negative) / P(heard | not negative), natural logarithm;
-    None when neither voice nor words could be read.
+    `conversation` holds the cues of the call's course, in the same form as those of the words.
+    `log_likelihood_ratio` is that of all sources together (`models.fusion`), in nats; None when
+    none of them could be read.
     """
 
     index: int
@@ -99,8 +112,9 @@ class TurnReading:
     voice: EmotionReading
     words: WordReading | None
     log_likelihood_ratio: float | None
+    conversation: tuple[tuple[Cue, str], ...] = ()
 
     @property
     def cues(self) -> tuple[tuple[Cue, str], ...]:
-        """The cues in the caller's words; none where there were no words."""
-        return self.words.cues if self.words is not None else ()
+        """The cues in the caller's words and in the course of the call."""
+        return (*(self.words.cues if self.words is not None else ()), *self.conversation)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipecat_deescalate.models.registry import BUNDLED_VOICE, bundled
+from pipecat_deescalate.models.registry import BUNDLED_VOICE
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 CALM = CALLS / "synthetic_calm.ogg"
@@ -144,7 +144,7 @@ def test_a_bad_policy_stops_before_the_work(tmp_path: Path, content: str, compla
 
 def test_a_flipped_byte_in_the_model_is_noticed(tmp_path: Path) -> None:
     """A damaged model must be refused, not give other readings."""
-    source = bundled(BUNDLED_VOICE)
+    source = BUNDLED_VOICE
     model = Path(shutil.copy(source, tmp_path))
     shutil.copy(source.with_suffix(".json"), tmp_path)
     content = bytearray(model.read_bytes())

@@ -11,7 +11,6 @@ import soundfile
 import soxr
 
 from pipecat_deescalate import analyze_call, load_policy
-from pipecat_deescalate.agent.transcript import Utterance, caller_words
 from pipecat_deescalate.models.audio import CallerChannel
 from pipecat_deescalate.models.types import EmotionReading
 from pipecat_deescalate.policies import OpeningHours
@@ -108,14 +107,6 @@ def test_progress_reaches_the_end() -> None:
     )
     assert len(seen) > 30
     assert seen[-1][0] == pytest.approx(seen[-1][1], abs=1.1)
-
-
-def test_an_utterance_goes_to_one_turn_only() -> None:
-    """Words that were counted twice would count double in the evidence."""
-    said = [Utterance(start_s=1.0, end_s=2.0, text="hello", speaker="caller")]
-    assert caller_words(said, 0.9, 1.6) == "hello"
-    assert caller_words(said, 1.6, 2.5) is None
-    assert caller_words(said, 0.0, 1.0) is None
 
 
 @pytest.mark.shared

@@ -1,0 +1,103 @@
+"""Transcripts that say what was said in which order, but not when.
+
+The caller's lines are put beside the turns that were heard by dynamic programming: in order, each
+line to a turn of about the length that its words take; lines without a turn (the recogniser heard
+something that we did not) and turns without a line (noise, or a line missed) cost a little.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..models.hearing import HeardTurn
+from .transcript import PromptStates, TranscriptError, TurnWords
+
+_S_PER_CHARACTER = 0.07
+_S_AROUND = 0.25
+_SKIPPED_LINE = 1.0
+_SKIPPED_TURN = 0.7
+
+
+class UntimedTranscript:
+    """One call's lines in order, each (speaker, text) with speaker "caller" or "bot"."""
+
+    def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
+        prompts, state = PromptStates(), None
+        self._said: list[TurnWords] = []
+        for speaker, text in lines:
+            if speaker == "caller":
+                self._said.append(TurnWords(text, state))
+            else:
+                state = prompts.name(text)
+        self.has_caller = bool(self._said) or not lines
+
+    def beside(self, turns: Sequence[HeardTurn]) -> list[TurnWords]:
+        """The words of each turn; a turn without a line keeps the dialog state before it."""
+        found: list[TurnWords] = []
+        state = None
+        for line in _aligned([turn.ended_at_s - turn.started_at_s for turn in turns], self._said):
+            said = self._said[line] if line is not None else TurnWords(None, state)
+            state = said.dialog_state
+            found.append(said)
+        return found
+
+
+def read_untimed(path: Path) -> dict[str, UntimedTranscript]:
+    """Read JSON lines with call_id, order, speaker and text; the transcripts by call id.
+
+    Raises:
+        TranscriptError: the file cannot be read, or a line is not such a line.
+    """
+    calls: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TranscriptError(path, f"cannot be read ({error})") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            calls[row["call_id"]].append((int(row["order"]), row["speaker"], str(row["text"])))
+        except (ValueError, KeyError, TypeError) as error:
+            raise TranscriptError(path, f"line {number}: {error}") from error
+    return {
+        call_id: UntimedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
+        for call_id, rows in calls.items()
+    }
+
+
+def _aligned(durations_s: Sequence[float], said: Sequence[TurnWords]) -> list[int | None]:
+    """For each turn the number of its line, or None; the cheapest way to pair both in order."""
+    turns, lines = len(durations_s), len(said)
+    cost = np.full((turns + 1, lines + 1), math.inf)
+    cost[0] = _SKIPPED_LINE * np.arange(lines + 1)
+    cost[:, 0] = _SKIPPED_TURN * np.arange(turns + 1)
+    pair = np.array([[_mismatch(d, w.text or "") for w in said] for d in durations_s])
+    for i in range(1, turns + 1):
+        for j in range(1, lines + 1):
+            cost[i, j] = min(
+                cost[i - 1, j - 1] + pair[i - 1, j - 1],
+                cost[i - 1, j] + _SKIPPED_TURN,
+                cost[i, j - 1] + _SKIPPED_LINE,
+            )
+    found: list[int | None] = [None] * turns
+    i, j = turns, lines
+    while i and j:
+        if cost[i, j] == cost[i - 1, j - 1] + pair[i - 1, j - 1]:
+            i, j = i - 1, j - 1
+            found[i] = j
+        elif cost[i, j] == cost[i - 1, j] + _SKIPPED_TURN:
+            i -= 1
+        else:
+            j -= 1
+    return found
+
+
+def _mismatch(duration_s: float, text: str) -> float:
+    expected_s = _S_AROUND + _S_PER_CHARACTER * len(text)
+    return abs(math.log((duration_s + 0.1) / (expected_s + 0.1)))

@@ -1,0 +1,75 @@
+"""What the course of a call tells without words: prompts again, barge-ins, shorter and louder.
+
+Pure functions of the call so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
+
+import numpy as np
+
+from .types import Cue, Samples
+
+_TREND_TURNS = 3
+_SHORTER = 0.9
+_LOUDER_DB = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCourse:
+    """How one turn went, beside its sound and its words.
+
+    `loudness_db` is relative to full scale, None for a turn without audio; `dialog_state` is the
+    bot's own name for what it had asked, None if it gives none; `barge_in` means that the caller
+    began while the bot spoke.
+    """
+
+    duration_s: float
+    loudness_db: float | None
+    dialog_state: str | None = None
+    barge_in: bool = False
+
+
+def loudness_db(samples: Samples) -> float | None:
+    """The root mean square of mono audio in dB relative to full scale; None for silence."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
+    return 10.0 * math.log10(power) if power > 0.0 else None
+
+
+def conversation_cues(history: Iterable[TurnCourse]) -> tuple[tuple[Cue, str], ...]:
+    """The cues of the last turn in view of those before it, each with what was seen."""
+    course = list(history)
+    if not course:
+        return ()
+    cues: list[tuple[Cue, str]] = []
+    if again := reprompts(course):
+        times = "once" if again == 1 else f"{again} times"
+        cues.append((Cue.REPROMPTED, f"{course[-1].dialog_state} asked again {times}"))
+    if course[-1].barge_in:
+        count = sum(turn.barge_in for turn in course)
+        cues.append((Cue.BARGES_IN, f"{count} of {len(course)} turns"))
+    if _shorter_and_louder(course[-_TREND_TURNS:]):
+        cues.append((Cue.SHORTER_AND_LOUDER, f"over {_TREND_TURNS} turns"))
+    return tuple(cues)
+
+
+def reprompts(course: Sequence[TurnCourse]) -> int:
+    """How often in a row the bot has asked again what the last turn answers."""
+    state = course[-1].dialog_state if course else None
+    if state is None:
+        return 0
+    return sum(1 for _ in takewhile(lambda turn: turn.dialog_state == state, reversed(course))) - 1
+
+
+def _shorter_and_louder(turns: Sequence[TurnCourse]) -> bool:
+    return len(turns) == _TREND_TURNS and all(
+        after.duration_s < _SHORTER * before.duration_s
+        and before.loudness_db is not None
+        and after.loudness_db is not None
+        and after.loudness_db > before.loudness_db + _LOUDER_DB
+        for before, after in pairwise(turns)
+    )

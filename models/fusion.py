@@ -1,0 +1,70 @@
+"""Voice, words and the course of the call as one piece of evidence.
+
+Each source gives a log-likelihood ratio; the sources of a turn add, each with a weight that
+`deescalate train fusion` fitted on held-out turns (weights below 1 make up for sources that
+partly say the same thing). A source that is missing adds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Self
+
+from .errors import ModelFileError
+from .registry import WEIGHTS
+from .types import Cue, EmotionReading, WordReading
+
+
+@dataclass(frozen=True, slots=True)
+class FusionWeights:
+    """How much each source counts: factors for voice and words, nats for each cue."""
+
+    voice: float = 1.0
+    words: float = 1.0
+    cues: Mapping[Cue, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Take the weights from a model card; raises KeyError or ValueError for another form."""
+        cues = {Cue[name.upper()]: float(nats) for name, nats in values["cues"].items()}
+        weights = cls(float(values["voice"]), float(values["words"]), cues)
+        if not all(map(math.isfinite, (weights.voice, weights.words, *cues.values()))):
+            raise ValueError("weights must be finite")
+        return weights
+
+
+@cache
+def bundled_weights() -> FusionWeights:
+    """The weights that come with the bundled models.
+
+    Raises:
+        ModelFileError: the file is missing or damaged.
+    """
+    path = WEIGHTS / "fusion.json"
+    try:
+        return FusionWeights.from_dict(json.loads(path.read_text(encoding="utf-8"))["weights"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(path, "is not a file of fusion weights") from error
+
+
+def fuse(
+    voice: EmotionReading | None,
+    words: WordReading | None,
+    conversation: Sequence[tuple[Cue, str]] = (),
+    weights: FusionWeights | None = None,
+) -> float | None:
+    """The turn's log-likelihood ratio in nats; None when no source says anything."""
+    weights = weights or bundled_weights()
+    heard = voice.log_likelihood_ratio if voice is not None else None
+    read = words.log_likelihood_ratio if words is not None else None
+    cues = [*(words.cues if words is not None else ()), *conversation]
+    parts = [weights.cues.get(cue, 0.0) for cue, _ in cues]
+    if heard is not None:
+        parts.append(weights.voice * heard)
+    if read is not None:
+        parts.append(weights.words * read)
+    return sum(parts) if parts else None
