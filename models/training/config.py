@@ -44,14 +44,25 @@ class Corpus(_Strict):
     licence: str
 
 
+class HeadConfig(_Strict):
+    """One linear head.
+
+    `states` are the encoder outputs that it reads (0 is the stem), `penalty` the ridge penalty on
+    standardised inputs, `nuisance` how much it is kept from following what the changes do.
+    """
+
+    states: tuple[Annotated[int, Field(ge=0, le=4)], ...] = Field(min_length=1)
+    penalty: float = Field(gt=0)
+    nuisance: float = Field(ge=0)
+
+
 class Recipe(_Strict):
     """Everything that decides a training run, beside the audio and the base model.
 
     `unlabelled` names the real turns that the calibration counts as calm (None: without them),
-    `states` are the encoder outputs that the head reads (0 is the stem), `copies` the changed
-    copies beside each clip, `penalty` the ridge penalty on standardised inputs, `nuisance` how much
-    the head is kept from following what the changes do, `range_clips` the clips on which int8
-    ranges are measured, `calibration_limit` the largest evidence of one turn.
+    `copies` are the changed copies beside each clip, `heads` are averaged into one, `range_clips`
+    the clips on which int8 ranges are measured, `calibration_limit` the largest evidence of one
+    turn.
     """
 
     name: str = Field(min_length=1)
@@ -59,13 +70,11 @@ class Recipe(_Strict):
     seed: int = Field(ge=0)
     corpora: tuple[Corpus, ...] = Field(min_length=1)
     unlabelled: Corpus | None = None
-    states: tuple[Annotated[int, Field(ge=0, le=4)], ...] = Field(min_length=1)
+    heads: tuple[HeadConfig, ...] = Field(min_length=1)
     copies: int = Field(ge=0, le=20)
     shortest_s: float = Field(ge=0.1)
     longest_s: float = Field(le=8)
     augment: AugmentConfig
-    penalty: float = Field(gt=0)
-    nuisance: float = Field(ge=0)
     folds: int = Field(ge=2)
     range_clips: int = Field(ge=1)
     calibration_limit: float = Field(gt=0)
@@ -79,6 +88,11 @@ class Recipe(_Strict):
     def layers(self) -> int:
         """Return how many encoder layers the model needs."""
         return max(1, *self.states)
+
+    @property
+    def states(self) -> tuple[int, ...]:
+        """Return all encoder outputs that some head reads, in order."""
+        return tuple(sorted({state for head in self.heads for state in head.states}))
 
     @property
     def sha256(self) -> str:

@@ -37,7 +37,7 @@ from .encoder import CHANNELS, Encoder, find_base_model, read_encoder
 from .export import int8_model, write_model
 from .files import write_whole
 from .graph import Head, pooled_graph
-from .head import Rows, balance, fit_calibration, fit_head, fold_of_speaker, predict
+from .head import Rows, balance, fit_calibration, fit_heads, fold_of_speaker, predict
 
 MODEL_FILE = "voice.onnx"
 PREDICTIONS_FILE = "out_of_fold.csv"
@@ -150,7 +150,7 @@ class _Fit:
 
 
 def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
-    head = fit_head(rows, recipe.penalty, recipe.nuisance)
+    head = fit_heads(rows, recipe)
     by_corpus = _left_out(recipe, rows, rows.corpus)
     folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
     by_speaker = _left_out(recipe, rows, folds)
@@ -206,7 +206,9 @@ def _rows(clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]]) -> Rows:
     changed_copies = [copy - copies[0] for copy in copies[1:]]
     return Rows(
         copies[0],
-        np.stack(changed_copies, axis=1) if changed_copies else np.zeros((len(clips), 0, 0), "f4"),
+        np.stack(changed_copies, axis=1)
+        if changed_copies
+        else np.zeros((len(clips), 0, copies[0].shape[1]), np.float32),
         np.array([float(bool(c.negative)) for c in clips]),
         np.array([c.corpus for c in clips]),
         np.array([f"{c.corpus}/{c.speaker}" for c in clips]),
@@ -220,7 +222,7 @@ def _left_out(recipe: Recipe, rows: Rows, group: NDArray[np.generic]) -> NDArray
         return logits
     for value in np.unique(group):
         apart = group == value
-        head = fit_head(rows.where(~apart), recipe.penalty, recipe.nuisance)
+        head = fit_heads(rows.where(~apart), recipe)
         logits[apart] = predict(head, rows.inputs[apart])
     return logits
 
