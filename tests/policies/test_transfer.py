@@ -164,7 +164,7 @@ async def test_twilio_whispers_to_the_human_first(server: FakeServer) -> None:
 
 
 async def test_telnyx_gets_a_command_that_it_runs_once(server: FakeServer, naps: Naps) -> None:
-    """Without the same command_id in both attempts a retry would dial the human twice."""
+    """Without one command_id a call, in every attempt and process, two would ring."""
     server.replies = [Reply(500), Reply(200, YES["telnyx"])]
     request = TransferRequest("v3:abc_-1", "", Level.CALM, "")
     outcome = await target("telnyx", server.url, naps).transfer(request)
@@ -173,7 +173,9 @@ async def test_telnyx_gets_a_command_that_it_runs_once(server: FakeServer, naps:
     assert first.path == "/v2/calls/v3%3Aabc_-1/actions/transfer"
     assert first.headers["Authorization"] == f"Bearer {SECRET}"
     body = json.loads(first.body)
-    assert body.pop("command_id") == json.loads(second.body)["command_id"] != ""
+    await target("telnyx", server.url, naps).transfer(request)
+    ids = {json.loads(seen.body)["command_id"] for seen in (first, second, server.seen[2])}
+    assert ids == {body.pop("command_id")}
     assert body == {"to": "+15550100123"}
 
 
@@ -316,6 +318,7 @@ async def test_a_refusal_is_final(vendor: str, status: int, server: FakeServer, 
     outcome = await target(vendor, server.url, naps).transfer(REQUEST)
     assert not outcome.ok
     assert outcome.detail.startswith(f"HTTP {status}")
+    assert ("a redirect" in outcome.detail) == (status in {302, 308})
     assert outcome.attempts == len(server.seen) == 1
     assert naps.waits == []
 
@@ -417,7 +420,7 @@ async def test_a_vendor_that_never_answers_costs_no_more_than_the_budget(
 ) -> None:
     """The caller must hear within the budget that nobody could be reached."""
     server.replies = [HANG]
-    sender = Sender(Limits(budget_s=0.5, attempt_s=0.2, first_delay_s=0.05))
+    sender = Sender(Limits(budget_s=0.5, attempt_s=0.4, first_delay_s=0.02))
     telnyx = TelnyxTransfer(to="+15550100123", api_key="k", base_url=server.url, sender=sender)
     started = time.monotonic()
     outcome = await telnyx.transfer(REQUEST)
