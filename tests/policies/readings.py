@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 from pipecat_deescalate.models.types import Cue, EmotionReading, TurnReading, Unknown, WordReading
-from pipecat_deescalate.policies import CallState, Decision, Evidence, MitigationPolicy, decide
+from pipecat_deescalate.policies import (
+    Action,
+    CallState,
+    Decision,
+    Evidence,
+    Level,
+    MitigationPolicy,
+    decide,
+)
 
 
 def turn(llr: float | None, *, index: int = 0, cues: tuple[Cue, ...] = ()) -> TurnReading:
@@ -14,6 +22,19 @@ def turn(llr: float | None, *, index: int = 0, cues: tuple[Cue, ...] = ()) -> Tu
     voice = EmotionReading(p, "test", 1.0, 0.0, Unknown.TOO_SHORT if p is None else None)
     words = WordReading(None, tuple((cue, cue.value) for cue in cues)) if cues else None
     return TurnReading(index, float(index), index + 1.0, voice, words, llr)
+
+
+def decision(
+    action: Action = Action.EMPATHIZE,
+    level: Level = Level.STRAINED,
+    *,
+    cues: tuple[Cue, ...] = (),
+    state: str | None = None,
+    callback: bool = False,
+) -> Decision:
+    """A decision as a policy would hand it on."""
+    evidence = Evidence(turn(2.0, cues=cues), dialog_state=state)
+    return Decision(action, level, "voice 0.88", evidence, 0.4, callback)
 
 
 def play(
