@@ -1,0 +1,158 @@
+"""The four processors of one call, wired."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.processors.frame_processor import FrameProcessor
+
+from ..models.classifier import EmotionClassifier, load_classifier
+from ..policies.config import MitigationPolicy, load_policy
+from ..policies.empathy import Language, PhraseBook
+from ..policies.record import CallRecord
+from ..policies.transfer import TransferTarget
+from ..processors.emotion import EmotionProcessor
+from ..processors.live import LiveCall
+from ..processors.mitigation import MitigationProcessor
+from ..processors.pool import InferencePool
+from ..processors.prompts import PromptProcessor, Rewriter
+from ..processors.transfer import TransferProcessor
+
+
+class Deescalator:
+    """Hears one caller's frustration, and makes the bot do something about it.
+
+    Make one for each call, and put its parts into the pipeline::
+
+        guard = Deescalator(policy="balanced", transfer=TwilioTransfer(to="+15550100"))
+        Pipeline([transport.input(), stt, user_aggregator,
+                  guard.listen(), llm, guard.speak(), tts, transport.output(),
+                  guard.hand_over(), assistant_aggregator])
+
+    A bot without STT and LLM has VADProcessor and UserTurnProcessor in place of `stt` and
+    `user_aggregator`, and its dialogue in place of `llm`. A speech-to-speech service gets readings
+    and events from `listen()`, but no decisions. Leave out `hand_over()` or `transfer`, and no
+    human counts as available: the bot offers a call back.
+
+    Args:
+        policy: a preset, a YAML file, or a policy.
+        classifier: what reads the voice; else the bundled model, one a process.
+        transfer: who takes the call.
+        call_id: the vendor's name for the call (Twilio's CallSid), which `transfer` needs; else
+            drawn at random.
+        language: of the sentences that the bot says.
+        rewriter: words scripted prompts in place of the phrase bank.
+        agents_available: whether a human could take the call now; asked once a turn, answers at
+            once. The policy's opening hours count besides.
+        keep_text: whether what the caller says is kept in the record and told to the human.
+        max_wait: how long a reply waits for its reading, in seconds.
+        scripted: whether the bot has no LLM; else seen from the pipeline.
+        pool: threads for the model; else the process's own.
+
+    Raises:
+        PolicyError, ModelFileError, PhraseError: one of the files is not valid.
+    """
+
+    def __init__(
+        self,
+        policy: MitigationPolicy | str | Path = "balanced",
+        classifier: EmotionClassifier | None = None,
+        transfer: TransferTarget | None = None,
+        *,
+        call_id: str | None = None,
+        language: Language | Path = "en",
+        rewriter: Rewriter | None = None,
+        agents_available: Callable[[], bool] | None = None,
+        keep_text: bool = False,
+        max_wait: float = 0.15,
+        scripted: bool | None = None,
+        pool: InferencePool | None = None,
+    ) -> None:
+        if not isinstance(policy, MitigationPolicy):
+            policy = load_policy(policy)
+        self._classifier = classifier or load_classifier()
+        self._call = LiveCall(
+            policy,
+            call_id=call_id or uuid.uuid4().hex,
+            book=PhraseBook.load(language),
+            agents_available=agents_available,
+            keep_text=keep_text,
+        )
+        self._emotion = EmotionProcessor(self._classifier, call=self._call, pool=pool)
+        self._mitigation = MitigationProcessor(self._call, max_wait=max_wait, scripted=scripted)
+        self._prompts = PromptProcessor(self._call, rewriter=rewriter)
+        self._transfer = TransferProcessor(transfer, call=self._call)
+
+    @cached_property
+    def _listen(self) -> Pipeline:
+        return Pipeline([self._emotion, self._mitigation])
+
+    def listen(self) -> FrameProcessor:
+        """Hears the turn, decides, edits the LLM's next context; goes before the LLM."""
+        return self._listen
+
+    def speak(self) -> FrameProcessor:
+        """Rewrites scripted prompts; goes before the TTS."""
+        return self._prompts
+
+    def hand_over(self) -> FrameProcessor:
+        """Runs the transfer once the hand-over was announced; goes behind `transport.output()`."""
+        return self._transfer
+
+    def event_handler(self, event: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator for a handler of an event of one of the parts.
+
+        `on_emotion(processor, reading)`, `on_decision(processor, decision)`,
+        `on_transfer(processor, request)`, `on_outcome(processor, outcome)`.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+        parts: dict[str, FrameProcessor] = {
+            "on_emotion": self._emotion,
+            "on_decision": self._mitigation,
+            "on_transfer": self._mitigation,
+            "on_outcome": self._transfer,
+        }
+        if event not in parts:
+            raise ValueError(f"no event {event!r}; there are {', '.join(parts)}")
+
+        def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+            parts[event].add_event_handler(event, handler)
+            return handler
+
+        return register
+
+    @property
+    def dialog_state(self) -> str | None:
+        """The bot's own name for where the dialogue stands; set it whenever that changes."""
+        return self._call.dialog_state
+
+    @dialog_state.setter
+    def dialog_state(self, state: str | None) -> None:
+        self._call.dialog_state = state
+
+    @property
+    def faults(self) -> Counter[str]:
+        """What went wrong on our side in this call, by kind."""
+        return Counter(self._call.faults)
+
+    def record(self) -> CallRecord:
+        """The call so far, turn by turn, as for a recorded one."""
+        capture = self._emotion.capture
+        return CallRecord(
+            call_id=self._call.call_id,
+            source="live",
+            duration_s=capture.elapsed_s,
+            sample_rate=capture.sample_rate,
+            model=self._classifier.name,
+            policy=self._call.policy,
+            turns=tuple(self._call.turns),
+            warnings=tuple(f"{kind}: {count} times" for kind, count in self._call.faults.items()),
+        )

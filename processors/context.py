@@ -1,0 +1,67 @@
+"""Reading an LLM context, adding guidance to a copy of it, and who makes one in a pipeline."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pipecat.frames.frames import LLMContextFrame
+from pipecat.processors.aggregators.llm_context import (
+    LLMContext,
+    LLMContextMessage,
+    LLMSpecificMessage,
+    standard_message_text,
+)
+from pipecat.processors.aggregators.llm_response_universal import LLMUserAggregator
+from pipecat.processors.frame_processor import FrameProcessor
+
+from ..policies.transfer import Utterance
+
+
+def with_guidance(frame: LLMContextFrame, guidance: str) -> LLMContextFrame:
+    """The same run with one developer message more; the shared context stays as it is."""
+    context = frame.context
+    message = cast("LLMContextMessage", {"role": "developer", "content": guidance})
+    edited = LLMContext(
+        messages=[*context.get_messages(), message],
+        tools=context.tools,
+        tool_choice=context.tool_choice,
+    )
+    return LLMContextFrame(context=edited, speculation=frame.speculation)
+
+
+def caller_words(context: LLMContext) -> str | None:
+    """What the caller said since the bot last spoke; None if the context does not tell."""
+    said: list[str] = []
+    for message in reversed(context.get_messages()):
+        role = _role(message)
+        if role == "user":
+            said.append(standard_message_text(message).strip())
+        elif role in {"assistant", "tool"}:
+            break
+    return " ".join(part for part in reversed(said) if part) or None
+
+
+def transcript(context: LLMContext) -> tuple[Utterance, ...]:
+    """The dialogue so far, without tool calls and instructions."""
+    lines = []
+    for message in context.get_messages():
+        text = standard_message_text(message).strip()
+        role = _role(message)
+        if text and role == "user":
+            lines.append(Utterance("caller", text))
+        elif text and role == "assistant":
+            lines.append(Utterance("bot", text))
+    return tuple(lines)
+
+
+def makes_contexts(processor: FrameProcessor) -> bool:
+    """Whether it is a user aggregator, or a pipeline that holds one."""
+    if isinstance(processor, LLMUserAggregator):
+        return True
+    return any(makes_contexts(inner) for inner in processor.processors)
+
+
+def _role(message: LLMContextMessage) -> str | None:
+    if isinstance(message, LLMSpecificMessage):
+        return None
+    return str(message.get("role"))

@@ -1,0 +1,138 @@
+"""One call as its processors share it: the newest reading, the decisions, what went wrong."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ..policies.config import MitigationPolicy
+from ..policies.decide import decide
+from ..policies.empathy import Moment, PhraseBook
+from ..policies.logs import get_logger
+from ..policies.record import TurnRecord
+from ..policies.transfer import TransferRequest, Utterance, transfer_request
+from ..policies.types import Action, CallState, Decision, Evidence
+from .frames import GuardSpeakFrame
+from .turn import LiveTurn
+
+HAND_OVER_LIMIT_S = 60.0
+
+log = get_logger("call")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be decided about a turn, which may not be over yet."""
+
+    turn: LiveTurn
+    state: CallState
+    decision: Decision
+
+
+class LiveCall:
+    """What the processors of one call have in common; belongs to one event loop.
+
+    `transfer_ready` is set while a transfer target waits at the end of the pipeline: without one
+    no human counts as available. `faults` counts what went wrong on our side, by kind; the first
+    of each kind is logged.
+    """
+
+    def __init__(
+        self,
+        policy: MitigationPolicy,
+        *,
+        call_id: str,
+        book: PhraseBook | None = None,
+        agents_available: Callable[[], bool] | None = None,
+        keep_text: bool = False,
+    ) -> None:
+        self.policy = policy
+        self.call_id = call_id
+        self.book = book or PhraseBook.load()
+        self.keep_text = keep_text
+        self.dialog_state: str | None = None
+        self.turn: LiveTurn | None = None
+        self.turns: list[TurnRecord] = []
+        self.used_phrases: frozenset[str] = frozenset()
+        self.transfer_ready = False
+        self.faults: Counter[str] = Counter()
+        self._agents_available = agents_available
+        self._state = CallState()
+        self._next_index = 0
+        self._handing_over_since: float | None = None
+
+    def new_turn(self) -> LiveTurn:
+        """The caller began a turn of which something is to be read."""
+        self.turn = LiveTurn(self._next_index)
+        self._next_index += 1
+        return self.turn
+
+    def preview(self, turn: LiveTurn) -> Preview:
+        """What would be decided about this turn now; nothing is remembered."""
+        evidence = Evidence(
+            turn.reading,
+            dialog_state=self.dialog_state,
+            agents_available=self._has_agents(),
+        )
+        return Preview(turn, *decide(self._state, evidence, self.policy))
+
+    def commit(self, preview: Preview) -> None:
+        """Make a preview the decision about its turn."""
+        turn, decision = preview.turn, preview.decision
+        self._state, turn.decision = preview.state, decision
+        turn.due = False
+        turn.decided.set()
+        self.turns.append(TurnRecord(decision, turn.text if self.keep_text else None))
+        if not turn.heard.is_set():
+            self.fault("late", "reading not in time, the turn counts as unknown")
+        if decision.action is Action.TRANSFER:
+            self._handing_over_since = time.monotonic()
+
+    @property
+    def handing_over(self) -> bool:
+        """Whether a hand-over was decided and its outcome is not known yet: the bot keeps still.
+
+        Over after a minute at the latest, in case the hand-over got lost in the pipeline.
+        """
+        since = self._handing_over_since
+        return since is not None and time.monotonic() - since < HAND_OVER_LIMIT_S
+
+    def handed_over(self, *, ok: bool) -> None:
+        """The hand-over ended; if it failed, no human counts as available from now on."""
+        self._handing_over_since = None
+        self.transfer_ready = self.transfer_ready and ok
+
+    def sentence(self, moment: Moment, *, interruptible: bool = True) -> GuardSpeakFrame:
+        """A sentence of the phrase bank, ready to be spoken."""
+        text = self.book.sentence(moment, call_id=self.call_id, used=self.used_phrases)
+        self.used_phrases |= {text}
+        frame = GuardSpeakFrame(text)
+        frame.interruptible = interruptible
+        return frame
+
+    def request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
+        """What the human is told; words only where they are kept."""
+        kept = transcript if self.keep_text else ()
+        return transfer_request(self.call_id, self.turns, transcript=kept)
+
+    def fault(self, kind: str, event: str, error: BaseException | None = None) -> None:
+        """Count a fault of ours, and log the first of its kind in this call."""
+        self.faults[kind] += 1
+        if self.faults[kind] == 1:
+            name = None if error is None else type(error).__name__
+            log.warning(event, call_id=self.call_id, error=name)
+
+    def _has_agents(self) -> bool:
+        if not self.transfer_ready:
+            return False
+        hours = self.policy.opening_hours
+        if hours is not None and not hours.is_open(datetime.now(UTC)):
+            return False
+        try:
+            return self._agents_available is None or bool(self._agents_available())
+        except Exception as error:  # noqa: BLE001 - the operator's own code must not stop the bot
+            self.fault("agents", "agents_available raised, nobody counts as available", error)
+            return False

@@ -1,0 +1,145 @@
+"""Decides after each caller turn, and makes the bot's next reply follow from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from pipecat.frames.frames import (
+    EagerEndOfTurnCancelFrame,
+    Frame,
+    InputAudioRawFrame,
+    InterruptionFrame,
+    LLMContextFrame,
+    StartFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
+
+from ..policies.empathy import Moment
+from ..policies.transfer import Utterance
+from ..policies.types import Action, Decision
+from .context import caller_words, makes_contexts, transcript, with_guidance
+from .deciding import TurnDecider
+from .frames import TransferCallFrame, decision_message
+from .live import LiveCall
+from .turn import LiveTurn
+
+
+class MitigationProcessor(FrameProcessor):
+    """Decides once a turn, when the turn goes to the LLM; stands before it.
+
+    The LLM gets a copy of the context with guidance for one reply (`TurnDecider` says when). A
+    call that is handed over gets none, but a sentence and a `TransferCallFrame`, and until the
+    outcome is known the LLM is not asked again.
+
+    Bots without a user aggregator (`scripted`; None: look for one in the pipeline) have the
+    decision at the end of the turn, and `PromptProcessor` says it. Speech-to-speech services send
+    no context per turn: they have readings and events of `EmotionProcessor`, and no decisions.
+
+    Events: `on_decision(processor, decision)`, `on_transfer(processor, request)`. RTVI clients
+    get `caller-decision`.
+    """
+
+    def __init__(
+        self,
+        call: LiveCall,
+        *,
+        max_wait: float = 0.15,
+        scripted: bool | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self._call = call
+        self._decider = TurnDecider(call, max_wait)
+        self._scripted = scripted
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._register_event_handler("on_decision")
+        self._register_event_handler("on_transfer")
+
+    async def cleanup(self) -> None:
+        """Stop what is still under way."""
+        for task in list(self._tasks):
+            await self.cancel_task(task)
+        await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass every frame on, but contexts as the decision wants them."""
+        await super().process_frame(frame, direction)
+        passed: Frame | None = frame
+        if direction is FrameDirection.UPSTREAM or isinstance(frame, InputAudioRawFrame):
+            pass
+        elif isinstance(frame, LLMContextFrame):
+            passed = await self._mitigated(frame)
+        elif isinstance(frame, UserStartedSpeakingFrame):
+            self._decider.turn_started()
+        elif isinstance(frame, (EagerEndOfTurnCancelFrame, InterruptionFrame)):
+            self._decider.withdrawn()
+        elif isinstance(frame, UserStoppedSpeakingFrame):
+            self._turn_stopped()
+        elif isinstance(frame, StartFrame) and self._scripted is None:
+            self._scripted = not makes_contexts(self.pipeline_worker.pipeline)
+        if passed is not None:
+            await self.push_frame(passed, direction)
+
+    async def _mitigated(self, frame: LLMContextFrame) -> LLMContextFrame | None:
+        """The context for the LLM; None if it is not to reply."""
+        try:
+            words = caller_words(frame.context)
+            reply = await self._decider.reply(words, speculative=frame.speculation)
+            if reply.decided is not None:
+                self._spawn(self._act(reply.decided, transcript(frame.context)))
+            if reply.silent:
+                return None
+            return frame if reply.guidance is None else with_guidance(frame, reply.guidance)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot replies
+            self._fault(error)
+            return frame
+
+    def _turn_stopped(self) -> None:
+        try:
+            confirmed = self._decider.turn_stopped()
+            turn = self._decider.undecided() if self._scripted else None
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
+            self._fault(error)
+            return
+        if confirmed is not None:
+            self._spawn(self._act(confirmed))
+        elif turn is not None:
+            self._spawn(self._decide(turn))
+
+    async def _decide(self, turn: LiveTurn) -> None:
+        try:
+            decision = await self._decider.decide(turn)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
+            self._fault(error)
+            return
+        if decision is not None:
+            await self._act(decision)
+
+    async def _act(self, decision: Decision, said: tuple[Utterance, ...] = ()) -> None:
+        """Start the hand-over, and tell everyone; in a task of its own, which no barge-in cuts."""
+        if decision.action is Action.TRANSFER:
+            try:
+                request = self._call.request(said)
+                sentence = self._call.sentence(Moment.HAND_OVER, interruptible=False)
+            except Exception as error:  # noqa: BLE001 - the caller goes on with the bot
+                self._call.handed_over(ok=False)
+                self._fault(error)
+                return
+            await self.push_frame(sentence)
+            await self.push_frame(TransferCallFrame(request))
+            await self._call_event_handler("on_transfer", request)
+        await self.push_frame(RTVIServerMessageFrame(data=decision_message(decision)))
+        await self._call_event_handler("on_decision", decision)
+
+    def _fault(self, error: Exception) -> None:
+        self._call.fault("decision", "nothing could be decided, the bot goes on", error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

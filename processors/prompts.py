@@ -1,0 +1,131 @@
+"""Rewrites the scripted prompt after a decision, and keeps the LLM's follow-ups guided."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Protocol
+
+from pipecat.frames.frames import (
+    BotBackchannelFrame,
+    Frame,
+    InputAudioRawFrame,
+    LLMContextFrame,
+    LLMTextFrame,
+    TTSSpeakFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from ..policies.empathy import Rewritten, guidance
+from ..policies.types import Decision
+from .context import with_guidance
+from .frames import GuardSpeakFrame
+from .live import LiveCall
+from .turn import SPOKEN, LiveTurn
+
+DECISION_LIMIT_S = 0.3
+
+
+class Rewriter(Protocol):
+    """Says a prompt as a decision wants it said, such as `LlmRewriter`."""
+
+    async def acknowledge(
+        self,
+        prompt: str,
+        decision: Decision,
+        *,
+        call_id: str,
+        used: frozenset[str] = frozenset(),
+        text: str | None = None,
+    ) -> Rewritten:
+        """As `PhraseBook.acknowledge`."""
+        ...
+
+
+class PromptProcessor(FrameProcessor):
+    """Says what was decided in the next `TTSSpeakFrame`, once; stands before the TTS.
+
+    A decision that went to the LLM as guidance changes no prompt. Where the LLM first calls a
+    tool, its second run, which comes from behind, gets the same guidance. While a call is handed
+    over the bot's own prompts are left out. Backchannels stay as they are.
+
+    `rewriter` has `rewrite_limit_s` seconds at most, then the phrase bank speaks.
+    """
+
+    def __init__(
+        self,
+        call: LiveCall,
+        *,
+        rewriter: Rewriter | None = None,
+        rewrite_limit_s: float = 1.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self._call = call
+        self._rewriter = rewriter
+        self._rewrite_limit_s = rewrite_limit_s
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass every frame on, but prompts as the decision wants them."""
+        await super().process_frame(frame, direction)
+        passed: Frame | None = frame
+        if isinstance(frame, InputAudioRawFrame):
+            pass
+        elif isinstance(frame, LLMTextFrame):
+            self._answered()
+        elif isinstance(frame, TTSSpeakFrame):
+            ours = isinstance(frame, (GuardSpeakFrame, BotBackchannelFrame))
+            if direction is FrameDirection.DOWNSTREAM and not ours:
+                passed = await self._prompt(frame)
+        elif isinstance(frame, LLMContextFrame) and direction is FrameDirection.UPSTREAM:
+            passed = self._follow_up(frame)
+        if passed is not None:
+            await self.push_frame(passed, direction)
+
+    async def _prompt(self, frame: TTSSpeakFrame) -> TTSSpeakFrame | None:
+        turn = self._call.turn
+        if turn is not None and turn.due:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DECISION_LIMIT_S):
+                    await turn.decided.wait()
+        if self._call.handing_over:
+            return None
+        if turn is None or turn.decision is None or turn.guided or turn.expressed:
+            return frame
+        if turn.decision.action in SPOKEN:
+            try:
+                said = await self._rewritten(frame.text, turn.decision, turn)
+                frame.text, self._call.used_phrases = said.text, said.used
+            except Exception as error:  # noqa: BLE001 - the bot must speak
+                self._call.fault("prompt", "the prompt stays as it was", error)
+            turn.expressed = True
+        return frame
+
+    async def _rewritten(self, prompt: str, decision: Decision, turn: LiveTurn) -> Rewritten:
+        call, used = self._call, self._call.used_phrases
+        if self._rewriter is not None:
+            try:
+                async with asyncio.timeout(self._rewrite_limit_s):
+                    return await self._rewriter.acknowledge(
+                        prompt, decision, call_id=call.call_id, used=used, text=turn.text
+                    )
+            except Exception as error:  # noqa: BLE001 - the phrase bank is behind it
+                call.fault("rewriter", "the phrase bank speaks for the rewriter", error)
+        return call.book.acknowledge(
+            prompt, decision, call_id=call.call_id, used=used, text=turn.text
+        )
+
+    def _answered(self) -> None:
+        turn = self._call.turn
+        if turn is not None and turn.guided:
+            turn.answered = True
+
+    def _follow_up(self, frame: LLMContextFrame) -> LLMContextFrame | None:
+        """The LLM's next run in the same turn, such as the one with a tool's result."""
+        turn = self._call.turn
+        if self._call.handing_over:
+            return None
+        if turn is None or turn.decision is None or not turn.guided or turn.answered:
+            return frame
+        note = guidance(turn.decision, turn.text)
+        return frame if note is None else with_guidance(frame, note)

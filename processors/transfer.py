@@ -1,0 +1,89 @@
+"""Hands the call over once the caller has heard that it will be."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pipecat.frames.frames import EndFrame, Frame
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
+from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
+
+from ..policies.config import MitigationPolicy
+from ..policies.empathy import Moment
+from ..policies.transfer import TransferOutcome, TransferRequest, TransferTarget
+from .frames import TransferCallFrame, transfer_message
+from .live import LiveCall
+
+
+class TransferProcessor(FrameProcessor):
+    """Runs the transfer at most once a call; stands behind `transport.output()`.
+
+    A `TransferCallFrame` gets there when all audio before it was written to the line; `settle_s`
+    seconds later, when the line has played it, `target` is asked, in a task of its own. It has
+    `limit_s` seconds. If it fails for good the caller hears so and the bot goes on. This
+    processor neither ends the pipeline nor hangs up, and the transport must not either:
+    serializers hang up by default when a pipeline ends (`auto_hang_up=False`).
+
+    An `EndFrame` waits for a transfer that is under way; a `CancelFrame` cancels it.
+
+    Events: `on_outcome(processor, outcome)`. RTVI clients get `caller-transfer`.
+    """
+
+    def __init__(
+        self,
+        target: TransferTarget | None,
+        *,
+        call: LiveCall | None = None,
+        settle_s: float = 0.3,
+        limit_s: float = 30.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self._target = target
+        self._call = call or LiveCall(MitigationPolicy(), call_id=self.name)
+        self._settle_s = settle_s
+        self._limit_s = limit_s
+        self._task: asyncio.Task[None] | None = None
+        self._ending = False
+        self._register_event_handler("on_outcome")
+
+    async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as pipecat's own
+        """Let it be known that calls can be handed over."""
+        await super().setup(setup)
+        self._call.transfer_ready = self._target is not None
+
+    async def cleanup(self) -> None:
+        """Give up a transfer that is still under way."""
+        if self._task is not None:
+            await self.cancel_task(self._task)
+        await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass every frame on, and start the transfer when its turn comes."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, TransferCallFrame) and direction is FrameDirection.DOWNSTREAM:
+            self._start(frame.request)
+        elif isinstance(frame, EndFrame) and self._task is not None:
+            self._ending = True
+            await asyncio.wait({self._task})
+        await self.push_frame(frame, direction)
+
+    def _start(self, request: TransferRequest) -> None:
+        if self._target is None or self._task is not None:
+            self._call.fault("transfer again", "a transfer too many, or without target, is ignored")
+            return
+        self._task = self.create_task(self._hand_over(self._target, request))
+
+    async def _hand_over(self, target: TransferTarget, request: TransferRequest) -> None:
+        await asyncio.sleep(self._settle_s)
+        try:
+            async with asyncio.timeout(self._limit_s):
+                outcome = await target.transfer(request)
+        except Exception as error:  # noqa: BLE001 - whatever a target does, the call goes on
+            self._call.fault("transfer", "the transfer target failed", error)
+            outcome = TransferOutcome(False, f"raised {type(error).__name__}")
+        self._call.handed_over(ok=outcome.ok)
+        if not outcome.ok and not self._ending:
+            await self.pipeline_worker.queue_frame(self._call.sentence(Moment.TRANSFER_FAILED))
+        await self.push_frame(RTVIServerMessageFrame(data=transfer_message(outcome)))
+        await self._call_event_handler("on_outcome", outcome)

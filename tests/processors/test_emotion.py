@@ -1,0 +1,257 @@
+"""Readings of the caller's turns in a running pipeline, and what a broken model does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from pipecat.frames.frames import (
+    InputAudioRawFrame,
+    InterruptionFrame,
+    MetricsFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
+
+from pipecat_deescalate import EmotionReading, load_classifier
+from pipecat_deescalate.models.types import TurnReading, Unknown
+from pipecat_deescalate.processors import (
+    CallerEmotionFrame,
+    CallerEmotionMetricsData,
+    EmotionProcessor,
+    InferencePool,
+)
+
+from ..pipelines import Scripted, Tap, audio_frames, running, speech
+
+
+@pytest.fixture
+def pool() -> Iterator[InferencePool]:
+    """A pool of the test's own, which gives up after 0.3 s."""
+    own = InferencePool(time_limit_s=0.3)
+    yield own
+    own.close()
+
+
+def metrics(tap: Tap) -> list[CallerEmotionMetricsData]:
+    return [
+        data
+        for frame in tap.of(MetricsFrame)
+        for data in frame.data
+        if isinstance(data, CallerEmotionMetricsData)
+    ]
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
+async def test_a_turn_is_read_where_the_vad_hears_its_end(rate: int, pool: InferencePool) -> None:
+    """The reading must be of this turn's audio, at the rate of the line, pre-roll included."""
+    model = Scripted(0.9)
+    emotion = EmotionProcessor(model, pool=pool)
+    events: list[TurnReading] = []
+
+    @emotion.event_handler("on_emotion")
+    async def _(_processor: FrameProcessor, reading: TurnReading) -> None:
+        events.append(reading)
+
+    async with running(emotion, rate=rate) as call:
+        await call.send(*audio_frames(1.0, rate), *speech(2.0, rate))
+        frame = await call.sees(CallerEmotionFrame)
+        await call.sees(RTVIServerMessageFrame)
+    reading = frame.reading
+    assert reading.voice.p_negative == 0.9
+    assert reading.started_at_s == pytest.approx(1.0)
+    assert reading.ended_at_s == pytest.approx(2.8)
+    assert model.heard == [(round(2.4 * rate), rate)]
+    assert reading.log_likelihood_ratio == pytest.approx(np.log(9))
+    assert events == [reading]
+    (data,) = metrics(call.after)
+    assert (data.p_negative, data.turn, data.model) == (0.9, 0, "scripted")
+    (message,) = call.after.of(RTVIServerMessageFrame)
+    assert message.data == {"type": "caller-emotion", "turn": 0, "p_negative": 0.9, "reason": None}
+
+
+async def test_the_bundled_model_reads_a_turn() -> None:
+    """The model that comes with the package must work behind the shared pool."""
+    emotion = EmotionProcessor(load_classifier())
+    async with running(emotion, rate=8_000) as call:
+        await call.send(*speech(2.0, 8_000))
+        frame = await call.sees(CallerEmotionFrame)
+    assert frame.reading.voice.p_negative is not None
+    assert 0 <= frame.reading.voice.p_negative <= 1
+    assert emotion.call.faults == {}
+
+
+async def test_frames_pass_in_order_and_unchanged(pool: InferencePool) -> None:
+    """An audio frame that is held, copied or reordered would be heard."""
+    sent = [*audio_frames(1.0), *speech(2.0), InterruptionFrame(), *speech(1.0, opens=False)]
+    async with running(EmotionProcessor(Scripted(0.5), pool=pool)) as call:
+        await call.send(*sent)
+        await call.sees(CallerEmotionFrame)
+        await call.until(lambda: len(call.before.down) <= len(call.after.down))
+    passed = [frame for frame in call.after.down if any(frame is one for one in sent)]
+    assert [frame.id for frame in passed] == [frame.id for frame in sent]
+
+
+async def test_a_turn_with_pauses_is_read_again_from_its_beginning(pool: InferencePool) -> None:
+    """Anger often comes after the pause; the first words alone would be calm."""
+    model = Scripted(0.1, 0.8)
+    async with running(EmotionProcessor(model, pool=pool)) as call:
+        await call.send(*speech(1.0, closes=False))
+        await call.sees(CallerEmotionFrame)
+        await call.send(*speech(1.0, opens=False))
+        second = await call.sees(CallerEmotionFrame, 2)
+        await call.send(*speech(1.0))
+        third = await call.sees(CallerEmotionFrame, 3)
+    assert [frame.reading.index for frame in call.after.of(CallerEmotionFrame)] == [0, 0, 1]
+    assert second.reading.voice.p_negative == 0.8
+    assert second.reading.started_at_s == 0.0
+    assert third.reading.started_at_s == pytest.approx(2.0)
+    assert model.heard[1][0] == pytest.approx(1.9 * 16_000)
+
+
+async def test_the_newest_request_wins(pool: InferencePool) -> None:
+    """A reading of half a turn that comes late must not replace the reading of the whole."""
+    model = Scripted(0.1, 0.8)
+    model.gate.clear()
+    async with running(EmotionProcessor(model, pool=pool)) as call:
+        await call.send(*speech(1.0, closes=False))
+        await call.until(lambda: model.heard)
+        await call.send(*speech(1.0, opens=False))
+        model.gate.set()
+        frame = await call.sees(CallerEmotionFrame)
+    assert frame.reading.voice.p_negative == 0.8
+    assert len(call.after.of(CallerEmotionFrame)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (ValueError("broken"), "model"),
+        (lambda: None, "model"),
+        (lambda: EmotionReading(float("nan"), "x", 1.0, 0.0), "model"),
+        (lambda: EmotionReading(1.2, "x", 1.0, 0.0), "model"),
+        (lambda: time.sleep(0.6), "refused"),
+    ],
+    ids=["raises", "none", "nan", "over one", "hangs"],
+)
+async def test_a_broken_model_gives_an_unknown_reading(
+    answer: object, fault: str, pool: InferencePool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A made-up score would escalate calls; a lost frame would be heard. Logged once, counted."""
+    caplog.set_level(logging.DEBUG, "pipecat_deescalate")
+    sent = [*speech(1.0), *audio_frames(0.2)]
+    again = speech(1.0)
+    emotion = EmotionProcessor(Scripted(answer), pool=pool)
+    async with running(emotion) as call:
+        await call.send(*sent)
+        first = await call.sees(CallerEmotionFrame)
+        await call.send(*again)
+        await call.sees(CallerEmotionFrame, 2)
+    assert first.reading.voice.p_negative is None
+    assert first.reading.log_likelihood_ratio is None
+    assert first.reading.voice.reason is Unknown.MODEL_FAILED
+    assert metrics(call.after)[0].p_negative is None
+    assert emotion.call.faults[fault] == 2
+    ours = [record for record in caplog.records if record.name == "pipecat_deescalate.call"]
+    assert len(ours) == 1
+    assert sum(isinstance(frame, InputAudioRawFrame) for frame in call.after.down) == 110
+
+
+async def test_readings_are_dropped_when_the_pool_is_full() -> None:
+    """Overload must cost readings, not time: they come as unknown at once."""
+    pool = InferencePool(queue_limit=1, time_limit_s=5.0)
+    model = Scripted(0.5)
+    model.gate.clear()
+    busy = [asyncio.create_task(pool.run(lambda: model.gate.wait(5)))]
+    await asyncio.sleep(0.05)
+    busy.append(asyncio.create_task(pool.run(lambda: None)))
+    await asyncio.sleep(0.05)
+    emotion = EmotionProcessor(model, pool=pool)
+    async with running(emotion) as call:
+        await call.send(*speech(1.0))
+        frame = await call.sees(CallerEmotionFrame)
+        assert frame.reading.voice.p_negative is None
+        assert emotion.call.faults["refused"] == pool.counts["refused"] == 1
+        model.gate.set()
+        await asyncio.gather(*busy)
+        await call.send(*speech(1.0))
+        frame = await call.sees(CallerEmotionFrame, 2)
+        assert frame.reading.voice.p_negative == 0.5
+    pool.close()
+
+
+async def test_a_hung_call_does_not_block_the_others(pool: InferencePool) -> None:
+    """All calls of a process share the model's threads; one hang must not silence the rest."""
+    hung, fine = Scripted(0.5), Scripted(0.5)
+    hung.gate.clear()
+    first, second = EmotionProcessor(hung, pool=pool), EmotionProcessor(fine, pool=pool)
+    async with running(first) as one, running(second) as other:
+        await one.send(*speech(1.0))
+        await one.until(lambda: hung.heard)
+        await one.sees(CallerEmotionFrame)
+        await other.send(*speech(1.0))
+        frame = await other.sees(CallerEmotionFrame)
+    assert frame.reading.voice.p_negative == 0.5
+    assert pool.counts["hung"] == 1
+    hung.gate.set()
+
+
+async def test_vad_frames_without_audio_are_told_once(
+    pool: InferencePool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With audio_passthrough off nothing works, and nobody would know why."""
+    emotion = EmotionProcessor(Scripted(0.9), pool=pool)
+    async with running(emotion) as call:
+        for _ in range(2):
+            await call.send(
+                VADUserStartedSpeakingFrame(start_secs=0.2),
+                UserStartedSpeakingFrame(),
+                VADUserStoppedSpeakingFrame(stop_secs=0.2),
+                UserStoppedSpeakingFrame(),
+            )
+        frame = await call.sees(CallerEmotionFrame, 2)
+    assert frame.reading.voice.reason is Unknown.TOO_SHORT
+    assert [record.msg for record in caplog.records] == [
+        "VAD frames but no audio; is audio_passthrough off?"
+    ]
+    assert emotion.call.faults == {"no audio": 2}
+
+
+async def test_a_turn_without_speech_is_unknown(pool: InferencePool) -> None:
+    """A turn that only the transcript knows is still a turn; the model has nothing to hear."""
+    model = Scripted(0.9)
+    async with running(EmotionProcessor(model, pool=pool)) as call:
+        await call.send(*audio_frames(1.0), UserStartedSpeakingFrame(), UserStoppedSpeakingFrame())
+        frame = await call.sees(CallerEmotionFrame)
+    assert frame.reading.voice.reason is Unknown.TOO_SHORT
+    assert model.heard == []
+
+
+async def test_damaged_audio_is_passed_on(pool: InferencePool) -> None:
+    """Half a sample is a fault of the transport's; it must not become one of the call's."""
+    emotion = EmotionProcessor(Scripted(0.9), pool=pool)
+    odd = InputAudioRawFrame(b"\0\0\0", 16_000, 1)
+    async with running(emotion) as call:
+        await call.send(odd, *speech(1.0))
+        await call.sees(CallerEmotionFrame)
+    assert call.after.of(InputAudioRawFrame)[0] is odd
+    assert emotion.call.faults == {"capture": 1}
+
+
+@pytest.mark.parametrize("end", ["end", "cancel"])
+@pytest.mark.parametrize("at", range(0, 60, 12))
+async def test_a_pipeline_may_end_at_any_point(end: str, at: int, pool: InferencePool) -> None:
+    """A call that ends in mid-turn or in mid-inference must leave nothing behind."""
+    model = Scripted(0.9)
+    model.gate.clear()
+    async with running(EmotionProcessor(model, pool=pool), end=end) as call:
+        await call.send(*speech(1.0)[:at])
+    model.gate.set()
