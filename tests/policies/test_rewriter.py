@@ -119,7 +119,7 @@ async def test_a_slow_model_is_not_waited_for(server: FakeServer, rewriter: LlmR
     server.replies = [HANG]
     started = time.monotonic()
     got = await rewriter.acknowledge(ASK, decision(), call_id="a")
-    assert 0.28 < time.monotonic() - started < 0.5
+    assert 0.28 < time.monotonic() - started < 1.0
     assert got.phrase
     assert rewriter.fallbacks == {"late": 1}
     assert await server.all_closed()

@@ -186,11 +186,11 @@ async def test_a_vendor_that_never_answers_costs_no_more_than_the_budget(
 ) -> None:
     """The caller must hear within the budget that nobody could be reached."""
     server.replies = [HANG]
-    sender = Sender(Limits(budget_s=0.5, attempt_s=0.4, first_delay_s=0.02))
+    sender = Sender(Limits(budget_s=1.0, attempt_s=0.8, first_delay_s=0.02))
     telnyx = TelnyxTransfer(to="+15550100123", api_key="k", base_url=server.url, sender=sender)
     started = time.monotonic()
     outcome = await telnyx.transfer(REQUEST)
-    assert time.monotonic() - started < 0.75
+    assert time.monotonic() - started < 1.4
     assert outcome.detail == "no answer in time"
     assert outcome.attempts >= 2
     assert await server.all_closed()

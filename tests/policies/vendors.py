@@ -24,12 +24,8 @@ from .readings import play, turn
 
 SECRET = "s3cr3t-Token-4711"  # noqa: S105 - nobody's
 KEY = b"k" * 32
-
-
 WHSEC = "whsec_" + base64.b64encode(KEY).decode()
 CALL = "CA0123456789abcdef0123456789abcdef"
-
-
 REQUEST = TransferRequest(CALL, "asked for a human", Level.DISTRESSED, "line one\nline two")
 YES = {
     "twilio": json.dumps({"sid": CALL, "status": "in-progress"}),
@@ -39,8 +35,6 @@ YES = {
     "webhook": "",
 }
 VENDORS = tuple(YES)
-
-
 REPEATABLE = tuple(name for name in VENDORS if name != "daily")
 
 
