@@ -19,7 +19,7 @@ def configure_logging(*, verbose: bool = False) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
             ],
-            foreign_pre_chain=[structlog.stdlib.add_log_level],
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.ExtraAdder()],
         )
     )
     ours = logging.getLogger("pipecat_deescalate")
