@@ -25,6 +25,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
 from pipecat_deescalate.models.types import EmotionReading
+from pipecat_deescalate.policies.transfer import TransferOutcome, TransferRequest
 
 from .audio import pcm16, speech_like
 
@@ -166,3 +167,26 @@ def speech(
 def kinds(frames: Iterable[Frame]) -> Sequence[str]:
     """The names of the frames' classes, in order."""
     return [type(frame).__name__ for frame in frames]
+
+
+class Desk:
+    """A transfer target that notes who is handed over, and answers as it is told."""
+
+    def __init__(self, *, ok: bool = True, error: Exception | None = None) -> None:
+        self.requests: list[TransferRequest] = []
+        self.cancelled = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._ok = ok
+        self._error = error
+
+    async def transfer(self, request: TransferRequest) -> TransferOutcome:
+        self.requests.append(request)
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self._error is not None:
+            raise self._error
+        return TransferOutcome(self._ok, "accepted" if self._ok else "no such number")

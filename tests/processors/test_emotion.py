@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -31,14 +30,6 @@ from pipecat_deescalate.processors import (
 )
 
 from ..pipelines import Scripted, Tap, audio_frames, running, speech
-
-
-@pytest.fixture
-def pool() -> Iterator[InferencePool]:
-    """A pool of the test's own, which gives up after 0.3 s."""
-    own = InferencePool(time_limit_s=0.3)
-    yield own
-    own.close()
 
 
 def metrics(tap: Tap) -> list[CallerEmotionMetricsData]:
@@ -143,13 +134,13 @@ async def test_the_newest_request_wins(pool: InferencePool) -> None:
     ids=["raises", "none", "nan", "over one", "hangs"],
 )
 async def test_a_broken_model_gives_an_unknown_reading(
-    answer: object, fault: str, pool: InferencePool, caplog: pytest.LogCaptureFixture
+    answer: object, fault: str, hasty_pool: InferencePool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A made-up score would escalate calls; a lost frame would be heard. Logged once, counted."""
     caplog.set_level(logging.DEBUG, "pipecat_deescalate")
     sent = [*speech(1.0), *audio_frames(0.2)]
     again = speech(1.0)
-    emotion = EmotionProcessor(Scripted(answer), pool=pool)
+    emotion = EmotionProcessor(Scripted(answer), pool=hasty_pool)
     async with running(emotion) as call:
         await call.send(*sent)
         first = await call.sees(CallerEmotionFrame)
@@ -188,11 +179,11 @@ async def test_readings_are_dropped_when_the_pool_is_full() -> None:
     pool.close()
 
 
-async def test_a_hung_call_does_not_block_the_others(pool: InferencePool) -> None:
+async def test_a_hung_call_does_not_block_the_others(hasty_pool: InferencePool) -> None:
     """All calls of a process share the model's threads; one hang must not silence the rest."""
     hung, fine = Scripted(0.5), Scripted(0.5)
     hung.gate.clear()
-    first, second = EmotionProcessor(hung, pool=pool), EmotionProcessor(fine, pool=pool)
+    first, second = EmotionProcessor(hung, pool=hasty_pool), EmotionProcessor(fine, pool=hasty_pool)
     async with running(first) as one, running(second) as other:
         await one.send(*speech(1.0))
         await one.until(lambda: hung.heard)
@@ -200,7 +191,7 @@ async def test_a_hung_call_does_not_block_the_others(pool: InferencePool) -> Non
         await other.send(*speech(1.0))
         frame = await other.sees(CallerEmotionFrame)
     assert frame.reading.voice.p_negative == 0.5
-    assert pool.counts["hung"] == 1
+    assert hasty_pool.counts["hung"] == 1
     hung.gate.set()
 
 
