@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,13 +14,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
 from .errors import ModelFileError
-from .patterns import Node, PatternError, Patterns, one_of, parse
+from .patterns import SENTENCE_END, Node, PatternError, Patterns, Turn, one_of, parse
 from .types import Cue
 
 _log = logging.getLogger(__name__)
 
 LANGUAGES = Path(__file__).parent / "languages"
-MAX_CHARS = 4_000
+MAX_CHARS = 2_000
 """Longer turns are read at both ends: half of this from the start, half from the end."""
 _MAX_WORDS_SHOWN = 120
 _TOKEN = re.compile(r"[^\W_][\w\u0300-\u036f\u0900-\u097f'*@#$]*|[.?!;:,\u0964\u2026]+")
@@ -77,11 +75,9 @@ class _LanguageFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """A turn as normalised words and sentence ends, each followed by a space, in one string."""
+    """A turn as normalised words and sentence ends, and where each stood in the text."""
 
     words: list[str]
-    text: str
-    starts: list[int]
     origins: list[tuple[int, int]]
 
 
@@ -99,7 +95,7 @@ class Language:
             raw = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - builds no objects
             source = _LanguageFile.model_validate(raw)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ModelFileError(path, str(error)) from error
+            raise ModelFileError(path, " ".join(str(error).split())) from error
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -129,26 +125,28 @@ class Language:
 
         for name, entries in source.words.items():
             lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
-        fillers = sorted(self._fillers)
         compiled = []
         for name, cue in source.cues.items():
             say = [node(f"cues.{name}.say.{i}", p) for i, p in enumerate(cue.say)]
             unless = [node(f"cues.{name}.unless.{i}", p) for i, p in enumerate(cue.unless)]
-            compiled.append((Cue[name.upper()], Patterns(say, fillers), Patterns(unless, fillers)))
+            compiled.append(
+                (Cue[name.upper()], Patterns(say, self._small), Patterns(unless, self._small))
+            )
         return compiled
 
     def find(self, text: str) -> list[tuple[Cue, str]]:
         """The cues of one `readable` turn, each once, with the words that matched longest."""
         tokens = self._tokens(text)
+        turn = Turn(tokens.words, self._fillers)
         found = []
         for cue, say, unless in self._cues:
-            spans = say.spans(tokens.words, tokens.text, tokens.starts)
+            spans = say.spans(turn)
             if not spans:
                 continue
-            void = unless.spans(tokens.words, tokens.text, tokens.starts)
+            void = unless.spans(turn)
             spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
             if spans:
-                longest = max(spans, key=lambda span: span[1] - span[0])
+                longest = max(spans, key=lambda span: (span[1] - span[0], -span[0]))
                 found.append((cue, _words_of(text, tokens, longest)))
         return found
 
@@ -161,13 +159,15 @@ class Language:
         ]
 
     def _tokens(self, text: str) -> _Tokens:
-        words = ["."]
+        words = [SENTENCE_END]
         origins = [(0, 0)]
         for match in _TOKEN.finditer(text):
             raw = match[0]
             if raw[0] in ".?!;:,\u0964\u2026":
-                after_answer = len(words) > 1 and words[-2] == "." and words[-1] in self._answers
-                if (raw != "," and raw != ":") or after_answer:
+                after_answer = (
+                    len(words) > 1 and words[-2] == SENTENCE_END and words[-1] in self._answers
+                )
+                if raw not in {",", ":"} or after_answer:
                     self._end_sentence(words, origins, match.end())
                 continue
             for word in self._plain(_STARRED.sub("_", raw)).split():
@@ -176,17 +176,12 @@ class Language:
                     words.append(word)
                     origins.append(match.span())
         self._end_sentence(words, origins, len(text))
-        starts = []
-        position = 1
-        for word in words:
-            starts.append(position)
-            position += len(word) + 1
-        return _Tokens(words, " " + " ".join(words) + " ", starts, origins)
+        return _Tokens(words, origins)
 
     @staticmethod
     def _end_sentence(words: list[str], origins: list[tuple[int, int]], position: int) -> None:
-        if words[-1] != ".":
-            words.append(".")
+        if words[-1] != SENTENCE_END:
+            words.append(SENTENCE_END)
             origins.append((position, position))
 
 
@@ -202,8 +197,10 @@ def _plain(text: str, split: bool) -> str:
 def _words_of(text: str, tokens: _Tokens, span: tuple[int, int]) -> str:
     inside = [
         origin
-        for word, start, origin in zip(tokens.words, tokens.starts, tokens.origins, strict=True)
-        if span[0] <= start < span[1] and word != "."
+        for word, origin in zip(
+            tokens.words[slice(*span)], tokens.origins[slice(*span)], strict=True
+        )
+        if word != SENTENCE_END
     ]
     shown = " ".join(text[inside[0][0] : inside[-1][1]].split())
     return shown if len(shown) <= _MAX_WORDS_SHOWN else shown[:_MAX_WORDS_SHOWN].rstrip() + "…"

@@ -10,6 +10,7 @@ import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -26,13 +27,21 @@ _MAX_TOKENS = 200
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d[\d.,:%]*|[!?]+|\.{2,}|[^\w\s,]")
 _STRETCHED = re.compile(r"(.)\1{2,}")
-_FILLERS = frozenset("um uh uhm umm er erm hmm hm hmmm mm uhh ah eh".split())
-_NUMBERS = frozenset(
-    "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety "
-    "hundred thousand".split()
+_FILLERS = frozenset(
+    ["um", "uh", "uhm", "umm", "er", "erm", "hmm", "hm", "hmmm", "mm", "uhh", "ah", "eh"]
 )
-_STUTTERS = frozenset("i im a an the to my we you it is and that so of in on with".split())
+# fmt: off
+_NUMBERS = frozenset([
+    "zero", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred",
+    "thousand",
+])
+_STUTTERS = frozenset([
+    "i", "im", "a", "an", "the", "to", "my", "we", "you", "it", "is", "and", "that", "so", "of",
+    "in", "on", "with",
+])
+# fmt: on
 
 
 class WordClassifier(Protocol):
@@ -89,18 +98,15 @@ def features(text: str) -> NDArray[np.int64]:
     words = tokens(text)[:_MAX_TOKENS]
     crc = zlib.crc32
     hashed = {crc(f"1{a}".encode()) for a in words}
-    hashed.update(crc(f"2{a} {b}".encode()) for a, b in zip(words, words[1:], strict=False))
+    hashed.update(crc(f"2{a} {b}".encode()) for a, b in pairwise(words))
     hashed.update(
-        crc(f"3{a} {b} {c}".encode())
-        for a, b, c in zip(words, words[1:], words[2:], strict=False)
+        crc(f"3{a} {b} {c}".encode()) for a, b, c in zip(words, words[1:], words[2:], strict=False)
     )
     for word in set(words):
         if word[0] != "<" and len(word) > 1:
             letters = f"<{word}>".encode()
             hashed.update(
-                crc(letters[i : i + n])
-                for n in (3, 4, 5)
-                for i in range(len(letters) - n + 1)
+                crc(letters[i : i + n]) for n in (3, 4, 5) for i in range(len(letters) - n + 1)
             )
     return np.fromiter({value % BUCKETS for value in hashed}, dtype=np.int64)
 
@@ -174,8 +180,8 @@ class BundledWordClassifier:
         """Read one turn.
 
         What is not text, or holds no letters or digits, has no probability and no cues. The model
-        reads English alone: in any other language `p_negative` is None. Of more than 4,000
-        characters the first and the last 2,000 are read.
+        reads English alone: in any other language `p_negative` is None. Of more than 2,000
+        characters the first and the last 1,000 are read.
         """
         turn = readable(text)
         if not any(map(str.isalnum, turn)):
@@ -198,4 +204,3 @@ def load_word_classifier(path: Path = WEIGHTS) -> BundledWordClassifier:
 
 def _primary(language: str) -> str:
     return re.split(r"[-_]", language.strip().casefold(), maxsplit=1)[0]
-

@@ -1,4 +1,4 @@
-"""Train the word model on GoEmotions and CuCom, calibrate it on what was held out, write its card."""
+"""Train the word model on GoEmotions and CuCom, calibrate it on held-out texts, write its card."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ RECIPE = Path(__file__).with_suffix(".yaml")
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+# fmt: off
 _NAMES = (
-    "John Mary Mike Sarah Dave Lisa Tom Anna James Kate Bob Susan Mark Julie Chris Emma Steve Laura "
-    "Paul Jane Peter Amy Alex Sam Max Joe Nick Ben Dan Rachel David Kevin Brian Linda Karen"
-).split()
+    "John", "Mary", "Mike", "Sarah", "Dave", "Lisa", "Tom", "Anna", "James", "Kate", "Bob", "Susan",
+    "Mark", "Julie", "Chris", "Emma", "Steve", "Laura", "Paul", "Jane", "Peter", "Amy", "Alex",
+    "Sam", "Max", "Joe", "Nick", "Ben", "Dan", "Rachel", "David", "Kevin", "Brian", "Linda",
+    "Karen",
+)
+# fmt: on
 _INSERTED = ("um", "uh", "like", "you know", "well", "i mean")
 _FALSE_STARTS = ("i", "the", "to", "a", "my", "we", "you", "it", "is", "and")
 
@@ -55,7 +59,7 @@ class Recipe(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Texts and whether each is negative; `neutral` marks those labelled neutral and nothing else."""
+    """Texts, whether each is negative, and whether each is neutral and nothing else."""
 
     texts: list[str]
     negative: Flags
