@@ -14,11 +14,11 @@ from pipecat.processors.frame_processor import FrameProcessor
 
 from ..models.classifier import EmotionClassifier, load_classifier
 from ..policies.config import MitigationPolicy, load_policy
-from ..policies.empathy import Language, PhraseBook
+from ..policies.empathy import Language
 from ..policies.record import CallRecord
 from ..policies.transfer import TransferTarget
 from ..processors.emotion import EmotionProcessor
-from ..processors.live import LiveCall
+from ..processors.live import LiveCall, phrase_book
 from ..processors.mitigation import MitigationProcessor
 from ..processors.pool import InferencePool
 from ..processors.prompts import PromptProcessor, Rewriter
@@ -80,7 +80,7 @@ class Deescalator:
         self._call = LiveCall(
             policy,
             call_id=call_id or uuid.uuid4().hex,
-            book=PhraseBook.load(language),
+            book=phrase_book(language),
             agents_available=agents_available,
             keep_text=keep_text,
         )

@@ -13,6 +13,7 @@ from pipecat.processors.aggregators.llm_context import (
 )
 from pipecat.processors.aggregators.llm_response_universal import LLMUserAggregator
 from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.services.llm_service import LLMService
 
 from ..policies.transfer import Utterance
 
@@ -55,8 +56,8 @@ def transcript(context: LLMContext) -> tuple[Utterance, ...]:
 
 
 def makes_contexts(processor: FrameProcessor) -> bool:
-    """Whether it is a user aggregator, or a pipeline that holds one."""
-    if isinstance(processor, LLMUserAggregator):
+    """Whether it is a user aggregator or an LLM, or a pipeline that holds one."""
+    if isinstance(processor, (LLMUserAggregator, LLMService)):
         return True
     return any(makes_contexts(inner) for inner in processor.processors)
 

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 
 from ..policies.config import MitigationPolicy
 from ..policies.decide import decide
-from ..policies.empathy import Moment, PhraseBook
+from ..policies.empathy import Language, Moment, PhraseBook
 from ..policies.logs import get_logger
 from ..policies.record import TurnRecord
 from ..policies.transfer import TransferRequest, Utterance, transfer_request
@@ -21,6 +23,12 @@ from .turn import LiveTurn
 HAND_OVER_LIMIT_S = 60.0
 
 log = get_logger("call")
+
+
+@lru_cache(maxsize=16)
+def phrase_book(language: Language | Path) -> PhraseBook:
+    """The sentences of a language, read once a process: a call must not wait for a file."""
+    return PhraseBook.load(language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class LiveCall:
     ) -> None:
         self.policy = policy
         self.call_id = call_id
-        self.book = book or PhraseBook.load()
+        self.book = book or phrase_book("en")
         self.keep_text = keep_text
         self.dialog_state: str | None = None
         self.turn: LiveTurn | None = None

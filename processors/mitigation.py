@@ -36,9 +36,9 @@ class MitigationProcessor(FrameProcessor):
     call that is handed over gets none, but a sentence and a `TransferCallFrame`, and until the
     outcome is known the LLM is not asked again.
 
-    Bots without a user aggregator (`scripted`; None: look for one in the pipeline) have the
-    decision at the end of the turn, and `PromptProcessor` says it. Speech-to-speech services send
-    no context per turn: they have readings and events of `EmotionProcessor`, and no decisions.
+    Bots without an LLM (`scripted`; None: look for one in the pipeline) have the decision at the
+    end of the turn, and `PromptProcessor` says it. Speech-to-speech services send no context per
+    turn: they have readings and events of `EmotionProcessor`, and no decisions.
 
     Events: `on_decision(processor, decision)`, `on_transfer(processor, request)`. RTVI clients
     get `caller-decision`.

@@ -1,0 +1,240 @@
+"""A guarded phone bot, called over a telephone network on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+from fastapi import Response
+
+from pipecat_deescalate import load_policy
+from pipecat_deescalate.agent.deescalator import Deescalator
+from pipecat_deescalate.models.errors import PolicyError
+from pipecat_deescalate.policies import MitigationPolicy
+from pipecat_deescalate.policies.targets import TwilioTransfer
+from pipecat_deescalate.policies.transfer import TransferOutcome
+from pipecat_deescalate.policies.types import Action
+
+from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
+from ..pipelines import Scripted, running
+from ..processors.guarded import a_context, take_turn
+from ..telephony import FakeTwilio, answering, serving
+from .phone_bot import FakeLLM, PhoneBot, callers_speech
+
+__all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
+
+CHARGED_TWICE = callers_speech(4.4, 5.4)
+NO = callers_speech(21.9, 22.9)
+
+
+def at_once() -> MitigationPolicy:
+    """A policy that hands over at the first negative turn."""
+    return load_policy("eager").model_copy(
+        update={"expected_negative_rate": 0.5, "transfer_after": 1, "max_turn_evidence": 10.0}
+    )
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 8.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def transfer_to(twilio: FakeTwilio) -> TwilioTransfer:
+    return TwilioTransfer(
+        to="+15550100",
+        account_sid="AC1",
+        auth_token="x",  # noqa: S106 - nobody's
+        base_url=twilio.base_url,
+    )
+
+
+async def test_what_the_llm_is_told_on_the_wire() -> None:
+    """The guidance must reach the model for the turn that needs it, and be gone in the next."""
+    llm = FakeLLM("I am sorry. Let me look.", "You are welcome.")
+    async with FakeTwilio() as twilio, serving(llm.app) as address:
+        bot = PhoneBot(
+            lambda sid: Deescalator("balanced", Scripted(0.95, 0.05), call_id=sid),
+            llm=address,
+            texts=("I was charged twice", "thank you"),
+        )
+        async with answering(bot) as url, twilio.dial(url) as phone:
+            await phone.say(CHARGED_TWICE)
+            await until(lambda: bot.guards and bot.guards[0].record().turns)
+            await until(lambda: bot.tts[0].said)
+            await asyncio.sleep(0.8)
+            await phone.say(NO)
+            await until(lambda: len(llm.requests) == 2)
+            await phone.hang_up()
+            await bot.ended.wait()
+    first, second = (request["messages"] for request in llm.requests)
+    assert [message["role"] for message in first] == ["system", "user", "developer"]
+    assert first[1]["content"] == "I was charged twice"
+    assert "problem with a bill" in first[2]["content"]
+    assert "developer" not in [message["role"] for message in second]
+    assert [message["role"] for message in second][-1] == "user"
+    assert all(message["role"] != "developer" for message in bot.context.get_messages())
+    record = bot.guards[0].record()
+    assert [turn.decision.action for turn in record.turns] == [Action.EMPATHIZE, Action.PROCEED]
+    assert record.turns[0].text is None
+    assert record.call_id == "CA1"
+    assert record.sample_rate == 8_000
+    assert json.loads(json.dumps(record.to_dict()))["source"] == "live"
+
+
+@pytest.mark.parametrize("barge_in", [False, True])
+async def test_the_hand_over_is_heard_in_full_and_then_happens(*, barge_in: bool) -> None:
+    """A caller who is put through without a word, or cut off, calls again and angrier."""
+    async with FakeTwilio() as twilio:
+        bot = PhoneBot(
+            lambda sid: Deescalator(at_once(), Scripted(0.95), transfer_to(twilio), call_id=sid)
+        )
+        async with answering(bot) as url, twilio.dial(url) as phone:
+            await phone.say(CHARGED_TWICE)
+            await until(lambda: bot.tts[0].said)
+            if barge_in:
+                cleared = phone.cleared
+                await asyncio.sleep(0.2)
+                await phone.say(NO)
+                assert phone.cleared > cleared
+            await until(lambda: twilio.requests)
+            await bot.ended.wait()
+            heard = phone.heard()
+    (sentence,) = bot.tts[0].said
+    whole = bot.tts[0].samples(sentence) / 8_000
+    assert bot.tts[0].heard_s(sentence, phone.received()) == pytest.approx(whole, abs=0.005)
+    # A barge-in makes Pipecat clear what Twilio has not played yet: two frames of 40 ms at most.
+    lost_s = whole - bot.tts[0].heard_s(sentence, heard)
+    assert lost_s < (0.1 if barge_in else 0.005)
+    ((sid, form),) = twilio.requests
+    assert sid == "CA1"
+    assert "<Dial" in form["Twiml"]
+    assert "Status" not in form
+
+
+async def test_a_caller_who_hangs_up_during_the_transfer() -> None:
+    """Nobody must be rung for a caller who has gone, and nothing may run on."""
+    async with FakeTwilio() as twilio:
+        asked = asyncio.Event()
+
+        async def never() -> Response:
+            asked.set()
+            await asyncio.sleep(0.3)
+            return Response("{}", 500)
+
+        twilio.answer = never
+        bot = PhoneBot(
+            lambda sid: Deescalator(at_once(), Scripted(0.95), transfer_to(twilio), call_id=sid)
+        )
+        async with answering(bot) as url, twilio.dial(url) as phone:
+            await phone.say(CHARGED_TWICE)
+            await asyncio.wait_for(asked.wait(), 8)
+            await phone.hang_up()
+            await asyncio.wait_for(bot.ended.wait(), 3)
+    assert len(twilio.requests) == 1
+
+
+async def test_a_refused_transfer_is_heard_and_the_bot_goes_on() -> None:
+    """Wrong credentials must not end in silence on the line."""
+    llm = FakeLLM("Then let us go on.")
+    outcomes: list[TransferOutcome] = []
+
+    async with FakeTwilio() as twilio, serving(llm.app) as address:
+
+        async def refused() -> Response:
+            return Response('{"code": 20003}', 401, media_type="application/json")
+
+        def guard(sid: str) -> Deescalator:
+            one = Deescalator(at_once(), Scripted(0.95), transfer_to(twilio), call_id=sid)
+
+            @one.event_handler("on_outcome")
+            async def _(_processor: object, outcome: TransferOutcome) -> None:
+                outcomes.append(outcome)
+
+            return one
+
+        twilio.answer = refused
+        bot = PhoneBot(guard, llm=address)
+        async with answering(bot) as url, twilio.dial(url) as phone:
+            await phone.say(CHARGED_TWICE)
+            await until(lambda: len(bot.tts[0].said) == 2)
+            sorry = bot.tts[0].said[1]
+            whole = bot.tts[0].samples(sorry) / 8_000
+            await until(lambda: bot.tts[0].heard_s(sorry, phone.heard()) > whole - 0.005)
+            assert llm.requests == []
+            await phone.say(NO)
+            await until(lambda: llm.requests)
+            await until(lambda: len(bot.tts[0].said) == 3)
+            await phone.hang_up()
+            await bot.ended.wait()
+    assert len(twilio.requests) == 1
+    assert [outcome.ok for outcome in outcomes] == [False]
+    roles = [message["role"] for message in llm.requests[0]["messages"]]
+    assert roles.count("assistant") == 2
+
+
+async def test_a_scripted_bot_with_the_bundled_model_and_two_callers() -> None:
+    """Calls share the model and its threads, and nothing else."""
+    bot = PhoneBot(lambda sid: Deescalator(call_id=sid))
+    async with (
+        FakeTwilio() as twilio,
+        answering(bot) as url,
+        twilio.dial(url, "CA1") as one,
+        twilio.dial(url, "CA2") as other,
+    ):
+        await asyncio.gather(one.say(CHARGED_TWICE), other.say(NO))
+        await until(lambda: len(bot.guards) == 2 and all(g.record().turns for g in bot.guards))
+        await until(lambda: all(tts.said for tts in bot.tts))
+        await one.hang_up()
+        await other.hang_up()
+        await bot.ended.wait()
+    for guard in bot.guards:
+        record = guard.record()
+        assert record.model == guard.record().turns[0].reading.voice.model
+        assert record.turns[0].reading.voice.p_negative is not None
+        assert guard.faults == {}
+    assert {guard.record().call_id for guard in bot.guards} == {"CA1", "CA2"}
+
+
+async def test_a_hung_model_costs_the_caller_nothing() -> None:
+    """Every frame must reach the line and every reply the caller, whatever our model does."""
+    model = Scripted(0.5)
+    model.gate.clear()
+    bot = PhoneBot(lambda sid: Deescalator("balanced", model, call_id=sid))
+    async with FakeTwilio() as twilio, answering(bot) as url, twilio.dial(url) as phone:
+        await phone.say(CHARGED_TWICE)
+        await until(lambda: bot.tts[0].said)
+        await phone.hang_up()
+        await bot.ended.wait()
+    model.gate.set()
+    assert bot.guards[0].record().turns[0].reading.log_likelihood_ratio is None
+    assert bot.guards[0].faults == {"late": 1}
+
+
+async def test_settings_are_checked_when_the_guard_is_built() -> None:
+    """A wrong name must fail where it is written, not in the first call."""
+    with pytest.raises(PolicyError):
+        Deescalator("baalnced", Scripted(0.5))
+    guard = Deescalator("balanced", Scripted(0.5))
+    with pytest.raises(ValueError, match="on_emotoin"):
+        guard.event_handler("on_emotoin")
+    assert len(guard.record().call_id) == 32
+
+
+async def test_the_dialog_state_reaches_the_policy() -> None:
+    """Where the bot says that it is, the policy may have other rules."""
+    policy = load_policy("balanced").model_copy(
+        update={"dialog_states": {"payment": {"highest_action": "proceed"}}}
+    )
+    guard = Deescalator(policy, Scripted(0.95), keep_text=True, scripted=False)
+    assert guard.dialog_state is None
+    guard.dialog_state = "payment"
+    async with running(guard.listen(), guard.speak(), guard.hand_over()) as call:
+        for _ in range(2):
+            await take_turn(call, a_context("no"))
+    record = guard.record()
+    assert [turn.decision.action for turn in record.turns] == [Action.PROCEED] * 2
+    assert {turn.decision.evidence.dialog_state for turn in record.turns} == {"payment"}
+    assert [turn.text for turn in record.turns] == ["no", "no"]

@@ -1,0 +1,224 @@
+"""A telephone network on loopback: Twilio's media streams and REST API, and a bot to call."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import uvicorn
+from fastapi import FastAPI, Request, Response, WebSocket
+from numpy.typing import NDArray
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from .audio import noise
+
+RATE = 8_000
+FRAME = RATE // 50
+Pcm = NDArray[np.int16]
+
+
+def to_mulaw(pcm: Pcm) -> bytes:
+    """G.711 mu-law, by the segments of the standard."""
+    magnitude = np.minimum(np.abs(pcm.astype(np.int32)), 32_635) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
+    mantissa = (magnitude >> (exponent + 3)) & 0x0F
+    sign = np.where(pcm < 0, 0x80, 0)
+    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8).tobytes()
+
+
+def from_mulaw(data: bytes) -> Pcm:
+    """The inverse, as far as there is one."""
+    code = ~np.frombuffer(data, np.uint8).astype(np.int32) & 0xFF
+    magnitude = ((((code & 0x0F) << 3) + 132) << ((code & 0x70) >> 4)) - 132
+    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """Serve an application on a free port of this machine: host and port."""
+    config = uvicorn.Config(
+        app, port=0, log_level="error", lifespan="off", ws="websockets-sansio", loop="none"
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@dataclass
+class _Played:
+    """A stretch of audio in the order in which the caller hears it."""
+
+    at: float
+    pcm: Pcm
+
+
+@dataclass
+class Phone:
+    """One caller: speaks and hears in real time, as Twilio plays its buffer.
+
+    `clear` drops what was not played yet, and so does the end of the stream.
+    """
+
+    call_sid: str
+    stream: ClientConnection
+    closed_at: float | None = None
+    cleared: int = 0
+    _spoken: asyncio.Queue[Pcm] = field(default_factory=asyncio.Queue)
+    _played: list[_Played] = field(default_factory=list)
+    _received: list[Pcm] = field(default_factory=list)
+
+    async def say(self, pcm: Pcm) -> None:
+        """Speak, and return when it is said."""
+        for at in range(0, len(pcm) - FRAME + 1, FRAME):
+            self._spoken.put_nowait(pcm[at : at + FRAME])
+        await self._spoken.join()
+
+    async def hang_up(self) -> None:
+        """End the call from this side."""
+        await self.stream.close()
+
+    def received(self) -> Pcm:
+        """Everything that the bot sent, played or not."""
+        return np.concatenate(self._received) if self._received else np.zeros(0, np.int16)
+
+    def heard(self) -> Pcm:
+        """Everything that was played to the caller so far."""
+        now = min(time.monotonic(), self.closed_at or float("inf"))
+        parts = [
+            one.pcm[: max(0, round((now - one.at) * RATE))] for one in self._played if one.at < now
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+    async def speaks(self) -> None:
+        """Send a frame every 20 ms: what is to be said, or the noise of the line."""
+        silence = (noise(0.02, RATE, level=1e-4) * 32_767).astype(np.int16)
+        due = time.monotonic()
+        with suppress(ConnectionClosed):
+            while True:
+                said = not self._spoken.empty()
+                pcm = self._spoken.get_nowait() if said else silence
+                payload = base64.b64encode(to_mulaw(pcm)).decode()
+                await self._send({"event": "media", "media": {"payload": payload}})
+                if said:
+                    self._spoken.task_done()
+                due += 0.02
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def hears(self) -> None:
+        """Take what the bot sends until the stream ends."""
+        with suppress(ConnectionClosed):
+            async for message in self.stream:
+                event = json.loads(message)
+                now = time.monotonic()
+                if event["event"] == "media":
+                    self._play(from_mulaw(base64.b64decode(event["media"]["payload"])), now)
+                elif event["event"] == "clear":
+                    self.cleared += 1
+                    self._cut(now)
+        self.closed_at = self.closed_at or time.monotonic()
+
+    def _play(self, pcm: Pcm, now: float) -> None:
+        self._received.append(pcm)
+        last = self._played[-1] if self._played else None
+        free = now if last is None else max(now, last.at + len(last.pcm) / RATE)
+        self._played.append(_Played(free, pcm))
+
+    def _cut(self, now: float) -> None:
+        self._played = [one for one in self._played if one.at < now]
+        if self._played:
+            last = self._played[-1]
+            last.pcm = last.pcm[: round((now - last.at) * RATE)]
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.stream.send(json.dumps({"streamSid": f"MZ{self.call_sid}", **message}))
+
+
+class FakeTwilio:
+    """Twilio's side of a call. `requests` notes what the REST API was asked, as (call, form).
+
+    New TwiML ends the media stream of its call, as on the real network. `answer`, when set, is
+    asked for the response in its place.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.answer: Callable[[], Awaitable[Response]] | None = None
+        self.base_url = ""
+        self._phones: dict[str, Phone] = {}
+        self._server: Any = None
+        app = FastAPI()
+        app.post("/2010-04-01/Accounts/{account}/Calls/{sid}.json")(self._update)
+        self._app = app
+
+    async def __aenter__(self) -> Self:
+        self._server = serving(self._app)
+        self.base_url = f"http://{await self._server.__aenter__()}"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._server.__aexit__(*exc)
+
+    @asynccontextmanager
+    async def dial(self, url: str, call_sid: str = "CA1") -> AsyncIterator[Phone]:
+        """Call a bot whose media stream is at this address."""
+        async with connect(url) as stream:
+            phone = self._phones[call_sid] = Phone(call_sid, stream)
+            await stream.send(json.dumps({"event": "connected", "protocol": "Call"}))
+            start = {
+                "streamSid": f"MZ{call_sid}",
+                "callSid": call_sid,
+                "accountSid": "AC1",
+                "customParameters": {},
+                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": RATE, "channels": 1},
+            }
+            await stream.send(
+                json.dumps({"event": "start", "streamSid": f"MZ{call_sid}", "start": start})
+            )
+            tasks = [asyncio.create_task(phone.speaks()), asyncio.create_task(phone.hears())]
+            try:
+                yield phone
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _update(self, account: str, sid: str, request: Request) -> Response:
+        form = {key: str(value) for key, value in (await request.form()).items()}
+        self.requests.append((sid, form))
+        if self.answer is not None:
+            return await self.answer()
+        phone = self._phones[sid]
+        if "Twiml" in form:
+            phone.closed_at = time.monotonic()
+            await phone.stream.close()
+        body = {"sid": sid, "account_sid": account, "status": "in-progress"}
+        return Response(json.dumps(body), media_type="application/json")
+
+
+@asynccontextmanager
+async def answering(bot: Callable[[WebSocket], Awaitable[None]]) -> AsyncIterator[str]:
+    """Have a bot answer the calls to the address that this gives."""
+    app = FastAPI()
+
+    @app.websocket("/ws")
+    async def _(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await bot(websocket)
+
+    async with serving(app) as address:
+        yield f"ws://{address}/ws"
