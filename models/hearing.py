@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Self
 
 from .classifier import EmotionClassifier
 from .conversation import TurnCourse, conversation_cues, loudness_db
@@ -72,6 +74,13 @@ class CallHearing:
             log_likelihood_ratio=fuse(turn.voice, words, course),
             conversation=course,
         )
+
+    def fork(self) -> Self:
+        """The same history in an object of its own, to try something on."""
+        other = copy(self)
+        other._requests = self._requests.fork()
+        other._course = self._course.copy()
+        return other
 
     def _read(self, text: str) -> WordReading:
         words = self._words.classify(text, self._language)

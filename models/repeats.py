@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from copy import copy
+from typing import Self
 
 from .cues import load_language, readable
 from .types import Cue
@@ -34,6 +36,12 @@ class RequestMemory:
         again = any(_same(len(words), letters, *earlier) for earlier in self._earlier)
         self._earlier.append((len(words), letters))
         return (Cue.REPEATS_REQUEST, " ".join(words)[:120]) if again else None
+
+    def fork(self) -> Self:
+        """The same memory in an object of its own."""
+        other = copy(self)
+        other._earlier = self._earlier.copy()
+        return other
 
 
 def _letter_groups(words: list[str]) -> frozenset[int]:
