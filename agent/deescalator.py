@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameProcessor
 
 from ..models.classifier import EmotionClassifier, load_classifier
+from ..models.hearing import CallHearing
 from ..policies.config import MitigationPolicy, load_policy
 from ..policies.empathy import Language
 from ..policies.record import CallRecord
@@ -46,7 +47,7 @@ class Deescalator:
         transfer: who takes the call.
         call_id: the vendor's name for the call (Twilio's CallSid), which `transfer` needs; else
             drawn at random.
-        language: of the sentences that the bot says.
+        language: of the caller's words and of the sentences that the bot says.
         rewriter: words scripted prompts in place of the phrase bank.
         agents_available: whether a human could take the call now; asked once a turn, answers at
             once. The policy's opening hours count besides.
@@ -77,10 +78,12 @@ class Deescalator:
         if not isinstance(policy, MitigationPolicy):
             policy = load_policy(policy)
         self._classifier = classifier or load_classifier()
+        book = phrase_book(language)
         self._call = LiveCall(
             policy,
             call_id=call_id or uuid.uuid4().hex,
-            book=phrase_book(language),
+            book=book,
+            hearing=partial(CallHearing, language=book.language),
             agents_available=agents_available,
             keep_text=keep_text,
         )
@@ -141,7 +144,7 @@ class Deescalator:
     @property
     def faults(self) -> Counter[str]:
         """What went wrong on our side in this call, by kind."""
-        return Counter(self._call.faults)
+        return Counter(self._call.faults.counts)
 
     def record(self) -> CallRecord:
         """The call so far, turn by turn, as for a recorded one."""
@@ -154,5 +157,7 @@ class Deescalator:
             model=self._classifier.name,
             policy=self._call.policy,
             turns=tuple(self._call.turns),
-            warnings=tuple(f"{kind}: {count} times" for kind, count in self._call.faults.items()),
+            warnings=tuple(
+                f"{kind}: {count} times" for kind, count in self._call.faults.counts.items()
+            ),
         )

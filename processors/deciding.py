@@ -85,7 +85,7 @@ class TurnDecider:
         decision, provisional, fresh = turn.decision, speculative and self._turn_open, False
         if decision is None:
             turn.text = text
-            preview = call.preview(turn)
+            preview = call.preview(turn, speculative=provisional)
             decision, fresh = preview.decision, not provisional
             if provisional:
                 self._preview = preview
@@ -99,4 +99,4 @@ class TurnDecider:
     async def _heard(self, turn: LiveTurn) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._max_wait):
-                await turn.heard.wait()
+                await turn.ready.wait()

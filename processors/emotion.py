@@ -18,13 +18,14 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, F
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..models.classifier import EmotionClassifier
-from ..models.types import EmotionReading, TurnAudio, TurnReading, Unknown
+from ..models.hearing import HeardTurn, listen
+from ..models.types import TurnAudio, TurnReading
 from ..policies.config import MitigationPolicy
 from .capture import TurnCapture
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics
 from .live import LiveCall
 from .pool import InferencePool, InferenceRefusedError, shared_pool
-from .turn import LiveTurn
+from .turn import LiveTurn, checked, nothing_heard
 
 
 class EmotionProcessor(FrameProcessor):
@@ -38,7 +39,7 @@ class EmotionProcessor(FrameProcessor):
     `on_emotion(processor, reading)`.
 
     A turn of which nothing can be read (no audio; the model fails, hangs or is too busy) has an
-    unknown reading, and `call.faults` counts why.
+    unknown reading, and `call.faults` says why.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class EmotionProcessor(FrameProcessor):
             elif isinstance(frame, UserStoppedSpeakingFrame):
                 self._turn_stopped()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the call goes on
-            self.call.fault("capture", "the caller's turn could not be captured", error)
+            self.call.faults.report("capture", "the caller's turn could not be captured", error)
 
     def _speech_started(self, frame: VADUserStartedSpeakingFrame) -> None:
         if self.capture.speech_started(frame.start_secs):
@@ -102,7 +103,9 @@ class EmotionProcessor(FrameProcessor):
 
     def _speech_stopped(self, frame: VADUserStoppedSpeakingFrame) -> None:
         if self.capture.elapsed_s == self._speech_began_s:
-            self.call.fault("no audio", "VAD frames but no audio; is audio_passthrough off?")
+            self.call.faults.report(
+                "no audio", "VAD frames but no audio; is audio_passthrough off?"
+            )
         self._ask(self.capture.speech_stopped(frame.stop_secs))
 
     def _turn_stopped(self) -> None:
@@ -120,20 +123,23 @@ class EmotionProcessor(FrameProcessor):
         self._task = self.create_task(self._read(self._turn, request, audio))
 
     async def _read(self, turn: LiveTurn, request: int, audio: TurnAudio) -> None:
-        reading = turn.deliver(request, await self._classify(audio))
+        reading = turn.deliver(request, await self._hear(audio))
         if reading is not None:
             await self._publish(reading)
 
-    async def _classify(self, audio: TurnAudio) -> EmotionReading | None:
+    async def _hear(self, audio: TurnAudio) -> HeardTurn | None:
         if not audio.samples.size:
-            return EmotionReading(None, self._classifier.name, 0.0, 0.0, Unknown.TOO_SHORT)
+            return nothing_heard(audio, self._classifier.name)
         try:
-            work = partial(self._classifier.classify, audio.samples, audio.sample_rate)
-            return _checked(await self._pool.run(work))
+            return checked(await self._pool.run(partial(listen, audio, self._classifier)))
         except InferenceRefusedError as error:
-            self.call.fault("refused", "reading dropped, the model is too busy or hangs", error)
+            self.call.faults.report(
+                "refused", "reading dropped, the model is too busy or hangs", error
+            )
         except Exception as error:  # noqa: BLE001 - whatever a model does, the call goes on
-            self.call.fault("model", "the model failed, the reading is unknown", error.__cause__)
+            self.call.faults.report(
+                "model", "the model failed, the reading is unknown", error.__cause__ or error
+            )
         return None
 
     async def _publish(self, reading: TurnReading) -> None:
@@ -142,11 +148,3 @@ class EmotionProcessor(FrameProcessor):
         await self.push_frame(CallerEmotionFrame(reading))
         await self.push_frame(RTVIServerMessageFrame(data=emotion_message(reading)))
         await self._call_event_handler("on_emotion", reading)
-
-
-def _checked(voice: object) -> EmotionReading:
-    if not isinstance(voice, EmotionReading):
-        raise TypeError(f"a classifier returns an EmotionReading, not {type(voice).__name__}")
-    if voice.p_negative is not None and not 0.0 <= voice.p_negative <= 1.0:
-        raise ValueError("p_negative is not a probability")
-    return voice

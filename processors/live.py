@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from ..models.hearing import CallHearing
+from ..models.types import TurnReading
 from ..policies.config import MitigationPolicy
 from ..policies.decide import decide
 from ..policies.empathy import Language, Moment, PhraseBook
-from ..policies.logs import get_logger
 from ..policies.record import TurnRecord
 from ..policies.transfer import TransferRequest, Utterance, transfer_request
 from ..policies.types import Action, CallState, Decision, Evidence
+from .faults import Faults
 from .frames import GuardSpeakFrame
 from .turn import LiveTurn
 
 HAND_OVER_LIMIT_S = 60.0
-
-log = get_logger("call")
 
 
 @lru_cache(maxsize=16)
@@ -38,14 +37,15 @@ class Preview:
     turn: LiveTurn
     state: CallState
     decision: Decision
+    speculative: bool = False
 
 
 class LiveCall:
     """What the processors of one call have in common; belongs to one event loop.
 
+    `hearing` makes what reads the words beside the voice; without it the voice counts alone.
     `transfer_ready` is set while a transfer target waits at the end of the pipeline: without one
-    no human counts as available. `faults` counts what went wrong on our side, by kind; the first
-    of each kind is logged.
+    no human counts as available.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class LiveCall:
         *,
         call_id: str,
         book: PhraseBook | None = None,
+        hearing: Callable[[], CallHearing] | None = None,
         agents_available: Callable[[], bool] | None = None,
         keep_text: bool = False,
     ) -> None:
@@ -66,36 +67,37 @@ class LiveCall:
         self.turns: list[TurnRecord] = []
         self.used_phrases: frozenset[str] = frozenset()
         self.transfer_ready = False
-        self.faults: Counter[str] = Counter()
+        self.faults = Faults(call_id)
         self._agents_available = agents_available
+        self._new_hearing = hearing
+        self._hearing = hearing() if hearing is not None else None
         self._state = CallState()
         self._next_index = 0
         self._handing_over_since: float | None = None
 
     def new_turn(self) -> LiveTurn:
         """The caller began a turn of which something is to be read."""
-        self.turn = LiveTurn(self._next_index)
+        self.turn = LiveTurn(self._next_index, self.dialog_state)
         self._next_index += 1
         return self.turn
 
-    def preview(self, turn: LiveTurn) -> Preview:
-        """What would be decided about this turn now; nothing is remembered."""
-        evidence = Evidence(
-            turn.reading,
-            dialog_state=self.dialog_state,
-            agents_available=self._has_agents(),
-        )
-        return Preview(turn, *decide(self._state, evidence, self.policy))
+    def preview(self, turn: LiveTurn, *, speculative: bool = False) -> Preview:
+        """What would be decided about this turn now; of a speculative one nothing is remembered."""
+        reading = self._read(turn, speculative=speculative)
+        evidence = Evidence(reading, turn.dialog_state, self._has_agents())
+        return Preview(turn, *decide(self._state, evidence, self.policy), speculative)
 
     def commit(self, preview: Preview) -> None:
         """Make a preview the decision about its turn."""
         turn, decision = preview.turn, preview.decision
+        if preview.speculative:
+            self._read(turn, speculative=False)  # for what comes after it
         self._state, turn.decision = preview.state, decision
         turn.due = False
         turn.decided.set()
         self.turns.append(TurnRecord(decision, turn.text if self.keep_text else None))
-        if not turn.heard.is_set():
-            self.fault("late", "reading not in time, the turn counts as unknown")
+        if not turn.ready.is_set():
+            self.faults.report("late", "reading not in time, the turn counts as unknown")
         if decision.action is Action.TRANSFER:
             self._handing_over_since = time.monotonic()
 
@@ -126,12 +128,18 @@ class LiveCall:
         kept = transcript if self.keep_text else ()
         return transfer_request(self.call_id, self.turns, transcript=kept)
 
-    def fault(self, kind: str, event: str, error: BaseException | None = None) -> None:
-        """Count a fault of ours, and log the first of its kind in this call."""
-        self.faults[kind] += 1
-        if self.faults[kind] == 1:
-            name = None if error is None else type(error).__name__
-            log.warning(event, call_id=self.call_id, error=name)
+    def _read(self, turn: LiveTurn, *, speculative: bool) -> TurnReading:
+        """Voice and words together, in view of the call so far."""
+        if self._hearing is None or self._new_hearing is None:
+            return turn.reading
+        try:
+            hearing = self._new_hearing() if speculative else self._hearing
+            return hearing.hear(turn.heard, turn.text)
+        except Exception as error:  # noqa: BLE001 - the voice is left to go by
+            self.faults.report(
+                "words", "the words could not be read, the voice counts alone", error
+            )
+            return turn.reading
 
     def _has_agents(self) -> bool:
         if not self.transfer_ready:
@@ -142,5 +150,7 @@ class LiveCall:
         try:
             return self._agents_available is None or bool(self._agents_available())
         except Exception as error:  # noqa: BLE001 - the operator's own code must not stop the bot
-            self.fault("agents", "agents_available raised, nobody counts as available", error)
+            self.faults.report(
+                "agents", "agents_available raised, nobody counts as available", error
+            )
             return False

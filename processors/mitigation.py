@@ -137,7 +137,7 @@ class MitigationProcessor(FrameProcessor):
         await self._call_event_handler("on_decision", decision)
 
     def _fault(self, error: Exception) -> None:
-        self._call.fault("decision", "nothing could be decided, the bot goes on", error)
+        self._call.faults.report("decision", "nothing could be decided, the bot goes on", error)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.create_task(work)

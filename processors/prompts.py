@@ -97,7 +97,7 @@ class PromptProcessor(FrameProcessor):
                 said = await self._rewritten(frame.text, turn.decision, turn)
                 frame.text, self._call.used_phrases = said.text, said.used
             except Exception as error:  # noqa: BLE001 - the bot must speak
-                self._call.fault("prompt", "the prompt stays as it was", error)
+                self._call.faults.report("prompt", "the prompt stays as it was", error)
             turn.expressed = True
         return frame
 
@@ -110,7 +110,7 @@ class PromptProcessor(FrameProcessor):
                         prompt, decision, call_id=call.call_id, used=used, text=turn.text
                     )
             except Exception as error:  # noqa: BLE001 - the phrase bank is behind it
-                call.fault("rewriter", "the phrase bank speaks for the rewriter", error)
+                call.faults.report("rewriter", "the phrase bank speaks for the rewriter", error)
         return call.book.acknowledge(
             prompt, decision, call_id=call.call_id, used=used, text=turn.text
         )

@@ -70,7 +70,9 @@ class TransferProcessor(FrameProcessor):
 
     def _start(self, request: TransferRequest) -> None:
         if self._target is None or self._task is not None:
-            self._call.fault("transfer again", "a transfer too many, or without target, is ignored")
+            self._call.faults.report(
+                "transfer again", "a transfer too many, or without target, is ignored"
+            )
             return
         self._task = self.create_task(self._hand_over(self._target, request))
 
@@ -80,7 +82,7 @@ class TransferProcessor(FrameProcessor):
             async with asyncio.timeout(self._limit_s):
                 outcome = await target.transfer(request)
         except Exception as error:  # noqa: BLE001 - whatever a target does, the call goes on
-            self._call.fault("transfer", "the transfer target failed", error)
+            self._call.faults.report("transfer", "the transfer target failed", error)
             outcome = TransferOutcome(False, f"raised {type(error).__name__}")
         self._call.handed_over(ok=outcome.ok)
         if not outcome.ok and not self._ending:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from ..models.hearing import HeardTurn
 from ..models.types import EmotionReading, TurnAudio, TurnReading, Unknown
 from ..policies.empathy import guidance
 from ..policies.types import Action, Decision
@@ -13,38 +15,45 @@ SPOKEN = frozenset({Action.EMPATHIZE, Action.OFFER_HUMAN})
 
 
 class LiveTurn:
-    """A caller turn: what is known of it so far, and what was decided about it.
+    """A caller turn: what was heard in it, and what became of it.
 
     `request` numbers the readings that were asked for; only the newest one is taken. `due` is set
     while a decision is on its way, `guided` once the LLM was told how to reply, `answered` once
-    it replied, `expressed` once the caller was told something because of the decision.
+    it replied, `expressed` once a prompt said what was decided. `dialog_state` is the bot's when
+    the turn began.
     """
 
-    def __init__(self, index: int) -> None:
-        self.reading = _unknown(index, 0.0, 0.0)
+    def __init__(self, index: int, dialog_state: str | None = None) -> None:
+        self.dialog_state = dialog_state
+        self.heard = _unheard(index, 0.0, 0.0)
         self.request = 0
         self.decision: Decision | None = None
         self.text: str | None = None
         self.due = self.guided = self.answered = self.expressed = False
-        self.heard = asyncio.Event()
+        self.ready = asyncio.Event()
         self.decided = asyncio.Event()
+
+    @property
+    def reading(self) -> TurnReading:
+        """What the voice alone says."""
+        at, voice = self.heard, self.heard.voice
+        llr = voice.log_likelihood_ratio
+        return TurnReading(at.index, at.started_at_s, at.ended_at_s, voice, None, llr)
 
     def expect(self, audio: TurnAudio) -> int:
         """A reading of this audio was asked for; until it is there the turn is unknown."""
-        self.reading = _unknown(self.reading.index, audio.started_at_s, audio.ended_at_s)
+        self.heard = _unheard(self.heard.index, audio.started_at_s, audio.ended_at_s)
         self.request += 1
-        self.heard.clear()
+        self.ready.clear()
         return self.request
 
-    def deliver(self, request: int, voice: EmotionReading | None = None) -> TurnReading | None:
-        """Take a reading (None: there is none to be had); None when a newer one was asked for."""
+    def deliver(self, request: int, heard: HeardTurn | None) -> TurnReading | None:
+        """Take what was heard (None: nothing can be); None when a newer request is under way."""
         if request != self.request:
             return None
-        if voice is not None:
-            at = self.reading
-            llr = voice.log_likelihood_ratio
-            self.reading = TurnReading(at.index, at.started_at_s, at.ended_at_s, voice, None, llr)
-        self.heard.set()
+        if heard is not None:
+            self.heard = replace(heard, index=self.heard.index)
+        self.ready.set()
         return self.reading
 
     def guidance(self, decision: Decision) -> str | None:
@@ -54,6 +63,26 @@ class LiveTurn:
         return guidance(decision, self.text)
 
 
-def _unknown(index: int, started_at_s: float, ended_at_s: float) -> TurnReading:
+def _unheard(index: int, started_at_s: float, ended_at_s: float) -> HeardTurn:
     voice = EmotionReading(None, "none", ended_at_s - started_at_s, 0.0, Unknown.MODEL_FAILED)
-    return TurnReading(index, started_at_s, ended_at_s, voice, None, None)
+    return HeardTurn(index, started_at_s, ended_at_s, None, voice)
+
+
+def nothing_heard(audio: TurnAudio, model: str) -> HeardTurn:
+    """A turn of which no audio came."""
+    voice = EmotionReading(None, model, 0.0, 0.0, Unknown.TOO_SHORT)
+    return HeardTurn(audio.index, audio.started_at_s, audio.ended_at_s, None, voice)
+
+
+def checked(heard: HeardTurn) -> HeardTurn:
+    """What a classifier of anyone's making said, if it is a reading.
+
+    Raises:
+        TypeError, ValueError: it is not.
+    """
+    voice: object = heard.voice
+    if not isinstance(voice, EmotionReading):
+        raise TypeError(f"a classifier returns an EmotionReading, not {type(voice).__name__}")
+    if voice.p_negative is not None and not 0.0 <= voice.p_negative <= 1.0:
+        raise ValueError("p_negative is not a probability")
+    return heard

@@ -58,7 +58,7 @@ async def test_what_the_llm_is_told_on_the_wire() -> None:
         bot = PhoneBot(
             lambda sid: Deescalator("balanced", Scripted(0.95, 0.05), call_id=sid),
             llm=address,
-            texts=("I was charged twice", "thank you"),
+            texts=("I was charged twice, this is ridiculous", "thank you"),
         )
         async with answering(bot) as url, twilio.dial(url) as phone:
             await phone.say(CHARGED_TWICE)
@@ -71,8 +71,8 @@ async def test_what_the_llm_is_told_on_the_wire() -> None:
             await bot.ended.wait()
     first, second = (request["messages"] for request in llm.requests)
     assert [message["role"] for message in first] == ["system", "user", "developer"]
-    assert first[1]["content"] == "I was charged twice"
-    assert "problem with a bill" in first[2]["content"]
+    assert first[1]["content"] == "I was charged twice, this is ridiculous"
+    assert "was misunderstood" in first[2]["content"]
     assert "developer" not in [message["role"] for message in second]
     assert [message["role"] for message in second][-1] == "user"
     assert all(message["role"] != "developer" for message in bot.context.get_messages())

@@ -77,7 +77,7 @@ async def test_the_bundled_model_reads_a_turn() -> None:
         frame = await call.sees(CallerEmotionFrame)
     assert frame.reading.voice.p_negative is not None
     assert 0 <= frame.reading.voice.p_negative <= 1
-    assert emotion.call.faults == {}
+    assert emotion.call.faults.counts == {}
 
 
 async def test_frames_pass_in_order_and_unchanged(pool: InferencePool) -> None:
@@ -150,7 +150,7 @@ async def test_a_broken_model_gives_an_unknown_reading(
     assert first.reading.log_likelihood_ratio is None
     assert first.reading.voice.reason is Unknown.MODEL_FAILED
     assert metrics(call.after)[0].p_negative is None
-    assert emotion.call.faults[fault] == 2
+    assert emotion.call.faults.counts[fault] == 2
     ours = [record for record in caplog.records if record.name == "pipecat_deescalate.call"]
     assert len(ours) == 1
     assert sum(isinstance(frame, InputAudioRawFrame) for frame in call.after.down) == 110
@@ -170,7 +170,7 @@ async def test_readings_are_dropped_when_the_pool_is_full() -> None:
         await call.send(*speech(1.0))
         frame = await call.sees(CallerEmotionFrame)
         assert frame.reading.voice.p_negative is None
-        assert emotion.call.faults["refused"] == pool.counts["refused"] == 1
+        assert emotion.call.faults.counts["refused"] == pool.counts["refused"] == 1
         model.gate.set()
         await asyncio.gather(*busy)
         await call.send(*speech(1.0))
@@ -213,7 +213,7 @@ async def test_vad_frames_without_audio_are_told_once(
     assert [record.msg for record in caplog.records] == [
         "VAD frames but no audio; is audio_passthrough off?"
     ]
-    assert emotion.call.faults == {"no audio": 2}
+    assert emotion.call.faults.counts == {"no audio": 2}
 
 
 async def test_a_turn_without_speech_is_unknown(pool: InferencePool) -> None:
@@ -234,7 +234,7 @@ async def test_damaged_audio_is_passed_on(pool: InferencePool) -> None:
         await call.send(odd, *speech(1.0))
         await call.sees(CallerEmotionFrame)
     assert call.after.of(InputAudioRawFrame)[0] is odd
-    assert emotion.call.faults == {"capture": 1}
+    assert emotion.call.faults.counts == {"capture": 1}
 
 
 @pytest.mark.parametrize("end", ["end", "cancel"])

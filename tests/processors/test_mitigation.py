@@ -23,6 +23,8 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
+from pipecat_deescalate.models.hearing import CallHearing
+from pipecat_deescalate.models.types import Cue, TurnReading
 from pipecat_deescalate.policies import load_policy
 from pipecat_deescalate.policies.types import Action, Decision
 from pipecat_deescalate.processors import (
@@ -114,7 +116,7 @@ async def test_a_late_reading_holds_the_reply_no_longer_than_max_wait(pool: Infe
     assert frame.context is context
     assert 0.14 < waited < 0.5
     assert guarded.call.turns[0].reading.log_likelihood_ratio is None
-    assert guarded.call.faults == {"late": 1}
+    assert guarded.call.faults.counts == {"late": 1}
 
 
 async def test_a_reading_that_comes_while_the_reply_waits_counts(pool: InferencePool) -> None:
@@ -240,7 +242,7 @@ async def test_without_a_human_the_bot_offers_a_call_back(reason: str, pool: Inf
     assert "calls back" in frames[1][0].context.get_messages()[-1]["content"]
     assert "transfer" not in guarded.actions
     assert guarded.call.turns[1].decision.callback
-    assert guarded.call.faults["agents"] == (4 if reason == "callable raises" else 0)
+    assert guarded.call.faults.counts["agents"] == (4 if reason == "callable raises" else 0)
 
 
 async def test_a_speculative_run_is_guided_but_decided_only_when_confirmed(
@@ -304,6 +306,65 @@ async def test_a_turn_that_no_audio_came_with_is_decided_as_unknown(pool: Infere
     assert guarded.actions == ["empathize", "proceed"]
 
 
+async def test_a_calm_caller_who_asks_for_a_human_gets_one(pool: InferencePool) -> None:
+    """Words count beside the voice: a request needs no anger."""
+    guarded = Guarded(pool, 0.05, hearing=CallHearing)
+    async with running(*guarded.parts) as call:
+        assert await take_turn(call, a_context("could I talk to a real person please")) == []
+        await call.until(lambda: guarded.desk.requests)
+    assert guarded.call.turns[0].decision.reason == "asked for a human"
+    assert guarded.desk.requests[0].asked is None
+
+
+async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool) -> None:
+    """Read twice, a caller's words would look like a request repeated."""
+    guarded = Guarded(pool, 0.05, hearing=CallHearing)
+    context = a_context("I want to change the address of my account")
+    async with running(*guarded.parts) as call:
+        await call.send(*speech(1.0, closes=False))
+        await call.sees(CallerEmotionFrame)
+        await call.send(LLMContextFrame(context, speculation=True))
+        await call.sees(LLMContextFrame)
+        await call.send(EagerEndOfTurnCancelFrame(), *speech(1.0, opens=False))
+        await call.sees(CallerEmotionFrame, 2)
+        await follow(call, context)
+        await call.send(*speech(1.0, closes=False))
+        await call.sees(CallerEmotionFrame, 3)
+        await call.send(LLMContextFrame(context, speculation=True))
+        await asyncio.sleep(0.1)
+        await call.send(UserStoppedSpeakingFrame())
+        await call.until(lambda: len(guarded.actions) == 2)
+        await take_turn(call, context)
+    said = [[cue for cue, _ in turn.reading.cues] for turn in guarded.call.turns]
+    assert said == [[], [], [Cue.REPEATS_REQUEST]]
+
+
+async def test_words_that_cannot_be_read_leave_the_voice(pool: InferencePool) -> None:
+    """A broken word model must not make us deaf."""
+
+    class Broken(CallHearing):
+        def hear(self, *_: object, **__: object) -> TurnReading:
+            raise OSError("the weights are gone")
+
+    guarded = Guarded(pool, ANGRY, hearing=Broken)
+    async with running(*guarded.parts) as call:
+        await take_turn(call, a_context("no"))
+    assert guarded.actions == ["empathize"]
+    assert guarded.call.faults.counts == {"words": 1}
+
+
+async def test_a_turn_belongs_to_the_state_in_which_it_began(pool: InferencePool) -> None:
+    """A dialogue moves on as soon as it has its answer, before the answer is decided about."""
+    guarded = Guarded(pool, ANGRY)
+    guarded.call.dialog_state = "asks_for_address"
+    async with running(*guarded.parts) as call:
+        await call.send(*speech(1.0))
+        await call.sees(CallerEmotionFrame)
+        guarded.call.dialog_state = "reads_back"
+        await follow(call, a_context("no"))
+    assert guarded.call.turns[0].decision.evidence.dialog_state == "asks_for_address"
+
+
 async def test_a_policy_that_fails_leaves_the_bot_as_it_was(
     pool: InferencePool, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -315,7 +376,7 @@ async def test_a_policy_that_fails_leaves_the_bot_as_it_was(
         for _ in range(2):
             (frame,) = await take_turn(call, context)
             assert frame.context is context
-    assert guarded.call.faults["decision"] == 2
+    assert guarded.call.faults.counts["decision"] == 2
     assert [record.msg for record in caplog.records] == [
         "nothing could be decided, the bot goes on"
     ]
