@@ -6,7 +6,7 @@ Every function takes and returns mono float32 at 16 kHz; nothing here changes wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import soxr
@@ -18,23 +18,14 @@ TELEPHONE_RATE = 8_000
 _MU = 255.0
 
 
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """How far the changes go; each is drawn afresh for every copy of a clip.
+class Kind(StrEnum):
+    """What can happen to a clip, and the unit of how much of it."""
 
-    `speed` is the greatest relative change of rate and pitch, `snr_db` the least and the greatest
-    signal-to-noise ratio, `tilt_db` the greatest gain or loss from 100 Hz to 4 kHz, `crop_s` the
-    shortest and the longest piece; the `…_share` are the shares of copies so changed.
-    """
-
-    speed: float
-    snr_db: tuple[float, float]
-    tilt_db: float
-    crop_s: tuple[float, float]
-    noise_share: float
-    mu_law_share: float
-    crop_share: float
-    overdrive_share: float
+    CROP = "crop"  # seconds that are left
+    SPEED = "speed"  # relative change of rate and pitch, faster or slower
+    NOISE = "noise"  # signal-to-noise ratio in dB
+    TILT = "tilt"  # dB gained or lost from 100 Hz to 4 kHz
+    OVERDRIVE = "overdrive"  # dB by which the peaks are cut, then mu-law
 
 
 def telephone(samples: Samples) -> Samples:
@@ -44,21 +35,29 @@ def telephone(samples: Samples) -> Samples:
 
 
 def changed(
-    samples: Samples, noises: Sequence[Samples], strength: Strength, rng: np.random.Generator
+    samples: Samples,
+    kind: Kind,
+    amount: tuple[float, float],
+    noises: Sequence[Samples],
+    rng: np.random.Generator,
 ) -> Samples:
-    """Return one changed copy, telephone band included."""
-    out = samples
-    if rng.random() < strength.crop_share:
-        out = cropped(out, rng.uniform(*strength.crop_s), rng)
-    out = faster(out, 1 + rng.uniform(-strength.speed, strength.speed))
-    out = tilted(out, rng.uniform(-strength.tilt_db, strength.tilt_db))
-    if noises and rng.random() < strength.noise_share:
-        noise = noises[int(rng.integers(len(noises)))]
-        out = noisy(out, noise, rng.uniform(*strength.snr_db), rng)
-    if rng.random() < strength.overdrive_share:
-        out = overdriven(out, rng.uniform(0.0, 9.0))
-    out = telephone(out)
-    return mu_law(out) if rng.random() < strength.mu_law_share else out
+    """Return a copy with one change, its amount drawn between two, telephone band included.
+
+    `noises` are needed for noise only.
+    """
+    drawn = rng.uniform(*amount)
+    sign = 1 if rng.random() < 0.5 else -1
+    match kind:
+        case Kind.CROP:
+            return telephone(cropped(samples, drawn, rng))
+        case Kind.SPEED:
+            return telephone(faster(samples, 1 + sign * drawn))
+        case Kind.NOISE:
+            return telephone(noisy(samples, noises[int(rng.integers(len(noises)))], drawn, rng))
+        case Kind.TILT:
+            return telephone(tilted(samples, sign * drawn))
+        case Kind.OVERDRIVE:
+            return mu_law(telephone(overdriven(samples, drawn)))
 
 
 def cropped(samples: Samples, seconds: float, rng: np.random.Generator) -> Samples:

@@ -10,9 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import UnreadableInputError
-from .augment import Strength
+from .augment import Kind
 
-Share = Annotated[float, Field(ge=0, le=1)]
 _DEFAULT = Path(__file__).with_name("recipe.yaml")
 
 
@@ -20,21 +19,15 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AugmentConfig(_Strict):
-    """The changes of `augment.Strength`, as a person writes them."""
+class Change(_Strict):
+    """A changed copy of every clip: what happens, between how little and how much.
 
-    speed: float = Field(ge=0, lt=0.5)
-    snr_db: tuple[float, float]
-    tilt_db: float = Field(ge=0, le=40)
-    crop_s: tuple[float, float]
-    noise_share: Share
-    mu_law_share: Share
-    crop_share: Share
-    overdrive_share: Share
+    `weight` is how much the heads are kept from following it, against the clips' own covariance.
+    """
 
-    def strength(self) -> Strength:
-        """Return the same values for the audio functions."""
-        return Strength(**self.model_dump())
+    kind: Kind
+    amount: tuple[float, float]
+    weight: float = Field(ge=0)
 
 
 class Corpus(_Strict):
@@ -48,21 +41,20 @@ class HeadConfig(_Strict):
     """One linear head.
 
     `states` are the encoder outputs that it reads (0 is the stem), `penalty` the ridge penalty on
-    standardised inputs, `nuisance` how much it is kept from following what the changes do.
+    standardised inputs.
     """
 
     states: tuple[Annotated[int, Field(ge=0, le=4)], ...] = Field(min_length=1)
     penalty: float = Field(gt=0)
-    nuisance: float = Field(ge=0)
 
 
 class Recipe(_Strict):
     """Everything that decides a training run, beside the audio and the base model.
 
     `unlabelled` names the real turns that the calibration counts as calm (None: without them),
-    `copies` are the changed copies beside each clip, `heads` are averaged into one, `range_clips`
-    the clips on which int8 ranges are measured, `calibration_limit` the largest evidence of one
-    turn.
+    `changes` make one changed copy each beside every clip, `heads` are averaged into one,
+    `range_clips` are the clips on which int8 ranges are measured, `calibration_limit` the largest
+    evidence of one turn.
     """
 
     name: str = Field(min_length=1)
@@ -71,10 +63,9 @@ class Recipe(_Strict):
     corpora: tuple[Corpus, ...] = Field(min_length=1)
     unlabelled: Corpus | None = None
     heads: tuple[HeadConfig, ...] = Field(min_length=1)
-    copies: int = Field(ge=0, le=20)
     shortest_s: float = Field(ge=0.1)
     longest_s: float = Field(le=8)
-    augment: AugmentConfig
+    changes: tuple[Change, ...]
     folds: int = Field(ge=2)
     range_clips: int = Field(ge=1)
     calibration_limit: float = Field(gt=0)
@@ -83,6 +74,11 @@ class Recipe(_Strict):
     def corpus_names(self) -> tuple[str, ...]:
         """Return the names of the training corpora."""
         return tuple(corpus.name for corpus in self.corpora)
+
+    @property
+    def needs_noise(self) -> bool:
+        """Whether some change mixes noise in."""
+        return any(change.kind is Kind.NOISE for change in self.changes)
 
     @property
     def layers(self) -> int:

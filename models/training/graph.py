@@ -211,8 +211,9 @@ def voice_graph(
 ) -> tuple[onnx.ModelProto, list[str]]:
     """Return the graph whose output `logit` has shape (1,), and the inputs of its products.
 
-    The last layer's second product and the head are one: both are linear, and so is the average
-    between them. With `ranges` (by tensor name) the products are int8, without they are float32.
+    The last layer's second product and the head are one, and the head comes before the average
+    over time: all three are linear. With `ranges` (by tensor name) the products are int8, without
+    they are float32.
     """
     builder = GraphBuilder(ranges)
     names = [stem(builder, encoder)]
@@ -228,11 +229,18 @@ def voice_graph(
         pooled[attended] = weights[last]
         pooled[activated] = layer.fc2.dense @ weights[last]
         bias += float(layer.fc2.bias @ weights[last])
-    average = averages(builder, list(pooled), "averages")
-    column = builder.constant("head.weight", np.concatenate(list(pooled.values())).astype("f4"))
-    product = builder.add("MatMul", [average, column], "head.product")
-    total = builder.add("Add", [product, builder.constant("head.bias", np.float32(bias))], "head")
-    builder.add("Reshape", [total, builder.ints(1)], "logit")
+    frames = [
+        builder.add(
+            "MatMul",
+            [name, builder.constant(f"{name}.head", w.astype("f4")[:, None])],
+            f"{name}.part",
+        )
+        for name, w in pooled.items()
+    ]
+    total = builder.add("Sum", frames, "head.frames") if len(frames) > 1 else frames[0]
+    average = builder.add("ReduceMean", [total], "head.average", axes=[1], keepdims=0)
+    logit = builder.add("Add", [average, builder.constant("head.bias", np.float32(bias))], "head")
+    builder.add("Reshape", [logit, builder.ints(1)], "logit")
     return finish(builder, "logit", [1]), builder.products
 
 

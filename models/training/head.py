@@ -8,6 +8,7 @@ turns away from those directions (within-class covariance normalisation, Hatch e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,8 @@ _Floats = NDArray[np.float64]
 class Rows:
     """Pooled features and what is known about them; all of equal length.
 
-    `inputs` are those of the unchanged clip (rows, inputs), `changes` what each changed copy adds
-    to them (rows, copies, inputs); `negative` is 1.0 or 0.0.
+    `inputs` are those of the unchanged clip (rows, inputs), `changes` what each change adds
+    to them (rows, changes, inputs); `negative` is 1.0 or 0.0.
     """
 
     inputs: NDArray[np.float32]
@@ -72,7 +73,7 @@ def fit_heads(rows: Rows, recipe: Recipe) -> Head:
             rows.corpus,
             rows.speaker,
         )
-        head = fit_head(part, config.penalty, config.nuisance)
+        head = fit_head(part, config.penalty, [change.weight for change in recipe.changes])
         scale = len(recipe.heads) * float(predict(head, part.inputs).std())
         weights = mean.weights.copy()
         weights[chosen] += head.weights / scale
@@ -80,11 +81,11 @@ def fit_heads(rows: Rows, recipe: Recipe) -> Head:
     return mean
 
 
-def fit_head(rows: Rows, penalty: float, nuisance: float) -> Head:
+def fit_head(rows: Rows, penalty: float, nuisance: Sequence[float]) -> Head:
     """Fit the head.
 
     `penalty` is in units of the standardised inputs' variance; `nuisance` weighs the second moment
-    of the changes against the covariance of the inputs.
+    of each change against the covariance of the inputs.
     """
     weights = balance(rows)
     inputs = rows.inputs.astype(np.float64)
@@ -92,9 +93,9 @@ def fit_head(rows: Rows, penalty: float, nuisance: float) -> Head:
     spread = np.sqrt(weights @ np.square(inputs - centre)) + 1e-6
     standard = (inputs - centre) / spread
     covariance = standard.T @ (standard * weights[:, None])
-    if nuisance and rows.changes.size:
-        changes = rows.changes.reshape(-1, inputs.shape[1]) / spread
-        covariance += nuisance / len(changes) * (changes.T @ changes)
+    for index, weight in enumerate(nuisance):
+        change = rows.changes[:, index] / spread
+        covariance += weight / len(change) * (change.T @ change)
     covariance[np.diag_indices_from(covariance)] += penalty
     target = rows.negative - weights @ rows.negative
     direction = np.linalg.solve(covariance, standard.T @ (weights * target)) / spread

@@ -82,8 +82,9 @@ class _Prepared:
         if index == 0:
             samples = telephone(samples)
         else:
-            rng = np.random.default_rng([self.recipe.seed, index, clip.key])
-            samples = changed(samples, self.noises, self.recipe.augment.strength(), rng)
+            change = self.recipe.changes[index - 1]
+            rng = np.random.default_rng([self.recipe.seed, clip.key])
+            samples = changed(samples, change.kind, change.amount, self.noises, rng)
         return fitted(samples, self.recipe)
 
 
@@ -105,10 +106,10 @@ def train(
     """
     clips = _training_clips(recipe, data)
     encoder = read_encoder(find_base_model(), recipe.layers)
-    noises = read_noises(data / "noise") if recipe.augment.noise_share and recipe.copies else []
+    noises = read_noises(data / "noise") if recipe.needs_noise else []
     prepared = _Prepared(recipe, encoder, noises)
     kept = cache or out / "cache"
-    copies = [_pooled(prepared, clips, i, kept, progress) for i in range(recipe.copies + 1)]
+    copies = [_pooled(prepared, clips, i, kept, progress) for i in range(len(recipe.changes) + 1)]
     unlabelled = read_unlabelled(data / "unlabelled" / "manifest.csv") if recipe.unlabelled else []
     turns = _pooled(prepared, unlabelled, 0, kept, progress)
 
@@ -165,7 +166,7 @@ def _range_features(prepared: _Prepared, clips: Sequence[Clip]) -> list[NDArray[
     """Return the features of some clips, unchanged and changed ones, to measure int8 ranges on."""
     recipe = prepared.recipe
     drawn = np.random.default_rng(recipe.seed).permutation(len(clips))[: recipe.range_clips]
-    copies = recipe.copies + 1
+    copies = len(recipe.changes) + 1
     return [log_mel(prepared.copy(clips[i], int(i) % copies)) for i in sorted(drawn)]
 
 
@@ -195,9 +196,13 @@ def _pooled(
         averages: NDArray[np.float32] = session.run(None, {"log_mel": features})[0].reshape(-1)
         return averages
 
-    changes = (recipe.seed, recipe.augment.model_dump_json()) if index else ()
-    depends = (_PREPARATION, recipe.layers, recipe.shortest_s, recipe.longest_s, *changes)
-    every = cached_rows(cache, f"copy-{index} {depends}", clips, compute, progress)
+    depends: tuple[object, ...] = (recipe.layers, recipe.shortest_s, recipe.longest_s)
+    what = "unchanged"
+    if index:
+        change = recipe.changes[index - 1]
+        what = change.kind.value
+        depends = (*depends, recipe.seed, change.amount)
+    every = cached_rows(cache, f"{what} {_PREPARATION} {depends}", clips, compute, progress)
     states = every.reshape(len(clips), recipe.layers + 1, CHANNELS)[:, list(recipe.states)]
     return states.reshape(len(clips), CHANNELS * len(recipe.states))
 

@@ -29,7 +29,7 @@ def _quiet(_what: str, _done: int, _all: int) -> None:
 
 def _recipe(**changes: object) -> Recipe:
     corpora = (Corpus(name="first", licence="none"), Corpus(name="second", licence="none"))
-    tiny = {"corpora": corpora, "copies": 1, "folds": 2, "range_clips": 8}
+    tiny = {"corpora": corpora, "folds": 2, "range_clips": 8}
     return load_recipe().model_copy(update=tiny | changes)
 
 
