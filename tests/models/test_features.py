@@ -23,7 +23,7 @@ CLIPS = {
     "silence, then a tone": _after_silence(),
     "a third of a second": noise(0.3, seed=3),
     "not a whole number of frames": noise(1.0)[:-79],
-    "one frame": noise(0.01),
+    "two frames": noise(0.02),
     "longer than the model's window": noise(9.0),
 }
 
