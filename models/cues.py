@@ -130,7 +130,7 @@ class Language:
             say = [node(f"cues.{name}.say.{i}", p) for i, p in enumerate(cue.say)]
             unless = [node(f"cues.{name}.unless.{i}", p) for i, p in enumerate(cue.unless)]
             compiled.append(
-                (Cue[name.upper()], Patterns(say, self._small), Patterns(unless, self._small))
+                (Cue[name.upper()], Patterns(say, self._stutters), Patterns(unless, self._stutters))
             )
         return compiled
 
@@ -162,7 +162,7 @@ class Language:
         words = [SENTENCE_END]
         origins = [(0, 0)]
         for match in _TOKEN.finditer(text):
-            raw = match[0]
+            raw: str = match[0]
             if raw[0] in ".?!;:,\u0964\u2026":
                 after_answer = (
                     len(words) > 1 and words[-2] == SENTENCE_END and words[-1] in self._answers
@@ -170,7 +170,9 @@ class Language:
                 if raw not in {",", ":"} or after_answer:
                     self._end_sentence(words, origins, match.end())
                 continue
-            for word in self._plain(_STARRED.sub("_", raw)).split():
+            if not raw.isalnum():
+                raw = _STARRED.sub("_", raw)
+            for word in self._plain(raw).split():
                 repeated = word == words[-1] and word in self._stutters
                 if not repeated:
                     words.append(word)

@@ -89,16 +89,15 @@ class Turn:
 
 
 class Node(Protocol):
-    """One compiled part of a pattern.
-
-    `first` holds the words it may start with, None for any; `empty` whether it may match nothing.
-    """
+    """One compiled part of a pattern."""
 
     @property
-    def first(self) -> frozenset[str] | None: ...
+    def first(self) -> frozenset[str] | None:
+        """The words a match may start with; None for any."""
 
     @property
-    def empty(self) -> bool: ...
+    def empty(self) -> bool:
+        """Whether it may match nothing."""
 
     def ends(self, turn: Turn, places: Places) -> Places:
         """Where matches that start at `places` may end."""
@@ -214,8 +213,8 @@ class Patterns:
         At most `_MAX_STARTS` places for each pattern.
         """
         candidates = set(self._always)
-        for word in turn.at.keys() & self._by_word.keys():
-            candidates.update(self._by_word[word])
+        for word in turn.at:
+            candidates.update(self._by_word.get(word, ()))
         found = []
         for i in candidates:
             node = self._nodes[i]

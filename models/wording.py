@@ -10,7 +10,6 @@ import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +23,9 @@ from .types import WordReading
 WEIGHTS = Path(__file__).parent / "weights" / "wording.npz"
 BUCKETS = 1 << 19
 _MAX_TOKENS = 200
+_MARK = ord("<")
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(64 - 19)
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d[\d.,:%]*|[!?]+|\.{2,}|[^\w\s,]")
 _STRETCHED = re.compile(r"(.)\1{2,}")
@@ -60,13 +62,17 @@ def tokens(text: str) -> list[str]:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
-    out: list[str] = []
+    lowered = text.lower()
     shouted = 0
-    for token in _TOKEN.findall(text):
-        head = token[0]
-        if head.isalpha():
-            shouted += len(token) > 2 and token.isupper()
-            word = _STRETCHED.sub(r"\1\1", token.lower().replace("'", ""))
+    if lowered != text:
+        shouted = sum(len(word) > 2 and word.isupper() for word in _TOKEN.findall(text))
+    stretched = _STRETCHED.search(lowered) is not None
+    out: list[str] = []
+    for token in _TOKEN.findall(lowered):
+        if token[0].isalpha():
+            word = token.replace("'", "")
+            if stretched:
+                word = _STRETCHED.sub(r"\1\1", word)
             if word in _FILLERS or (out and word == out[-1] and word in _STUTTERS):
                 continue
             mark = "<num>" if word in _NUMBERS else word
@@ -95,20 +101,31 @@ def features(text: str) -> NDArray[np.int64]:
 
     Shape (features,), each in [0, BUCKETS), no duplicates.
     """
-    words = tokens(text)[:_MAX_TOKENS]
     crc = zlib.crc32
-    hashed = {crc(f"1{a}".encode()) for a in words}
-    hashed.update(crc(f"2{a} {b}".encode()) for a, b in pairwise(words))
-    hashed.update(
-        crc(f"3{a} {b} {c}".encode()) for a, b, c in zip(words, words[1:], words[2:], strict=False)
-    )
-    for word in set(words):
-        if word[0] != "<" and len(word) > 1:
-            letters = f"<{word}>".encode()
-            hashed.update(
-                crc(letters[i : i + n]) for n in (3, 4, 5) for i in range(len(letters) - n + 1)
-            )
-    return np.fromiter({value % BUCKETS for value in hashed}, dtype=np.int64)
+    words = tokens(text)[:_MAX_TOKENS]
+    encoded = [word.encode() for word in words]
+    ones = [crc(word, 1) for word in encoded]
+    twos = list(map(crc, encoded[1:], ones))
+    whole = np.array([*ones, *twos, *map(crc, encoded[2:], twos)], dtype=np.uint64)
+    spelled = {word for word in encoded if word[0] != _MARK and len(word) > 1}
+    letters = b"".join([b"<%b>" % word for word in spelled])
+    hashed = np.concatenate([whole * _MIX, *_letter_groups(letters)]) >> _SHIFT
+    return np.unique(hashed.astype(np.int64))
+
+
+def _letter_groups(letters: bytes) -> list[NDArray[np.uint64]]:
+    """Hashes of every three to five letters within the words of "<some><words>"."""
+    codes = np.frombuffer(letters, np.uint8).astype(np.uint64)
+    opens = codes == _MARK
+    groups = []
+    mixed = codes
+    crosses = np.zeros(len(codes), np.bool_)
+    for n in range(1, min(5, len(codes))):
+        mixed = (mixed[:-1] + np.uint64(n)) * _MIX ^ codes[n:]
+        crosses = crosses[:-1] | opens[n:]
+        if n >= 2:
+            groups.append((mixed[~crosses] ^ mixed[~crosses] >> np.uint64(31)) * _MIX)
+    return groups
 
 
 @dataclass(frozen=True, slots=True)
