@@ -193,8 +193,8 @@ class BundledWordClassifier:
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
 
-    def classify(self, text: str | None, language: str = "en") -> WordReading:
-        """Read one turn.
+    def classify(self, text: str | None, language: str | None = "en") -> WordReading:
+        """Read one turn; a recogniser that names no language is taken to hear English.
 
         What is not text, or holds no letters or digits, has no probability and no cues. The model
         reads English alone: in any other language `p_negative` is None. Of more than 2,000
@@ -203,6 +203,7 @@ class BundledWordClassifier:
         turn = readable(text)
         if not any(map(str.isalnum, turn)):
             return WordReading(None)
+        language = language or "en"
         english = _primary(language) == "en"
         probability = self._weights.probability(turn) if english else None
         return WordReading(probability, find_cues(turn, language))
