@@ -8,32 +8,40 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agent.call import analyze_call
+    from .agent.deescalator import Deescalator
     from .models.classifier import EmotionClassifier, load_classifier
     from .models.errors import DeescalateError
-    from .models.types import EmotionReading
+    from .models.types import EmotionReading, WordReading
+    from .models.wording import load_word_classifier
     from .policies.config import MitigationPolicy, load_policy
     from .policies.record import CallRecord
 
 _HOMES = {
     "CallRecord": ".policies.record",
     "DeescalateError": ".models.errors",
+    "Deescalator": ".agent.deescalator",
     "EmotionClassifier": ".models.classifier",
     "EmotionReading": ".models.types",
     "MitigationPolicy": ".policies.config",
+    "WordReading": ".models.types",
     "analyze_call": ".agent.call",
     "load_classifier": ".models.classifier",
     "load_policy": ".policies.config",
+    "load_word_classifier": ".models.wording",
 }
 
 __all__ = [
     "CallRecord",
     "DeescalateError",
+    "Deescalator",
     "EmotionClassifier",
     "EmotionReading",
     "MitigationPolicy",
+    "WordReading",
     "analyze_call",
     "load_classifier",
     "load_policy",
+    "load_word_classifier",
 ]
 
 

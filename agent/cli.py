@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 
 from ..models.audio import CallerChannel
 from ..models.errors import DeescalateError
+from .extras import require_extra
 
 app = typer.Typer(
     name="deescalate",
@@ -82,6 +84,12 @@ def evaluate(
     calls: Annotated[
         Path | None, typer.Option(help="Mono recordings of mostly calm callers: false alarms.")
     ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="Folder of texts: compare voice, words and both.")
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(help="Transcripts of --calls by call id (JSON lines, no times).")
+    ] = None,
     policy: Annotated[str, typer.Option(help="The policy for --calls.")] = "balanced",
     model: Annotated[Path | None, typer.Option(help="A model of your own.")] = None,
     out_of_fold: Annotated[
@@ -92,11 +100,15 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Measure a model: accuracy by corpus, and false alarms on real calls."""
+    if texts is not None:
+        require_extra("train", "scipy", "sklearn")
     from .evaluate import run_evaluation
 
     run_evaluation(
         manifest=data / "manifest.csv" if data is not None and data.is_dir() else data,
         calls=calls,
+        texts=texts,
+        words=words,
         policy=policy,
         model=model,
         out_of_fold=out_of_fold,
@@ -106,19 +118,29 @@ def evaluate(
     )
 
 
+class Trainable(StrEnum):
+    """What `deescalate train` can make."""
+
+    VOICE = "voice"
+    WORDING = "wording"
+    FUSION = "fusion"
+
+
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="Folder with speech/, noise/, unlabelled/.")],
-    out: Annotated[Path, typer.Option(help="Folder for the model, its card and the cache.")],
+    what: Annotated[Trainable, typer.Argument(help="Fusion needs the other two first.")] = (
+        Trainable.VOICE
+    ),
+    *,
+    data: Annotated[Path, typer.Option(help="Folder with speech/, noise/, unlabelled/, text/.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is made, and for the cache.")],
     recipe: Annotated[Path | None, typer.Option(help="A recipe of your own (YAML).")] = None,
 ) -> None:
-    """Train the voice classifier; the same again from the same seed, resumed if interrupted."""
-    from .extras import require_extra
+    """Train a model; the same again from the same seed, and resumed if it was interrupted."""
+    require_extra("train", "onnx", "scipy", "sklearn")
+    from .training import run_training
 
-    require_extra("train", "onnx")
-    from .training import train_voice
-
-    typer.echo(train_voice(data=data, out=out, recipe=recipe))
+    typer.echo(run_training(what.value, data=data, out=out, recipe=recipe))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,8 +16,10 @@ from ..models.errors import DeescalateError
 from ..models.evaluation.evaluate import EvaluationReport, evaluate
 from ..policies.config import load_policy
 from .alarms import count_alarms, print_alarms
+from .assembled import compare_sources, print_assembled
 from .files import results
-from .progress import stages
+from .progress import Report, stages
+from .untimed import read_untimed
 
 _AUDIO = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
 
@@ -29,6 +32,8 @@ def run_evaluation(
     *,
     manifest: Path | None,
     calls: Path | None,
+    texts: Path | None,
+    words: Path | None,
     policy: str,
     model: Path | None,
     out_of_fold: Path | None,
@@ -36,10 +41,15 @@ def run_evaluation(
     as_json: bool,
     out: Path | None,
 ) -> None:
-    """Evaluate on a manifest of labelled clips, on a folder of calls, or on both."""
+    """Evaluate on a manifest of labelled clips, on a folder of calls, or on both.
+
+    `texts` (GoEmotions' folder) adds calls assembled from the clips and texts; `words`, a file of
+    transcripts by call id, a second pass over `calls` in which the words count too.
+    """
     if manifest is None and calls is None:
         raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
     recordings = _recordings(calls) if calls is not None else []
+    transcripts = read_untimed(words) if words is not None else None
     classifier, rules = load_classifier(model), load_policy(policy)
     found: dict[str, object] = {}
     views: list[Callable[[Console], None]] = []
@@ -54,22 +64,33 @@ def run_evaluation(
                     progress=progress,
                 )
                 found["corpora"] = report.as_dict()
-                views.append(lambda console: _print_corpora(report, console))
-            if recordings:
-                alarms = count_alarms(
-                    recordings,
-                    policy=rules,
-                    classifier=classifier,
-                    on_call=lambda done: progress("calls", done, len(recordings)),
-                )
-                found["calls"] = asdict(alarms)
-                views.append(lambda console: print_alarms(alarms, console))
+                views.append(partial(_print_corpora, report))
+                if texts is not None:
+                    assembled = compare_sources(report.rows, texts, rules)
+                    found["assembled"] = asdict(assembled)
+                    views.append(partial(print_assembled, assembled))
+            passes = {"calls": None, "calls_with_words": transcripts}
+            for name, said in passes.items():
+                if recordings and (said is not None or name == "calls"):
+                    alarms = count_alarms(
+                        recordings,
+                        policy=rules,
+                        classifier=classifier,
+                        transcripts=said,
+                        on_call=partial(_one_more, progress, name, len(recordings)),
+                    )
+                    found[name] = asdict(alarms)
+                    views.append(partial(print_alarms, alarms))
 
         def show(console: Console) -> None:
             for view in views:
                 view(console)
 
         emit(json.dumps(found, indent=2), show)
+
+
+def _one_more(progress: Report, what: str, total: int, done: int) -> None:
+    progress(what, done, total)
 
 
 def _recordings(folder: Path) -> list[Path]:

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..models.training import fusion, texts, wording
 from ..models.training.config import load_recipe
-from ..models.training.train import train
+from ..models.training.train import PREDICTIONS_FILE, train
 from .progress import stages
 
 
-def train_voice(*, data: Path, out: Path, recipe: Path | None) -> str:
-    """Train the voice classifier and return a line on the result."""
+def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> str:
+    """Train the voice model, the word model or the weights of their fusion; return what came out.
+
+    Fusion takes the predictions of the voice run from `out`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     with stages() as progress:
-        result = train(load_recipe(recipe), data, out, progress)
-    scores = ", ".join(f"{name} {auc:.3f}" for name, auc in result.left_out_corpus.items())
-    return f"{result.model}: ROC-AUC with the corpus left out: {scores}"
+        if what == "voice":
+            voice = train(load_recipe(recipe), data, out, progress)
+            scores = ", ".join(f"{name} {auc:.3f}" for name, auc in voice.left_out_corpus.items())
+            return f"{voice.model}: ROC-AUC with the corpus left out: {scores}"
+        if what == "wording":
+            words = wording.train_wording(
+                data / "text",
+                out / wording.WEIGHTS.name,
+                recipe or texts.RECIPE,
+                tell=lambda stage: progress(stage, 0, 1),
+            )
+            return f"{out / wording.WEIGHTS.name}: ROC-AUC GoEmotions {words.goemotions_test:.3f}"
+        report = fusion.train_fusion(data, out / PREDICTIONS_FILE, out / fusion.FUSION_FILE.name)
+    return (
+        f"{out / fusion.FUSION_FILE.name}: ROC-AUC of held-out turns: voice "
+        f"{report.roc_auc_voice:.3f}, words {report.roc_auc_words:.3f}, "
+        f"both {report.roc_auc_fused:.3f}"
+    )

@@ -21,7 +21,12 @@ MAY_IMPORT = {
     "agent": {"models", "policies", "processors"},
 }
 HEAVY = {"torch", "transformers", "peft", "sklearn", "scipy", "onnx"}
-HEAVY_ROOMS = ("models/training/", "models/annotation/", "models/evaluation/")
+HEAVY_ROOMS = (
+    "models/training/",
+    "models/annotation/",
+    "models/evaluation/",
+    "models/wording_hf.py",
+)
 PIPECAT_ROOMS = ("processors/", "agent/")
 
 

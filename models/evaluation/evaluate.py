@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from ..audio import read_audio
+from ..classifier import EmotionClassifier
 from ..errors import UnreadableInputError
 from ..features import SAMPLE_RATE
 from ..training.augment import telephone as telephone_band
-from ..training.data import Clip, Progress, read_audio, read_manifest
-from ..types import EmotionReading, Samples
+from ..training.data import Clip, Progress, read_manifest
 from .metrics import (
     ClassFigures,
     Interval,
@@ -30,17 +30,6 @@ from .metrics import (
     class_figures,
     roc_auc,
 )
-
-
-class Classifier(Protocol):
-    """Anything that reads a turn: float32 mono in, a probability or the reason for none out."""
-
-    @property
-    def name(self) -> str:
-        """Name and version."""
-
-    def classify(self, audio: Samples, sample_rate: int) -> EmotionReading:
-        """Read one turn."""
 
 
 class Role(StrEnum):
@@ -119,7 +108,7 @@ class EvaluationReport:
 
 
 def evaluate(
-    classifier: Classifier,
+    classifier: EmotionClassifier,
     manifest: Path,
     *,
     telephone: bool = True,

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import soundfile as sf
-import soxr
 from numpy.typing import NDArray
 
-from ..errors import AudioError, UnreadableInputError
-from ..features import SAMPLE_RATE
+from ..audio import read_audio
+from ..errors import UnreadableInputError
 from ..types import Samples
 from .files import write_whole
 
@@ -77,18 +75,6 @@ def _clip(folder: Path, row: dict[str, str]) -> Clip:
     return Clip(
         folder / row["path"], row["corpus"], row["speaker"], row["emotion"], negative, row["split"]
     )
-
-
-def read_audio(path: Path) -> Samples:
-    """Read a clip as mono float32 at 16 kHz. Raises AudioError."""
-    try:
-        samples, rate = sf.read(path, dtype="float32", always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise AudioError(path, f"cannot be read ({error})") from error
-    mono: Samples = samples.mean(axis=1)
-    if not mono.size:
-        raise AudioError(path, "holds no audio")
-    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
 
 
 def read_noises(folder: Path) -> list[Samples]:

@@ -27,7 +27,7 @@ from ..registry import WEIGHTS
 from ..types import Cue, EmotionReading, WordReading
 from ..wording import load_word_classifier
 from .files import write_whole
-from .wording import read_cucom, read_goemotions, read_recipe, spoken
+from .texts import read_cucom, read_goemotions, read_recipe, spoken
 
 FUSION_FILE = WEIGHTS / "fusion.json"
 TURNS = 40_000

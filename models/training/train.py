@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio import read_audio
 from ..calibration import Calibration
 from ..errors import UnreadableInputError
 from ..evaluation.metrics import roc_auc
@@ -28,7 +29,6 @@ from .data import (
     Clip,
     Progress,
     cached_rows,
-    read_audio,
     read_manifest,
     read_noises,
     read_unlabelled,
