@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ class Deescalator:
             policy,
             call_id=call_id or uuid.uuid4().hex,
             book=book,
-            hearing=partial(CallHearing, language=book.language),
+            hearing=CallHearing(language=book.language),
             agents_available=agents_available,
             keep_text=keep_text,
         )

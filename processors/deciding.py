@@ -85,7 +85,7 @@ class TurnDecider:
         decision, provisional, fresh = turn.decision, speculative and self._turn_open, False
         if decision is None:
             turn.text = text
-            preview = call.preview(turn, speculative=provisional)
+            preview = call.preview(turn)
             decision, fresh = preview.decision, not provisional
             if provisional:
                 self._preview = preview

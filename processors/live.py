@@ -37,13 +37,13 @@ class Preview:
     turn: LiveTurn
     state: CallState
     decision: Decision
-    speculative: bool = False
+    hearing: CallHearing | None
 
 
 class LiveCall:
     """What the processors of one call have in common; belongs to one event loop.
 
-    `hearing` makes what reads the words beside the voice; without it the voice counts alone.
+    `hearing` reads the words beside the voice; without it the voice counts alone.
     `transfer_ready` is set while a transfer target waits at the end of the pipeline: without one
     no human counts as available.
     """
@@ -54,7 +54,7 @@ class LiveCall:
         *,
         call_id: str,
         book: PhraseBook | None = None,
-        hearing: Callable[[], CallHearing] | None = None,
+        hearing: CallHearing | None = None,
         agents_available: Callable[[], bool] | None = None,
         keep_text: bool = False,
     ) -> None:
@@ -69,8 +69,7 @@ class LiveCall:
         self.transfer_ready = False
         self.faults = Faults(call_id)
         self._agents_available = agents_available
-        self._new_hearing = hearing
-        self._hearing = hearing() if hearing is not None else None
+        self._hearing = hearing
         self._state = CallState()
         self._next_index = 0
         self._handing_over_since: float | None = None
@@ -81,18 +80,17 @@ class LiveCall:
         self._next_index += 1
         return self.turn
 
-    def preview(self, turn: LiveTurn, *, speculative: bool = False) -> Preview:
-        """What would be decided about this turn now; of a speculative one nothing is remembered."""
-        reading = self._read(turn, speculative=speculative)
-        evidence = Evidence(reading, turn.dialog_state, self._has_agents())
-        return Preview(turn, *decide(self._state, evidence, self.policy), speculative)
+    def preview(self, turn: LiveTurn) -> Preview:
+        """What would be decided about this turn now; nothing is remembered."""
+        hearing = None if self._hearing is None else self._hearing.fork()
+        evidence = Evidence(self._read(turn, hearing), turn.dialog_state, self._has_agents())
+        return Preview(turn, *decide(self._state, evidence, self.policy), hearing)
 
     def commit(self, preview: Preview) -> None:
         """Make a preview the decision about its turn."""
         turn, decision = preview.turn, preview.decision
-        if preview.speculative:
-            self._read(turn, speculative=False)  # for what comes after it
-        self._state, turn.decision = preview.state, decision
+        self._state, self._hearing = preview.state, preview.hearing
+        turn.decision = decision
         turn.due = False
         turn.decided.set()
         self.turns.append(TurnRecord(decision, turn.text if self.keep_text else None))
@@ -128,17 +126,14 @@ class LiveCall:
         kept = transcript if self.keep_text else ()
         return transfer_request(self.call_id, self.turns, transcript=kept)
 
-    def _read(self, turn: LiveTurn, *, speculative: bool) -> TurnReading:
+    def _read(self, turn: LiveTurn, hearing: CallHearing | None) -> TurnReading:
         """Voice and words together, in view of the call so far."""
-        if self._hearing is None or self._new_hearing is None:
+        if hearing is None:
             return turn.reading
         try:
-            hearing = self._new_hearing() if speculative else self._hearing
             return hearing.hear(turn.heard, turn.text)
         except Exception as error:  # noqa: BLE001 - the voice is left to go by
-            self.faults.report(
-                "words", "the words could not be read, the voice counts alone", error
-            )
+            self.faults.report("words", "no words were read, the voice counts alone", error)
             return turn.reading
 
     def _has_agents(self) -> bool:

@@ -53,4 +53,4 @@ def pipecat_errors() -> Iterator[list[str]]:
     sink = logger.add(lambda message: errors.append(str(message)), level="ERROR")
     yield errors
     logger.remove(sink)
-    assert not errors, "Pipecat logged errors"
+    assert not errors, "\n".join(errors)

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADParams
 from pipecat.frames.frames import (
@@ -33,6 +33,7 @@ from pipecat.processors.aggregators.llm_response_universal import (
 )
 from pipecat.processors.audio.vad_processor import VADProcessor
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.runner.types import CallData
 from pipecat.runner.utils import parse_telephony_websocket
 from pipecat.serializers.twilio import TwilioFrameSerializer
 from pipecat.services.openai.llm import OpenAILLMService
@@ -58,6 +59,7 @@ with warnings.catch_warnings():
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 WORD_S = 0.1
+CLOSE = {"Connection": "close"}  # Pipecat's services never close their clients
 
 
 def callers_speech(start_s: float, end_s: float) -> Pcm:
@@ -127,14 +129,21 @@ class Asks(FrameProcessor):
             await self.push_frame(TTSSpeakFrame("What is your account number?"))
 
 
-class FakeLLM:
-    """An endpoint that speaks OpenAI's protocol; `requests` is what went over the wire."""
+class FakeOpenAI:
+    """An endpoint that speaks OpenAI's protocol; `requests` is what the LLM was told on the wire.
 
-    def __init__(self, *replies: str) -> None:
+    It always hears `hears`, and says everything as a hum.
+    """
+
+    def __init__(self, *replies: str, hears: str = "") -> None:
         self.requests: list[dict[str, Any]] = []
+        self.said: list[str] = []
+        self.hears = hears
         self.app = FastAPI()
         self._replies = replies
         self.app.post("/v1/chat/completions")(self._complete)
+        self.app.post("/v1/audio/transcriptions")(self._transcribe)
+        self.app.post("/v1/audio/speech")(self._speak)
 
     async def _complete(self, request: Request) -> StreamingResponse:
         self.requests.append(await request.json())
@@ -147,8 +156,28 @@ class FakeLLM:
                 yield f"data: {json.dumps({**chunk, 'model': 'm', 'choices': [delta]})}\n\n"
             yield "data: [DONE]\n\n"
 
-        headers = {"Connection": "close"}  # the service never closes its client
-        return StreamingResponse(stream(), headers=headers, media_type="text/event-stream")
+        return StreamingResponse(stream(), headers=CLOSE, media_type="text/event-stream")
+
+    async def _transcribe(self, request: Request) -> Response:
+        await request.body()
+        return JSONResponse({"text": self.hears}, headers=CLOSE)
+
+    async def _speak(self, request: Request) -> Response:
+        self.said.append((await request.json())["input"])
+        return Response(bytes(np.full(12_000, 3_000, np.int16)), headers=CLOSE)
+
+
+def a_transport(websocket: WebSocket, data: CallData) -> FastAPIWebsocketTransport:
+    """The line to Twilio; it must not hang up, or no call could be handed over."""
+    serializer = TwilioFrameSerializer(
+        stream_sid=data["stream_id"],
+        call_sid=data["call_id"],
+        params=TwilioFrameSerializer.InputParams(auto_hang_up=False),
+    )
+    params = FastAPIWebsocketParams(
+        audio_in_enabled=True, audio_out_enabled=True, serializer=serializer
+    )
+    return FastAPIWebsocketTransport(websocket, params)
 
 
 class PhoneBot:
@@ -171,17 +200,7 @@ class PhoneBot:
 
     async def __call__(self, websocket: WebSocket) -> None:
         _, data = await parse_telephony_websocket(websocket)
-        serializer = TwilioFrameSerializer(
-            stream_sid=data["stream_id"],
-            call_sid=data["call_id"],
-            params=TwilioFrameSerializer.InputParams(auto_hang_up=False),
-        )
-        transport = FastAPIWebsocketTransport(
-            websocket,
-            FastAPIWebsocketParams(
-                audio_in_enabled=True, audio_out_enabled=True, serializer=serializer
-            ),
-        )
+        transport = a_transport(websocket, data)
         guard, tts = self._guard(data["call_id"]), ToneTTS()
         self.guards.append(guard)
         self.tts.append(tts)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from fastapi import Response
+from fastapi import Response, WebSocket
+from pipecat.runner.types import RunnerArguments
+from pipecat.runner.utils import parse_telephony_websocket
 
 from pipecat_deescalate import load_policy
 from pipecat_deescalate.agent.deescalator import Deescalator
@@ -21,7 +25,7 @@ from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
 from ..pipelines import Scripted, running
 from ..processors.guarded import a_context, take_turn
 from ..telephony import FakeTwilio, answering, serving
-from .phone_bot import FakeLLM, PhoneBot, callers_speech
+from .phone_bot import FakeOpenAI, PhoneBot, a_transport, callers_speech
 
 __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 
@@ -53,7 +57,7 @@ def transfer_to(twilio: FakeTwilio) -> TwilioTransfer:
 
 async def test_what_the_llm_is_told_on_the_wire() -> None:
     """The guidance must reach the model for the turn that needs it, and be gone in the next."""
-    llm = FakeLLM("I am sorry. Let me look.", "You are welcome.")
+    llm = FakeOpenAI("I am sorry. Let me look.", "You are welcome.")
     async with FakeTwilio() as twilio, serving(llm.app) as address:
         bot = PhoneBot(
             lambda sid: Deescalator("balanced", Scripted(0.95, 0.05), call_id=sid),
@@ -138,7 +142,7 @@ async def test_a_caller_who_hangs_up_during_the_transfer() -> None:
 
 async def test_a_refused_transfer_is_heard_and_the_bot_goes_on() -> None:
     """Wrong credentials must not end in silence on the line."""
-    llm = FakeLLM("Then let us go on.")
+    llm = FakeOpenAI("Then let us go on.")
     outcomes: list[TransferOutcome] = []
 
     async with FakeTwilio() as twilio, serving(llm.app) as address:
@@ -211,6 +215,31 @@ async def test_a_hung_model_costs_the_caller_nothing() -> None:
     model.gate.set()
     assert bot.guards[0].record().turns[0].reading.log_likelihood_ratio is None
     assert bot.guards[0].faults == {"late": 1}
+
+
+async def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bot that users copy must work as it stands."""
+    path = Path(__file__).parents[2] / "examples" / "02_add_to_pipeline.py"
+    openai = FakeOpenAI("Hello.", "Let me see.", hears="this is ridiculous, it is wrong again")
+    async with FakeTwilio() as twilio, serving(openai.app) as address:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://{address}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        example = runpy.run_path(str(path))
+        arguments = RunnerArguments()
+
+        async def bot(websocket: WebSocket) -> None:
+            _, data = await parse_telephony_websocket(websocket)
+            await example["run_bot"](a_transport(websocket, data), arguments)
+
+        async with answering(bot) as url, twilio.dial(url) as phone:
+            await until(lambda: openai.said)
+            await asyncio.sleep(0.6)
+            await phone.say(NO)
+            await until(lambda: len(openai.said) == 2)
+            await phone.hang_up()
+    assert openai.said == ["Hello.", "Let me see."]
+    roles = [message["role"] for message in openai.requests[1]["messages"]]
+    assert roles[-1] in {"user", "developer"}
 
 
 async def test_settings_are_checked_when_the_guard_is_built() -> None:

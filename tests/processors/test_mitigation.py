@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,13 +26,14 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from pipecat_deescalate.models.hearing import CallHearing
 from pipecat_deescalate.models.types import Cue, TurnReading
-from pipecat_deescalate.policies import load_policy
+from pipecat_deescalate.policies import OpeningHours, load_policy
 from pipecat_deescalate.policies.types import Action, Decision
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     GuardSpeakFrame,
     InferencePool,
     TransferCallFrame,
+    live,
 )
 
 from ..pipelines import running, speech
@@ -210,6 +212,21 @@ async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferenceP
     assert guarded.actions == ["empathize", "offer_human", "transfer", "proceed"]
 
 
+async def test_a_hand_over_that_got_lost_does_not_silence_the_bot(
+    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A speech service may swallow the frame; a bot that waits for ever is a dead line."""
+    monkeypatch.setattr(live, "HAND_OVER_LIMIT_S", 0.3)
+    guarded = Guarded(pool, ANGRY)
+    guarded.call.transfer_ready = True
+    async with running(*guarded.parts[:2]) as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        assert await take_turn(call, a_context("hello?")) == []
+        await asyncio.sleep(0.3)
+        assert len(await take_turn(call, a_context("hello?"))) == 1
+
+
 async def test_two_distressed_turns_at_once_ask_for_one_transfer(pool: InferencePool) -> None:
     """The second turn may come before the first one's transfer left the pipeline."""
     policy = load_policy("eager").model_copy(update={"transfer_after": 1, "memory": 0.99})
@@ -226,16 +243,20 @@ async def test_two_distressed_turns_at_once_ask_for_one_transfer(pool: Inference
     assert len(call.after.of(TransferCallFrame)) == 1
 
 
-@pytest.mark.parametrize("reason", ["no target", "nobody there", "callable raises"])
+@pytest.mark.parametrize("reason", ["no target", "nobody there", "callable raises", "closed"])
 async def test_without_a_human_the_bot_offers_a_call_back(reason: str, pool: InferencePool) -> None:
     """A transfer to nobody is a dead line."""
 
     def agents() -> bool:
         if reason == "callable raises":
             raise RuntimeError("the staffing service is down")
-        return reason == "no target"
+        return reason in {"no target", "closed"}
 
-    guarded = Guarded(pool, ANGRY, agents_available=agents)
+    policy = load_policy("balanced")
+    if reason == "closed":
+        hours = OpeningHours(days=(), opens=datetime.time(0), closes=datetime.time(23, 59))
+        policy = policy.model_copy(update={"opening_hours": hours})
+    guarded = Guarded(pool, ANGRY, policy=policy, agents_available=agents)
     parts = guarded.parts[:2] if reason == "no target" else guarded.parts
     async with running(*parts) as call:
         frames = [await take_turn(call, a_context("no")) for _ in range(4)]
@@ -308,7 +329,7 @@ async def test_a_turn_that_no_audio_came_with_is_decided_as_unknown(pool: Infere
 
 async def test_a_calm_caller_who_asks_for_a_human_gets_one(pool: InferencePool) -> None:
     """Words count beside the voice: a request needs no anger."""
-    guarded = Guarded(pool, 0.05, hearing=CallHearing)
+    guarded = Guarded(pool, 0.05, hearing=CallHearing())
     async with running(*guarded.parts) as call:
         assert await take_turn(call, a_context("could I talk to a real person please")) == []
         await call.until(lambda: guarded.desk.requests)
@@ -318,7 +339,7 @@ async def test_a_calm_caller_who_asks_for_a_human_gets_one(pool: InferencePool) 
 
 async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool) -> None:
     """Read twice, a caller's words would look like a request repeated."""
-    guarded = Guarded(pool, 0.05, hearing=CallHearing)
+    guarded = Guarded(pool, 0.05, hearing=CallHearing())
     context = a_context("I want to change the address of my account")
     async with running(*guarded.parts) as call:
         await call.send(*speech(1.0, closes=False))
@@ -336,7 +357,7 @@ async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool
         await call.until(lambda: len(guarded.actions) == 2)
         await take_turn(call, context)
     said = [[cue for cue, _ in turn.reading.cues] for turn in guarded.call.turns]
-    assert said == [[], [], [Cue.REPEATS_REQUEST]]
+    assert said == [[], [Cue.REPEATS_REQUEST], [Cue.REPEATS_REQUEST]]
 
 
 async def test_words_that_cannot_be_read_leave_the_voice(pool: InferencePool) -> None:
@@ -346,7 +367,7 @@ async def test_words_that_cannot_be_read_leave_the_voice(pool: InferencePool) ->
         def hear(self, *_: object, **__: object) -> TurnReading:
             raise OSError("the weights are gone")
 
-    guarded = Guarded(pool, ANGRY, hearing=Broken)
+    guarded = Guarded(pool, ANGRY, hearing=Broken())
     async with running(*guarded.parts) as call:
         await take_turn(call, a_context("no"))
     assert guarded.actions == ["empathize"]
