@@ -7,15 +7,19 @@ SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.json' pyproject.toml
 .PHONY: demo test test-training check clean
 
 demo: $(VENV)/core
-	$(BIN)/deescalate analyze examples/calls/synthetic_calm.ogg examples/calls/synthetic_escalating.ogg --caller-channel left
+	@for call in synthetic_calm synthetic_escalating; do \
+	  $(BIN)/deescalate analyze examples/calls/$$call.ogg --caller-channel left \
+	    --transcript examples/calls/$$call.jsonl --show-text || exit; \
+	done
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -rs --ignore tests/training
 
+# Torch first, by the version with a CPU build: `hf` alone would fetch several GB for GPUs.
 test-training: $(VENV)/dev
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[train]"
-	$(BIN)/python -m pytest -rs tests/training
+	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[train,hf]"
+	$(BIN)/python -m pytest -rs tests/training tests/models/test_wording.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..models.training import fusion, texts, wording
 from ..models.training.config import load_recipe
 from ..models.training.train import PREDICTIONS_FILE, train
+from ..models.wording import WEIGHTS
 from .progress import stages
 
 
@@ -24,11 +25,11 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
         if what == "wording":
             words = wording.train_wording(
                 data / "text",
-                out / wording.WEIGHTS.name,
+                out / WEIGHTS.name,
                 recipe or texts.RECIPE,
                 tell=lambda stage: progress(stage, 0, 1),
             )
-            return f"{out / wording.WEIGHTS.name}: ROC-AUC GoEmotions {words.goemotions_test:.3f}"
+            return f"{out / WEIGHTS.name}: ROC-AUC GoEmotions {words.goemotions_test:.3f}"
         report = fusion.train_fusion(data, out / PREDICTIONS_FILE, out / fusion.FUSION_FILE.name)
     return (
         f"{out / fusion.FUSION_FILE.name}: ROC-AUC of held-out turns: voice "

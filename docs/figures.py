@@ -42,9 +42,51 @@ def _row(name: str, role: str, auc: str, figures: dict[str, Any]) -> str:
     )
 
 
+def words(results: dict[str, Any]) -> str:
+    """The word model's ROC-AUC by corpus."""
+    auc = results["roc_auc"]
+    rows = (
+        ("GoEmotions test", "goemotions_test"),
+        ("MELD test, zero-shot, against neutral only", "meld_neutral"),
+        ("MELD test, zero-shot, against all labels", "meld_all"),
+    )
+    lines = ["| texts | as written | as recognised |", "|---|---|---|"]
+    lines += [f"| {name} | {auc[key]:.3f} | {auc[key + '_spoken']:.3f} |" for name, key in rows]
+    return "\n".join(lines)
+
+
+def assembled(results: dict[str, Any]) -> str:
+    """Voice, words and both on assembled calls."""
+    report = results["assembled"]
+    lines = [
+        f"| ROC-AUC over {report['calls']} calls | voice | words | both |",
+        "|---|---|---|---|",
+        "| per call | " + " | ".join(f"{report[k]:.3f}" for k in ("voice", "words", "both")) + " |",
+        "| per turn | "
+        + " | ".join(f"{report['turns'][k]:.3f}" for k in ("voice", "words", "both"))
+        + " |",
+    ]
+    return "\n".join(lines)
+
+
 def alarms(results: dict[str, Any]) -> str:
     """The distribution of readings on real calls, and what came of it."""
-    report = results["calls"]
+    return _alarms(results["calls"])
+
+
+def alarms_with_words(results: dict[str, Any]) -> str:
+    """The same with the words, and every call that was handed over."""
+    report = results["calls_with_words"]
+    cues = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in report["cues"].items())
+    lines = [_alarms(report), "", f"Cues found: {cues}."]
+    lines += [
+        f"Handed over: {call['call_id']} at {call['at_s']:.0f} s, {call['reason']}."
+        for call in report["transferred"]
+    ]
+    return "\n".join(lines)
+
+
+def _alarms(report: dict[str, Any]) -> str:
     bins = "| p(negative) | " + " | ".join(f"{i / 10:.1f}+" for i in range(10)) + " |"
     counts = "| turns | " + " | ".join(str(count) for count in report["histogram"]) + " |"
     actions = ", ".join(f"{n} {name}" for name, n in report["calls_by_highest_action"].items())
@@ -85,17 +127,20 @@ def bench(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
-    "evaluate": ("evaluate.json", corpora),
-    "alarms": ("evaluate.json", alarms),
-    "bench": ("bench.json", bench),
+BLOCKS: dict[str, tuple[Path, Callable[[dict[str, Any]], str]]] = {
+    "evaluate": (RESULTS / "evaluate.json", corpora),
+    "alarms": (RESULTS / "evaluate.json", alarms),
+    "words": (ROOT / "models" / "weights" / "wording.json", words),
+    "assembled": (RESULTS / "evaluate.json", assembled),
+    "alarms_with_words": (RESULTS / "evaluate.json", alarms_with_words),
+    "bench": (RESULTS / "bench.json", bench),
 }
 
 
 def rendered(readme: str) -> str:
     """The README with every block made anew from the results."""
     for name, (file, render) in BLOCKS.items():
-        text = render(json.loads((RESULTS / file).read_text(encoding="utf-8")))
+        text = render(json.loads(file.read_text(encoding="utf-8")))
         start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, found, rest = readme.partition(start)
         _, closed, after = rest.partition(end)

@@ -85,4 +85,6 @@ class CallHearing:
     def _read(self, text: str) -> WordReading:
         words = self._words.classify(text, self._language)
         again = self._requests.hear(text)
-        return words if again is None else replace(words, cues=(*words.cues, again))
+        if again is None or any(cue is again[0] for cue, _ in words.cues):
+            return words
+        return replace(words, cues=(*words.cues, again))

@@ -37,19 +37,24 @@ MISSING = 0.2
 SHRINKAGE = 50.0
 MIN_TURNS_WITH_CUE = 30
 
+FITTED = (Cue.PROFANITY, Cue.COMPLAINT_ABOUT_SYSTEM)
+"""Cues that mean the same in a forum as on a line; the others need a bot to be talking to."""
 ASSUMED: dict[Cue, float] = {
+    Cue.ASKS_FOR_HUMAN: 0.0,
     Cue.REPEATS_REQUEST: 0.5,
     Cue.NOT_UNDERSTOOD: 0.7,
     Cue.COMPLAINT_ABOUT_SYSTEM: 1.0,
+    Cue.PROFANITY: 1.0,
     Cue.THREATENS_TO_LEAVE: 1.0,
     Cue.WAITING: 0.5,
-    Cue.ASKS_FOR_HUMAN: 0.0,
-    Cue.PROFANITY: 1.0,
     Cue.REPROMPTED: 0.3,
     Cue.BARGES_IN: 0.2,
     Cue.SHORTER_AND_LOUDER: 0.7,
 }
-"""Nats for cues that the held-out turns hardly hold: cautious, and named as assumed in the file."""
+"""Nats for cues that no held-out turn tells about: cautious, and named as assumed in the file.
+
+Asking for a human says nothing of a mood; policies answer it as what it is.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +150,15 @@ def _assembled(
 def _fit(turns: Sequence[_Turn]) -> tuple[FusionWeights, list[Cue]]:
     counts = {
         cue: sum(turn.words is not None and cue in dict(turn.words.cues) for turn in turns)
-        for cue in Cue
+        for cue in FITTED
     }
-    fitted = [
-        cue for cue in Cue if counts[cue] >= MIN_TURNS_WITH_CUE and cue is not Cue.ASKS_FOR_HUMAN
-    ]
+    fitted = [cue for cue in FITTED if counts[cue] >= MIN_TURNS_WITH_CUE]
     inputs = np.array([_inputs(turn, fitted) for turn in turns])
     labels = np.array([turn.negative for turn in turns])
     model = LogisticRegression(C=1.0 / SHRINKAGE, fit_intercept=False).fit(inputs, labels)
-    voice, words, *nats = (round(float(weight), 3) for weight in model.coef_[0])
+    # Nothing counts for more than its own calibration says, and no complaint speaks for calm.
+    voice, words, *nats = (round(max(0.0, float(weight)), 3) for weight in model.coef_[0])
+    voice, words = min(1.0, voice), min(1.0, words)
     cues = ASSUMED | dict(zip(fitted, nats, strict=True))
     return FusionWeights(voice, words, cues), [cue for cue in Cue if cue not in fitted]
 
