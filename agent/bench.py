@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,15 +28,20 @@ from ..models.audio import open_call
 from ..models.classifier import EmotionClassifier, load_classifier
 from ..models.registry import BUNDLED_VOICE
 from ..models.types import Samples
+from ..models.wording import load_word_classifier
 
 SAMPLE_RATE = 16_000
 LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 SMART_TURN = "smart-turn-v3.2"
+TURNS_OF_WORDS = (
+    "well I have called three times now about the same charge and nobody can tell me what it is",
+    "no I want to change my address because I moved last month and the card went to the wrong place",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds from audio to probability over `runs` runs."""
+    """Milliseconds from input to probability over `runs` runs."""
 
     median_ms: float
     p95_ms: float
@@ -76,6 +82,7 @@ class BenchReport:
     model_bytes: int
     import_s: float
     latency: tuple[Latency, ...]
+    words: Timing
     calls: tuple[CallCost, ...]
 
     def to_json(self) -> str:
@@ -96,6 +103,7 @@ def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchR
         say(f"latency, {runs} runs a length")
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
             latency = fresh.submit(_latencies, runs).result()
+            words = fresh.submit(_words, runs).result()
         say("import time")
         import_s = statistics.median(_import_s() for _ in range(5))
         calls: tuple[CallCost, ...] = ()
@@ -117,6 +125,7 @@ def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchR
         model_bytes=BUNDLED_VOICE.stat().st_size,
         import_s=import_s,
         latency=latency,
+        words=words,
         calls=calls,
     )
 
@@ -138,6 +147,7 @@ def print_report(report: BenchReport, console: Console) -> None:
         f"model file {report.model_bytes / 1e6:.2f} MB, import {report.import_s:.2f} s; "
         f"{report.machine['processor']}"
     )
+    console.print(f"words of a 20-word turn: {report.words.median_ms:.2f} ms (median)")
     for call in report.calls:
         console.print(
             f"analyze {call.name}: {call.duration_s:.0f} s in {call.wall_s:.1f} s, "
@@ -169,6 +179,15 @@ def _latencies(runs: int) -> tuple[Latency, ...]:
     smart_turn = LocalSmartTurnAnalyzerV3()
     smart_turn.set_sample_rate(SAMPLE_RATE)
     return tuple(_latency(load_classifier(), smart_turn, length_s, runs) for length_s in LENGTHS_S)
+
+
+def _words(runs: int) -> Timing:
+    """Reading the words of turns of 20 words, cues included."""
+    classifier = load_word_classifier()
+    samples = [
+        _ms(partial(classifier.classify, text)) for _ in range(10 * runs) for text in TURNS_OF_WORDS
+    ]
+    return _timing(samples[len(TURNS_OF_WORDS) * runs :])
 
 
 def _latency(

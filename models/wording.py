@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import registry
 from .cues import find_cues, load_language, readable
 from .errors import ModelFileError
 from .types import WordReading
 
-WEIGHTS = Path(__file__).parent / "weights" / "wording.npz"
+WEIGHTS = registry.WEIGHTS / "wording.npz"
 BUCKETS = 1 << 19
 _MAX_TOKENS = 200
 _MARK = ord("<")
@@ -165,12 +165,9 @@ class Weights:
         Raises:
             ModelFileError: if either file is missing, damaged, or does not belong to the other.
         """
-        card = path.with_suffix(".json")
+        model = registry.read_model(path)
         try:
-            expected = json.loads(card.read_text(encoding="utf-8"))["sha256"]
-            if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-                raise ModelFileError(path, f"does not match the checksum in {card.name}")
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(BytesIO(model.content), allow_pickle=False) as file:
                 weights = cls(
                     file["weight"],
                     float(file["weight_unit"]),

@@ -158,7 +158,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         Weights.load(path)
     shutil.copy(WEIGHTS.with_suffix(".json"), tmp_path)
     path.write_bytes(WEIGHTS.read_bytes()[:-100])
-    with pytest.raises(ModelFileError, match="checksum"):
+    with pytest.raises(ModelFileError, match="SHA-256"):
         Weights.load(path)
     path.with_suffix(".json").write_text("{}", encoding="utf-8")
     with pytest.raises(ModelFileError):
