@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 
 import numpy as np
@@ -21,13 +22,14 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from pipecat_deescalate import EmotionReading, load_classifier
-from pipecat_deescalate.models.types import TurnReading, Unknown
+from pipecat_deescalate.models.types import TurnAudio, TurnReading, Unknown
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     CallerEmotionMetricsData,
     EmotionProcessor,
     InferencePool,
 )
+from pipecat_deescalate.processors.turn import LiveTurn
 
 from ..pipelines import Scripted, Tap, audio_frames, running, speech
 
@@ -120,6 +122,33 @@ async def test_the_newest_request_wins(pool: InferencePool) -> None:
         frame = await call.sees(CallerEmotionFrame)
     assert frame.reading.voice.p_negative == 0.8
     assert len(call.after.of(CallerEmotionFrame)) == 1
+
+
+async def test_a_request_overtaken_in_the_queue_is_not_worked_off(pool: InferencePool) -> None:
+    """Under load every reading that nobody waits for makes the others later."""
+    model, gate = Scripted(0.5), threading.Event()
+    busy = asyncio.create_task(pool.run(lambda: gate.wait(5)))
+    async with running(EmotionProcessor(model, pool=pool)) as call:
+        await call.send(*speech(1.0, closes=False))
+        await call.sees(VADUserStoppedSpeakingFrame)
+        await call.send(*speech(1.0, opens=False))
+        await call.sees(VADUserStoppedSpeakingFrame, 2)
+        await asyncio.sleep(0.05)
+        gate.set()
+        await call.sees(CallerEmotionFrame)
+    await busy
+    assert len(model.heard) == 1
+
+
+async def test_a_stale_reading_is_not_taken() -> None:
+    """A reading of less audio than was asked for meanwhile says nothing about the turn."""
+    turn = LiveTurn(0)
+    audio = TurnAudio(np.zeros(8, np.float32), 8_000, 0.0, 0.001, 0)
+    first, second = turn.expect(audio), turn.expect(audio)
+    assert turn.deliver(first, None) is None
+    assert not turn.ready.is_set()
+    assert turn.deliver(second, None) is not None
+    assert turn.ready.is_set()
 
 
 @pytest.mark.parametrize(

@@ -290,6 +290,22 @@ async def test_a_speculative_run_is_guided_but_decided_only_when_confirmed(
     assert guarded.actions == ["empathize"]
 
 
+@pytest.mark.parametrize("withdrawal", [EagerEndOfTurnCancelFrame, InterruptionFrame])
+async def test_a_withdrawn_run_decides_nothing(
+    withdrawal: type[Frame], pool: InferencePool
+) -> None:
+    """What the caller never heard must not count as said."""
+    guarded = Guarded(pool, ANGRY)
+    async with running(*guarded.parts) as call:
+        await call.send(*speech(1.0, closes=False))
+        await call.sees(CallerEmotionFrame)
+        await call.send(LLMContextFrame(a_context("no"), speculation=True))
+        await call.sees(LLMContextFrame)
+        await call.send(withdrawal(), UserStoppedSpeakingFrame())
+        await call.sees(UserStoppedSpeakingFrame)
+    assert guarded.actions == []
+
+
 async def test_a_speculative_transfer_waits_for_the_end_of_the_turn(pool: InferencePool) -> None:
     """A caller who goes on talking has not been answered, and is not put through either."""
     guarded = Guarded(pool, ANGRY)
