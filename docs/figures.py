@@ -15,6 +15,16 @@ README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results"
 
 
+LANGUAGES = {
+    "ased": "ASED, Amharic",
+    "bangla": "BanglaSER, Bengali",
+    "emodb": "EmoDB, German",
+    "indowave": "IndoWaveSentiment, Indonesian",
+    "nemo": "nEMO, Polish",
+    "turev": "TurEV-DB, Turkish",
+}
+
+
 def corpora(results: dict[str, Any]) -> str:
     """The table by corpus."""
     report = results["corpora"]
@@ -25,7 +35,7 @@ def corpora(results: dict[str, Any]) -> str:
     for row in report["corpora"]:
         low, high = row["roc_auc_interval"]["low"], row["roc_auc_interval"]["high"]
         auc = f"{row['roc_auc']:.3f} ({low:.3f} to {high:.3f})"
-        lines.append(_row(row["corpus"], row["role"], auc, row))
+        lines.append(_row(LANGUAGES[row["corpus"]], row["role"], auc, row))
     mean = report["mean"]
     lines.append(_row("**mean**", "zero-shot", f"**{mean['roc_auc']:.3f}**", mean))
     return "\n".join([*lines, "", "P / R: precision / recall at p = 0.5. ECE: calibration error."])

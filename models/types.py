@@ -36,6 +36,7 @@ class Unknown(StrEnum):
     TOO_SHORT = "too short"
     SILENT = "silent"
     MODEL_FAILED = "model failed"
+    LATE = "not read in time"
 
 
 @dataclass(frozen=True, slots=True)

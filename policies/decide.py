@@ -61,7 +61,7 @@ def _observe(
 
 def _choose(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
     reading = evidence.reading
-    if heard.transferred:
+    if heard.transferred and not evidence.transfer_failed:
         return _Choice(Action.PROCEED, "already handed over")
     if _asks_for_human(reading):
         return _answer_request(heard, evidence, rules)
@@ -74,7 +74,7 @@ def _answer_request(heard: CallState, evidence: Evidence, rules: Rules) -> _Choi
     """A caller who asks for a human gets one, whatever the dialog state allows otherwise."""
     times = heard.requests_for_human
     reason = "asked for a human" + {1: "", 2: " twice"}.get(times, f" {times} times")
-    if not evidence.agents_available:
+    if not evidence.agents_available or heard.transferred:
         return _call_back(reason)
     if times > 1 or rules.explicit_request == "transfer":
         return _Choice(Action.TRANSFER, reason)
@@ -86,7 +86,11 @@ def _answer_distress(heard: CallState, evidence: Evidence, rules: Rules) -> _Cho
     reason = _what_was_heard(evidence.reading, heard)
     highest = rules.highest_action.rank
     if heard.level is Level.DISTRESSED:
-        due = heard.distressed_turns >= rules.transfer_after and evidence.agents_available
+        due = (
+            heard.distressed_turns >= rules.transfer_after
+            and evidence.agents_available
+            and not heard.transferred
+        )
         if due and Action.TRANSFER.rank <= highest:
             return _Choice(Action.TRANSFER, reason)
         if not heard.human_offered and Action.OFFER_HUMAN.rank <= highest:

@@ -97,6 +97,7 @@ def _turn_to_dict(turn: TurnRecord) -> dict[str, Any]:
         "log_likelihood_ratio": reading.log_likelihood_ratio,
         "dialog_state": decision.evidence.dialog_state,
         "agents_available": decision.evidence.agents_available,
+        "transfer_failed": decision.evidence.transfer_failed,
         "belief": decision.belief,
         "level": decision.level.value,
         "action": decision.action.value,

@@ -46,12 +46,13 @@ class Evidence:
     """One caller turn as a policy sees it.
 
     `dialog_state` is the bot's own name for where the dialogue stands; `agents_available` is
-    whether a human could take the call now.
+    whether a human could take the call now; `transfer_failed` that one was tried in vain.
     """
 
     reading: TurnReading
     dialog_state: str | None = None
     agents_available: bool = True
+    transfer_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

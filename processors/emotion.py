@@ -19,7 +19,7 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..models.classifier import EmotionClassifier
 from ..models.hearing import HeardTurn, listen
-from ..models.types import TurnAudio, TurnReading
+from ..models.types import TurnAudio, TurnReading, Unknown
 from ..policies.config import MitigationPolicy
 from .capture import TurnCapture
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics
@@ -129,7 +129,7 @@ class EmotionProcessor(FrameProcessor):
 
     async def _hear(self, audio: TurnAudio) -> HeardTurn | None:
         if not audio.samples.size:
-            return nothing_heard(audio, self._classifier.name)
+            return nothing_heard(audio, self._classifier.name, Unknown.TOO_SHORT)
         try:
             return checked(await self._pool.run(partial(listen, audio, self._classifier)))
         except InferenceRefusedError as error:
@@ -140,6 +140,7 @@ class EmotionProcessor(FrameProcessor):
             self.call.faults.report(
                 "model", "the model failed, the reading is unknown", error.__cause__ or error
             )
+            return nothing_heard(audio, self._classifier.name, Unknown.MODEL_FAILED)
         return None
 
     async def _publish(self, reading: TurnReading) -> None:

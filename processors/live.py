@@ -67,6 +67,7 @@ class LiveCall:
         self.turns: list[TurnRecord] = []
         self.used_phrases: frozenset[str] = frozenset()
         self.transfer_ready = False
+        self._transfer_failed = False
         self.faults = Faults(call_id)
         self._agents_available = agents_available
         self._hearing = hearing
@@ -83,7 +84,12 @@ class LiveCall:
     def preview(self, turn: LiveTurn) -> Preview:
         """What would be decided about this turn now; nothing is remembered."""
         hearing = None if self._hearing is None else self._hearing.fork()
-        evidence = Evidence(self._read(turn, hearing), turn.dialog_state, self._has_agents())
+        evidence = Evidence(
+            self._read(turn, hearing),
+            turn.dialog_state,
+            agents_available=self._has_agents(),
+            transfer_failed=self._transfer_failed,
+        )
         return Preview(turn, *decide(self._state, evidence, self.policy), hearing)
 
     def commit(self, preview: Preview) -> None:
@@ -112,6 +118,7 @@ class LiveCall:
         """The hand-over ended; if it failed, no human counts as available from now on."""
         self._handing_over_since = None
         self.transfer_ready = self.transfer_ready and ok
+        self._transfer_failed = self._transfer_failed or not ok
 
     def sentence(self, moment: Moment, *, interruptible: bool = True) -> GuardSpeakFrame:
         """A sentence of the phrase bank, ready to be spoken."""

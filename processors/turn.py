@@ -64,13 +64,13 @@ class LiveTurn:
 
 
 def _unheard(index: int, started_at_s: float, ended_at_s: float) -> HeardTurn:
-    voice = EmotionReading(None, "none", ended_at_s - started_at_s, 0.0, Unknown.MODEL_FAILED)
+    voice = EmotionReading(None, "none", ended_at_s - started_at_s, 0.0, Unknown.LATE)
     return HeardTurn(index, started_at_s, ended_at_s, None, voice)
 
 
-def nothing_heard(audio: TurnAudio, model: str) -> HeardTurn:
-    """A turn of which no audio came."""
-    voice = EmotionReading(None, model, 0.0, 0.0, Unknown.TOO_SHORT)
+def nothing_heard(audio: TurnAudio, model: str, reason: Unknown) -> HeardTurn:
+    """A turn of which nothing can be read."""
+    voice = EmotionReading(None, model, len(audio.samples) / audio.sample_rate, 0.0, reason)
     return HeardTurn(audio.index, audio.started_at_s, audio.ended_at_s, None, voice)
 
 

@@ -81,6 +81,20 @@ def test_nobody_available_is_a_call_back_not_a_dead_transfer() -> None:
     assert play(policy, asks)[1][0].callback
 
 
+def test_a_failed_transfer_is_followed_by_a_call_back() -> None:
+    """After a transfer that failed the caller must not be left as if it had worked."""
+    policy = load_policy("balanced")
+    failed = Evidence(turn(ANGRY), agents_available=False, transfer_failed=True)
+    asks = Evidence(
+        turn(CALM, cues=(Cue.ASKS_FOR_HUMAN,)), agents_available=False, transfer_failed=True
+    )
+    _, decisions = play(policy, ANGRY, ANGRY, ANGRY, failed, asks)
+    assert decisions[2].action is Action.TRANSFER
+    assert decisions[3].action is not Action.TRANSFER
+    assert decisions[3].reason != "already handed over"
+    assert decisions[4].callback
+
+
 def test_empathy_does_not_become_a_habit() -> None:
     """No more than max_empathy empathic turns may come before empathy_cooldown turns of rest."""
     policy = MitigationPolicy(max_empathy=2, empathy_cooldown=3, highest_action=Action.EMPATHIZE)
