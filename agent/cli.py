@@ -100,8 +100,6 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Measure a model: accuracy by corpus, and false alarms on real calls."""
-    if texts is not None:
-        require_extra("train", "scipy", "sklearn")
     from .evaluate import run_evaluation
 
     run_evaluation(

@@ -1,0 +1,89 @@
+"""`evaluate` and `bench` as a user runs them, on little."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ..audio import noise
+from .test_analyze import CALM, deescalate
+
+COLUMNS = ("path", "corpus", "language", "speaker", "emotion", "negative", "duration_s", "split")
+
+
+def a_manifest(folder: Path) -> Path:
+    """Two corpora of noise; what is heard in it means nothing."""
+    rows = []
+    for corpus, split in (("unmet", "eval"), ("cold", "probe")):
+        for index in range(6):
+            name = f"{corpus}_{index}.wav"
+            level = 0.02 * (1 + index)
+            soundfile.write(folder / name, noise(0.6, 16_000, seed=index, level=level), 16_000)
+            rows.append((name, corpus, "xx", f"s{index % 3}", "any", index % 2, 0.6, split))
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    return folder / "manifest.csv"
+
+
+def test_evaluate_reports_each_corpus_and_the_mean_over_those_never_met(tmp_path: Path) -> None:
+    """A probe corpus, or one met in training, must not slip into the zero-shot mean."""
+    out = tmp_path / "figures.json"
+    run = deescalate("evaluate", "--data", a_manifest(tmp_path), "--out", out)
+    assert run.returncode == 0, run.stderr
+    assert "ROC-AUC" in run.stdout
+    report = json.loads(out.read_text())["corpora"]
+    assert {row["corpus"]: row["role"] for row in report["corpora"]} == {
+        "unmet": "zero-shot",
+        "cold": "probe",
+    }
+    assert report["mean"]["corpora"] == ["unmet"]
+    assert report["mean"]["roc_auc"] == report["corpora"][0]["roc_auc"]
+
+
+def test_evaluate_counts_alarms_with_and_without_words(tmp_path: Path) -> None:
+    """Every turn is in the distribution, and words that have no times find their turns."""
+    audio, rate = soundfile.read(CALM, dtype="float32")
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    soundfile.write(calls / "one.wav", audio[:, 0], rate)
+    words = tmp_path / "words.jsonl"
+    lines = CALM.with_suffix(".jsonl").read_text().splitlines()
+    said = [json.loads(line) for line in lines]
+    words.write_text(
+        "\n".join(
+            json.dumps({"call_id": "one", "order": i, "speaker": s["speaker"], "text": s["text"]})
+            for i, s in enumerate(said)
+        )
+    )
+    run = deescalate("evaluate", "--calls", calls, "--words", words, "--json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert sum(report["calls"]["histogram"]) == report["calls"]["turns"] == 4
+    assert report["calls_with_words"]["transferred"] == []
+
+
+def test_evaluate_says_what_is_missing(tmp_path: Path) -> None:
+    """Nothing named, an empty folder, a manifest that is not there: one line each."""
+    assert "--data" in deescalate("evaluate").stderr
+    assert "no recordings" in deescalate("evaluate", "--calls", tmp_path).stderr
+    missing = deescalate("evaluate", "--data", tmp_path)
+    assert missing.returncode == 2
+    assert missing.stderr.startswith(f"deescalate: {tmp_path / 'manifest.csv'}: ")
+    assert len(missing.stderr.splitlines()) == 1
+
+
+def test_bench_measures_both_models_by_turn_length(tmp_path: Path) -> None:
+    """The ratios must be those of the medians beside them."""
+    out = tmp_path / "bench.json"
+    run = deescalate("bench", "--runs", "5", "--out", out)
+    assert run.returncode == 0, run.stderr
+    report = json.loads(out.read_text())
+    assert [row["turn_s"] for row in report["latency"]] == [0.5, 1.0, 2.0, 4.0, 8.0]
+    for row in report["latency"]:
+        assert row["ours"]["runs"] == row["smart_turn"]["runs"] == 5
+        ratio = row["ours"]["median_ms"] / row["smart_turn"]["median_ms"]
+        assert np.isclose(row["ratio"], ratio)
