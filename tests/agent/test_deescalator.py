@@ -6,10 +6,12 @@ import asyncio
 import json
 import runpy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from fastapi import Response, WebSocket
+from httpx import AsyncClient
 from pipecat.runner.types import RunnerArguments
 from pipecat.runner.utils import parse_telephony_websocket
 
@@ -240,6 +242,38 @@ async def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert openai.said == ["Hello.", "Let me see."]
     roles = [message["role"] for message in openai.requests[1]["messages"]]
     assert roles[-1] in {"user", "developer"}
+
+
+async def test_the_phone_example_hands_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller who asks for a human on the example's line must be put through to one."""
+    path = Path(__file__).parents[2] / "examples" / "03_full_bot.py"
+    openai = FakeOpenAI("Never asked.", hears="let me talk to a real person please")
+    async with FakeTwilio() as twilio, serving(openai.app) as address:
+        for name, value in {
+            "OPENAI_BASE_URL": f"http://{address}/v1",
+            "OPENAI_API_KEY": "none",
+            "TWILIO_ACCOUNT_SID": "AC1",
+            "TWILIO_AUTH_TOKEN": "x",
+            "TRANSFER_TO": "+15550100",
+            "PUBLIC_HOST": "bot.example",
+            "TTS_VOICE": "alloy",
+        }.items():
+            monkeypatch.setenv(name, value)
+        example = runpy.run_path(str(path))
+        here = partial(TwilioTransfer, base_url=twilio.base_url)
+        monkeypatch.setitem(example["run_bot"].__globals__, "TwilioTransfer", here)
+        async with serving(example["app"]) as bot:
+            async with AsyncClient() as web:
+                twiml = (await web.post(f"http://{bot}/")).text
+            assert '<Stream url="wss://bot.example/ws"/>' in twiml
+            async with twilio.dial(f"ws://{bot}/ws") as phone:
+                await until(lambda: openai.said)
+                await asyncio.sleep(0.8)
+                await phone.say(NO)
+                await until(lambda: twilio.requests)
+    assert "<Dial" in twilio.requests[0][1]["Twiml"]
+    assert len(openai.said) == 2
+    assert openai.requests == []
 
 
 async def test_settings_are_checked_when_the_guard_is_built() -> None:
