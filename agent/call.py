@@ -16,7 +16,8 @@ from ..policies.decide import decide
 from ..policies.record import CallRecord, TurnRecord
 from ..policies.types import CallState, Evidence
 from .transcript import Transcript, TranscriptLike, TurnWords, read_transcript
-from .turns import BLOCK_MS, SAMPLE_RATE, TurnRules, find_turns
+from .turns import TurnRules, find_turns
+from .vad import SAMPLE_RATE, WINDOW_MS
 
 CLIPPED_SHARE = 0.001
 
@@ -54,7 +55,7 @@ def analyze_call(
     if transcript is None or isinstance(transcript, str | Path):
         transcript = read_transcript(Path(transcript)) if transcript is not None else Transcript()
     with open_call(
-        path, caller_channel=caller_channel, sample_rate=SAMPLE_RATE, block_ms=BLOCK_MS
+        path, caller_channel=caller_channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
     ) as call:
         blocks = _watched(call, on_progress)
         turns = [listen(turn, classifier) for turn in find_turns(blocks, turn_rules or TurnRules())]

@@ -1,4 +1,4 @@
-"""Where the caller's turns are in a recorded call: Pipecat's Silero VAD, counted in samples.
+"""Where the caller's turns are in a recorded call: Silero VAD, counted in samples.
 
 Pipecat's own turn strategies use the clock of a live call; a recording must give the same turns
 however fast it is read.
@@ -9,15 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from pipecat.audio.vad.silero import SileroVADAnalyzer
-
 from ..models.turns import TurnBuffer
 from ..models.types import Samples, TurnAudio
-
-SAMPLE_RATE = 16_000
-BLOCK_MS = 32  # Silero takes 512 samples at 16 kHz
-_WINDOW = SAMPLE_RATE * BLOCK_MS // 1000
+from .vad import SAMPLE_RATE, WINDOW, WINDOW_MS, SileroVad
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,7 @@ class TurnRules:
 
 
 def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudio]:
-    """Cut a call into the caller's turns; blocks of `BLOCK_MS` at 16 kHz, the last may be shorter.
+    """Cut a call into the caller's turns; blocks of `WINDOW_MS` at 16 kHz, the last may be shorter.
 
     A turn is out as soon as the silence after it has lasted `rules.gap_s`.
     """
@@ -44,7 +38,7 @@ def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudi
     silence_s = 0.0
     for block in blocks:
         buffer.append(block)
-        if len(block) < _WINDOW:
+        if len(block) < WINDOW:
             break
         if activity.hear(block) != buffer.is_speaking:
             if activity.speaking:
@@ -53,7 +47,7 @@ def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudi
                 buffer.stop(rules.stop_s)
                 silence_s = rules.stop_s
         elif buffer.in_turn and not activity.speaking:
-            silence_s += BLOCK_MS / 1000
+            silence_s += WINDOW_MS / 1000
         if buffer.in_turn and not activity.speaking and silence_s >= rules.gap_s:
             yield from _ended(buffer)
     yield from _ended(buffer)
@@ -66,22 +60,23 @@ def _ended(buffer: TurnBuffer) -> Iterator[TurnAudio]:
 
 
 class VoiceActivity:
-    """Whether the caller is speaking, one window at a time."""
+    """Whether the caller is speaking, one window at a time; counted as Pipecat's analyzer counts.
+
+    Without its loudness gate: recordings come at any level.
+    """
 
     def __init__(self, rules: TurnRules) -> None:
-        self._silero = SileroVADAnalyzer(sample_rate=SAMPLE_RATE)
-        self._silero.set_sample_rate(SAMPLE_RATE)
+        self._silero = SileroVad()
         self._confidence = rules.confidence
-        self._start = round(rules.start_s * SAMPLE_RATE / _WINDOW)
-        self._stop = round(rules.stop_s * SAMPLE_RATE / _WINDOW)
+        self._start = round(rules.start_s * SAMPLE_RATE / WINDOW)
+        self._stop = round(rules.stop_s * SAMPLE_RATE / WINDOW)
         self._run = 0
         self.speaking = False
 
     def hear(self, window: Samples) -> bool:
-        """Take the next window of `BLOCK_MS`; return whether the caller is speaking now."""
-        pcm = np.clip(window * 32768.0, -32768, 32767).astype(np.int16)
-        confidence = np.asarray(self._silero.voice_confidence(pcm.tobytes())).item()
-        voiced = confidence >= self._confidence
+        """Take the next window of `WINDOW_MS`; return whether the caller is speaking now."""
+        quiet = not self.speaking and self._run == 0
+        voiced = self._silero.confidence(window, quiet=quiet) >= self._confidence
         self._run = self._run + 1 if voiced != self.speaking else 0
         if self._run >= (self._stop if self.speaking else self._start):
             self.speaking = not self.speaking

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,20 @@ def read_model(path: str | Path) -> ModelFile:
     if hashlib.sha256(content).hexdigest() != expected:
         raise ModelFileError(path, f"does not match the SHA-256 in {card_path.name}: damaged")
     return ModelFile(path, content, card)
+
+
+def shipped_with_pipecat(name: str) -> Path:
+    """A file in the installed pipecat-ai, found without importing it.
+
+    Raises:
+        ModelFileError: that release of pipecat-ai does not hold the file.
+    """
+    spec = find_spec("pipecat")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / name
+        if path.is_file():
+            return path
+    raise ModelFileError(name, "is not in the installed pipecat-ai; install release 1.14 or later")
 
 
 def _read(path: Path) -> bytes:

@@ -7,7 +7,6 @@ needs no second rounding.
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from ..errors import ModelFileError
+from ..registry import shipped_with_pipecat
 
 BASE_MODEL = "smart-turn-v3.2-cpu.onnx"
 HEADS = 6
@@ -75,12 +75,7 @@ class Encoder:
 
 def find_base_model() -> Path:
     """Return the Smart Turn file of the installed pipecat-ai. Raises ModelFileError without it."""
-    package = importlib.util.find_spec("pipecat")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        path = Path(folder) / "audio" / "turn" / "smart_turn" / "data" / BASE_MODEL
-        if path.is_file():
-            return path
-    raise ModelFileError(BASE_MODEL, "not found; training starts from the file in pipecat-ai 1.14")
+    return shipped_with_pipecat(f"audio/turn/smart_turn/data/{BASE_MODEL}")
 
 
 def read_encoder(path: Path, layers: int) -> Encoder:
