@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.json' pyproject.toml)
+SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.npz' '*.json' pyproject.toml)
 
 .PHONY: demo test test-training check clean
 

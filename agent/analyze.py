@@ -44,6 +44,8 @@ def analyze_files(
     """
     if transcript is not None and len(calls) > 1:
         raise UsageError("--transcript belongs to one call; analyse the calls one by one")
+    if out is not None and out.resolve() in {path.resolve() for path in calls}:
+        raise UsageError(f"--out {out} is one of the recordings")
     rules, classifier = load_policy(policy), load_classifier(model)
     failed = 0
     with results(as_json=as_json, out=out) as emit, progress_bar() as progress:

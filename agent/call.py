@@ -16,7 +16,7 @@ from ..policies.decide import decide
 from ..policies.record import CallRecord, TurnRecord
 from ..policies.types import CallState, Evidence
 from .transcript import Transcript, TranscriptLike, TurnWords, read_transcript
-from .turns import TurnRules, find_turns
+from .turns import MAX_TURN_S, TurnRules, find_turns
 from .vad import SAMPLE_RATE, WINDOW_MS
 
 CLIPPED_SHARE = 0.001
@@ -93,9 +93,8 @@ def _decided(
     hearing, state = CallHearing(language=language), CallState()
     records = []
     for turn, said in zip(turns, words, strict=True):
-        reading = hearing.hear(
-            turn, said.text, dialog_state=said.dialog_state, barge_in=said.barge_in
-        )
+        asked = said.dialog_state if said.prompted else None
+        reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         available = _agents_available(policy, started_at, turn.ended_at_s)
         evidence = Evidence(reading, said.dialog_state, available)
         state, decision = decide(state, evidence, policy)
@@ -131,6 +130,9 @@ def _warnings(
         warnings.append("no speech was found")
     elif all(turn.voice.p_negative is None for turn in turns):
         warnings.append("no turn could be heard")
+    longest_s = max((turn.ended_at_s - turn.started_at_s for turn in turns), default=0.0)
+    if longest_s > MAX_TURN_S:
+        warnings.append(f"a turn of {longest_s:.0f} s: its last {MAX_TURN_S:.0f} s were heard")
     if not transcript.has_caller:
         warnings.append("the transcript holds nothing that the caller said")
     return tuple(warnings)

@@ -95,6 +95,9 @@ def evaluate(
     out_of_fold: Annotated[
         Path | None, typer.Option(help="out_of_fold.csv of the model's own training run.")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Put the figures of --data into this model card too.")
+    ] = None,
     clean: Annotated[bool, typer.Option(help="Leave out the 8 kHz telephone band.")] = False,
     as_json: Json = False,
     out: Out = None,
@@ -102,7 +105,7 @@ def evaluate(
     """Measure a model: accuracy by corpus, and false alarms on real calls."""
     from .evaluate import run_evaluation
 
-    run_evaluation(
+    failed = run_evaluation(
         manifest=data / "manifest.csv" if data is not None and data.is_dir() else data,
         calls=calls,
         texts=texts,
@@ -111,9 +114,11 @@ def evaluate(
         model=model,
         out_of_fold=out_of_fold,
         clean=clean,
+        card=card,
         as_json=as_json,
         out=out,
     )
+    raise typer.Exit(2 if failed else 0)
 
 
 class Trainable(StrEnum):
@@ -166,4 +171,8 @@ def main() -> None:
         app()
     except DeescalateError as error:
         print(f"deescalate: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # such as a full disk, or a reader of our output that went away
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"deescalate: {where}{error.strerror}", file=sys.stderr)
         sys.exit(2)

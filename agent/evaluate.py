@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..models.classifier import load_classifier
 from ..models.errors import DeescalateError
-from ..models.evaluation.evaluate import EvaluationReport, evaluate
+from ..models.evaluation.evaluate import EvaluationReport, add_evaluation, evaluate
 from ..policies.config import load_policy
 from .alarms import count_alarms, print_alarms
 from .assembled import compare_sources, print_assembled
@@ -38,20 +38,28 @@ def run_evaluation(
     model: Path | None,
     out_of_fold: Path | None,
     clean: bool,
+    card: Path | None,
     as_json: bool,
     out: Path | None,
-) -> None:
+) -> int:
     """Evaluate on a manifest of labelled clips, on a folder of calls, or on both.
+
+    Returns how many calls could not be read.
 
     `texts` (GoEmotions' folder) adds calls assembled from the clips and texts; `words`, a file of
     transcripts by call id, a second pass over `calls` in which the words count too.
     """
     if manifest is None and calls is None:
         raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
+    if texts is not None and manifest is None:
+        raise NothingToEvaluateError("--texts are put together with the clips of --data")
+    if words is not None and calls is None:
+        raise NothingToEvaluateError("--words belong to the recordings of --calls")
     recordings = _recordings(calls) if calls is not None else []
     transcripts = read_untimed(words) if words is not None else None
     classifier, rules = load_classifier(model), load_policy(policy)
     found: dict[str, object] = {}
+    failed = 0
     views: list[Callable[[Console], None]] = []
     with results(as_json=as_json, out=out) as emit:
         with stages() as progress:
@@ -64,6 +72,8 @@ def run_evaluation(
                     progress=progress,
                 )
                 found["corpora"] = report.as_dict()
+                if card is not None:
+                    add_evaluation(card, report)
                 views.append(partial(_print_corpora, report))
                 if texts is not None:
                     assembled = compare_sources(report.rows, texts, rules)
@@ -80,13 +90,15 @@ def run_evaluation(
                         on_call=partial(_one_more, progress, name, len(recordings)),
                     )
                     found[name] = asdict(alarms)
+                    failed = len(alarms.failed)
                     views.append(partial(print_alarms, alarms))
 
         def show(console: Console) -> None:
             for view in views:
                 view(console)
 
-        emit(json.dumps(found, indent=2), show)
+        emit(json.dumps(found, indent=2, allow_nan=False), show)
+    return failed
 
 
 def _one_more(progress: Report, what: str, total: int, done: int) -> None:

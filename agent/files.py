@@ -25,21 +25,26 @@ class OutputError(UnreadableInputError):
 def whole_file(path: Path) -> Iterator[IO[str]]:
     """Write a text file beside its place and move it there when the block ends without an error.
 
+    A block that writes nothing leaves an older file as it was.
+
     Raises:
-        OutputError: the folder is missing or cannot be written to.
+        OutputError: the folder is missing or cannot be written to, or something that is no file
+            stands in the place.
     """
-    if path.is_dir():
-        raise OutputError(path, "is a directory")
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        raise OutputError(path, "is a directory" if place.is_dir() else "is not a regular file")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     except OSError as error:
         raise OutputError(path, f"cannot be written: {error.strerror}") from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield file
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        if temporary.stat().st_size:
+            temporary.chmod(0o644)
+            temporary.replace(place)
     except OSError as error:
         raise OutputError(path, f"cannot be written: {error.strerror}") from error
     finally:

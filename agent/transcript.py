@@ -21,8 +21,15 @@ BARGE_IN_S = 0.3
 """By how much a caller must speak over the bot for it to count."""
 
 
+NEAR_S = 3.0
+"""How far outside every turn words may lie and still be given to the nearest one."""
+
+
 class TranscriptError(UnreadableInputError):
     """A transcript is missing or a line of it is not an utterance; the message says which line."""
+
+
+Speaker = Literal["caller", "bot", "agent"]
 
 
 class Utterance(BaseModel, frozen=True, extra="ignore"):
@@ -31,7 +38,7 @@ class Utterance(BaseModel, frozen=True, extra="ignore"):
     start_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     end_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     text: str
-    speaker: Literal["caller", "bot", "agent"]
+    speaker: Speaker
     dialog_state: str | None = None
 
     @model_validator(mode="after")
@@ -48,7 +55,7 @@ def read_transcript(path: Path) -> Transcript:
         TranscriptError: the file cannot be read, or a line is not a valid utterance.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise TranscriptError(path, "is not UTF-8 text") from error
     except OSError as error:
@@ -60,22 +67,28 @@ def read_transcript(path: Path) -> Transcript:
         try:
             utterances.append(Utterance.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"]) or "line"
-            raise TranscriptError(path, f"line {number}: {key}: {first['msg']}") from error
+            raise TranscriptError(path, f"line {number}: {first_complaint(error)}") from error
     return Transcript(utterances)
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first of pydantic's complaints: the key, then what is wrong with it."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "line"
+    return f"{key}: {first['msg']}"
 
 
 @dataclass(frozen=True, slots=True)
 class TurnWords:
     """What a transcript tells of one caller turn.
 
-    `text` is None when it has nothing from the caller there; `dialog_state` and `barge_in` as in
-    `CallHearing.hear`.
+    `text` is None when it has nothing from the caller there; `prompted` is whether the bot spoke
+    since the turn before; `barge_in` as in `CallHearing.hear`.
     """
 
     text: str | None = None
     dialog_state: str | None = None
+    prompted: bool = False
     barge_in: bool = False
 
 
@@ -91,7 +104,7 @@ class TranscriptLike(Protocol):
 
 
 class Transcript:
-    """Utterances with their times: each goes to the turn in which its middle lies."""
+    """Utterances with their times: each goes to the turn in which, or next to which, it lies."""
 
     def __init__(self, utterances: Sequence[Utterance] = ()) -> None:
         by_time = sorted(utterances, key=lambda utterance: utterance.start_s)
@@ -101,20 +114,24 @@ class Transcript:
 
     def beside(self, turns: Sequence[HeardTurn]) -> list[TurnWords]:
         """The words of each turn, in order."""
-        return [self._during(turn.started_at_s, turn.ended_at_s) for turn in turns]
-
-    def _during(self, started_at_s: float, ended_at_s: float) -> TurnWords:
-        said = [
-            utterance.text.strip()
-            for utterance in self._caller
-            if started_at_s <= (utterance.start_s + utterance.end_s) / 2 < ended_at_s
-        ]
-        text = " ".join(said) or None
-        before = [(u, state) for u, state in self._bot if u.start_s < started_at_s]
-        if not before:
-            return TurnWords(text)
-        last, state = before[-1]
-        return TurnWords(text, state, barge_in=last.end_s - started_at_s > BARGE_IN_S)
+        said: list[list[str]] = [[] for _ in turns]
+        for utterance in self._caller:
+            middle_s = (utterance.start_s + utterance.end_s) / 2
+            away = [max(t.started_at_s - middle_s, middle_s - t.ended_at_s, 0.0) for t in turns]
+            if away and min(away) <= NEAR_S:
+                said[away.index(min(away))].append(utterance.text.strip())
+        found, asked = [], 0
+        for turn, lines in zip(turns, said, strict=True):
+            before = [pair for pair in self._bot if pair[0].start_s < turn.started_at_s]
+            text = " ".join(lines) or None
+            if before:
+                last, state = before[-1]
+                barge_in = last.end_s - turn.started_at_s > BARGE_IN_S
+                found.append(TurnWords(text, state, len(before) > asked, barge_in))
+            else:
+                found.append(TurnWords(text))
+            asked = len(before)
+        return found
 
 
 class PromptStates:

@@ -13,6 +13,9 @@ from ..models.turns import TurnBuffer
 from ..models.types import Samples, TurnAudio
 from .vad import SAMPLE_RATE, WINDOW, WINDOW_MS, SileroVad
 
+MAX_TURN_S = 30.0
+"""Of a longer turn the end is heard."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnRules:
@@ -33,7 +36,7 @@ def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudi
 
     A turn is out as soon as the silence after it has lasted `rules.gap_s`.
     """
-    buffer = TurnBuffer(SAMPLE_RATE, pre_roll_s=rules.pre_roll_s)
+    buffer = TurnBuffer(SAMPLE_RATE, pre_roll_s=rules.pre_roll_s, max_turn_s=MAX_TURN_S)
     activity = VoiceActivity(rules)
     silence_s = 0.0
     for block in blocks:

@@ -7,16 +7,16 @@ something that we did not) and turns without a line (noise, or a line missed) co
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from ..models.hearing import HeardTurn
-from .transcript import PromptStates, TranscriptError, TurnWords
+from .transcript import PromptStates, Speaker, TranscriptError, TurnWords, first_complaint
 
 _S_PER_CHARACTER = 0.07
 _S_AROUND = 0.25
@@ -24,25 +24,36 @@ _SKIPPED_LINE = 1.0
 _SKIPPED_TURN = 0.7
 
 
+class UntimedLine(BaseModel, frozen=True, extra="ignore"):
+    """One line of such a file."""
+
+    call_id: str
+    order: int
+    speaker: Speaker
+    text: str
+
+
 class UntimedTranscript:
     """One call's lines in order, each (speaker, text) with speaker "caller" or "bot"."""
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
-        prompts, state = PromptStates(), None
+        prompts, state, prompted = PromptStates(), None, False
         self._said: list[TurnWords] = []
         for speaker, text in lines:
             if speaker == "caller":
-                self._said.append(TurnWords(text, state))
+                self._said.append(TurnWords(text, state, prompted))
+                prompted = False
             else:
-                state = prompts.name(text)
+                state, prompted = prompts.name(text), True
         self.has_caller = bool(self._said) or not lines
 
     def beside(self, turns: Sequence[HeardTurn]) -> list[TurnWords]:
         """The words of each turn; a turn without a line keeps the dialog state before it."""
+        durations_s = [turn.ended_at_s - turn.started_at_s for turn in turns]
         found: list[TurnWords] = []
         state = None
-        for line in _aligned([turn.ended_at_s - turn.started_at_s for turn in turns], self._said):
-            said = self._said[line] if line is not None else TurnWords(None, state)
+        for line in _aligned(durations_s, self._said):
+            said = TurnWords(None, state) if line is None else self._said[line]
             state = said.dialog_state
             found.append(said)
         return found
@@ -56,15 +67,17 @@ def read_untimed(path: Path) -> dict[str, UntimedTranscript]:
     """
     calls: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise TranscriptError(path, f"cannot be read ({error})") from error
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
-            row = json.loads(line)
-            calls[row["call_id"]].append((int(row["order"]), row["speaker"], str(row["text"])))
-        except (ValueError, KeyError, TypeError) as error:
-            raise TranscriptError(path, f"line {number}: {error}") from error
+            row = UntimedLine.model_validate_json(line)
+        except ValidationError as error:
+            raise TranscriptError(path, f"line {number}: {first_complaint(error)}") from error
+        calls[row.call_id].append((row.order, row.speaker, row.text))
     return {
         call_id: UntimedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
         for call_id, rows in calls.items()

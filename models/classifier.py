@@ -111,7 +111,7 @@ class OnnxEmotionClassifier:
 def _cannot_be_heard(samples: Samples) -> Unknown | None:
     if len(samples) < MIN_AUDIO_S * SAMPLE_RATE:
         return Unknown.TOO_SHORT
-    return Unknown.SILENT if np.max(np.abs(samples)) < SILENCE_PEAK else None
+    return Unknown.SILENT if np.ptp(samples) < 2 * SILENCE_PEAK else None
 
 
 def load_classifier(path: str | Path | None = None) -> EmotionClassifier:

@@ -24,8 +24,8 @@ class TurnCourse:
     """How one turn went, beside its sound and its words.
 
     `loudness_db` is relative to full scale, None for a turn without audio; `dialog_state` is the
-    bot's own name for what it had asked, None if it gives none; `barge_in` means that the caller
-    began while the bot spoke.
+    bot's own name for what it had asked, None if it gives none, or if the caller goes on without
+    having been asked again; `barge_in` means that the caller began while the bot spoke.
     """
 
     duration_s: float
@@ -58,11 +58,15 @@ def conversation_cues(history: Iterable[TurnCourse]) -> tuple[tuple[Cue, str], .
 
 
 def reprompts(course: Sequence[TurnCourse]) -> int:
-    """How often in a row the bot has asked again what the last turn answers."""
+    """How often in a row the bot has asked again what the last turn answers.
+
+    Turns to which the caller was not asked anew (no dialog state) neither count nor interrupt.
+    """
     state = course[-1].dialog_state if course else None
     if state is None:
         return 0
-    return sum(1 for _ in takewhile(lambda turn: turn.dialog_state == state, reversed(course))) - 1
+    asked = (turn for turn in reversed(course) if turn.dialog_state is not None)
+    return sum(1 for _ in takewhile(lambda turn: turn.dialog_state == state, asked)) - 1
 
 
 def _shorter_and_louder(turns: Sequence[TurnCourse]) -> bool:

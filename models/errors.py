@@ -16,9 +16,13 @@ class UnreadableInputError(DeescalateError):
     """
 
     def __init__(self, path: str | Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(_on_one_line(f"{path}: {reason}"))
         self.path = str(path)
         self.reason = reason
+
+
+def _on_one_line(message: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in message)
 
 
 class AudioError(UnreadableInputError):

@@ -58,8 +58,8 @@ class CallHearing:
     ) -> TurnReading:
         """Take the next turn, with its words where there is a transcript.
 
-        `dialog_state` is what the bot had asked for, by the bot's own name for it; `barge_in`
-        that the caller began while the bot spoke.
+        `dialog_state` is what the bot asked for just before, by the bot's own name for it, None
+        if it asked nothing since the last turn; `barge_in` that the caller began while it spoke.
         """
         duration_s = turn.ended_at_s - turn.started_at_s
         self._course.append(TurnCourse(duration_s, turn.loudness_db, dialog_state, barge_in))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,7 @@ from .types import Action
 
 PRESETS = ("gentle", "balanced", "eager")
 
+_CLOCK = re.compile(r"\d\d:\d\d(:\d\d)?")
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -65,6 +67,16 @@ class OpeningHours(_Strict):
     days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     opens: time
     closes: time
+
+    @field_validator("opens", "closes", mode="before")
+    @classmethod
+    def _written_as_a_time(cls, value: object) -> object:
+        """YAML reads an unquoted 17:00 as a number, and an offset would contradict the zone."""
+        if isinstance(value, time) and value.tzinfo is None:
+            return value
+        if isinstance(value, str) and _CLOCK.fullmatch(value):
+            return value
+        raise ValueError('write it in quotes as "HH:MM"')
 
     @field_validator("timezone")
     @classmethod
@@ -144,7 +156,7 @@ def load_policy(name_or_path: str | Path) -> MitigationPolicy:
 def _parse(text: str, source: str) -> MitigationPolicy:
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise PolicyError(source, f"not valid YAML{where}") from error

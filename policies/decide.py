@@ -140,7 +140,7 @@ def _what_was_heard(reading: TurnReading, heard: CallState) -> str:
     if reading.words is not None and reading.words.p_negative is not None:
         parts.append(f"words {reading.words.p_negative:.2f}")
     parts += [cue.value for cue, _ in reading.cues]
-    if heard.negative_turns > 1:
+    if heard.negative_turns > 1 and heard.level is not Level.CALM:
         parts.append(f"{_ordinal(heard.negative_turns)} angry turn in a row")
     return ", ".join(parts)
 

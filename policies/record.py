@@ -94,6 +94,9 @@ def _turn_to_dict(turn: TurnRecord) -> dict[str, Any]:
             "p_negative": words.p_negative,
             "cues": [{"cue": cue.name.lower(), "words": said} for cue, said in words.cues],
         },
+        "conversation": [
+            {"cue": cue.name.lower(), "seen": seen} for cue, seen in reading.conversation
+        ],
         "log_likelihood_ratio": reading.log_likelihood_ratio,
         "dialog_state": decision.evidence.dialog_state,
         "agents_available": decision.evidence.agents_available,

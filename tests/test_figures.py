@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 
@@ -13,3 +14,11 @@ def test_the_readme_shows_the_results() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     figures = runpy.run_path(str(ROOT / "docs" / "figures.py"))
     assert figures["rendered"](readme) == readme
+
+
+def test_the_card_of_the_voice_model_holds_the_same_figures() -> None:
+    """A card from another run, or another model, would vouch for something else."""
+    card = json.loads((ROOT / "models" / "weights" / "voice.json").read_text(encoding="utf-8"))
+    results = json.loads((ROOT / "docs" / "results" / "evaluate.json").read_text(encoding="utf-8"))
+    assert card["evaluation"] == results["corpora"]
+    assert card["limits"]

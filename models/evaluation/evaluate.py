@@ -8,10 +8,12 @@ training run kept such, and the probe corpus is reported apart too.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from ..errors import UnreadableInputError
 from ..features import SAMPLE_RATE
 from ..training.augment import telephone as telephone_band
 from ..training.data import Clip, Progress, read_manifest
+from ..training.files import finite, write_json
 from .metrics import (
     ClassFigures,
     Interval,
@@ -104,7 +107,7 @@ class EvaluationReport:
         values = asdict(self)
         if not rows:
             del values["rows"]
-        return values
+        return cast(dict[str, object], finite(values))
 
 
 def evaluate(
@@ -217,3 +220,13 @@ def _mean(corpora: Sequence[CorpusFigures]) -> MeanFigures | None:
         not_negative=both([c.not_negative for c in met]),
         calibration_error=mean([c.calibration_error for c in met]),
     )
+
+
+def add_evaluation(card: Path, report: EvaluationReport) -> None:
+    """Put the figures of an evaluation run into the card. Raises UnreadableInputError."""
+    try:
+        values = json.loads(card.read_text("utf-8"))
+        values["evaluation"] = report.as_dict()
+    except (OSError, ValueError, TypeError) as error:
+        raise UnreadableInputError(card, f"not a model card ({error})") from error
+    write_json(card, values)

@@ -51,10 +51,13 @@ class HeadConfig(_Strict):
 class Recipe(_Strict):
     """Everything that decides a training run, beside the audio and the base model.
 
-    `unlabelled` names the real turns that the calibration counts as calm (None: without them),
+    `unlabelled` names the real turns that the calibration counts as calm (None: without them);
+    turns of callers in `evaluated_on_calls` (a CSV under the data) are left out of them, since
+    false alarms are counted on those.
+
     `changes` make one changed copy each beside every clip, `heads` are averaged into one,
     `range_clips` are the clips on which int8 ranges are measured, `calibration_limit` the largest
-    evidence of one turn.
+    evidence of one turn, `limits` what the card says that the model does not do.
     """
 
     name: str = Field(min_length=1)
@@ -62,6 +65,7 @@ class Recipe(_Strict):
     seed: int = Field(ge=0)
     corpora: tuple[Corpus, ...] = Field(min_length=1)
     unlabelled: Corpus | None = None
+    evaluated_on_calls: str | None = None
     heads: tuple[HeadConfig, ...] = Field(min_length=1)
     shortest_s: float = Field(ge=0.1)
     longest_s: float = Field(le=8)
@@ -69,6 +73,7 @@ class Recipe(_Strict):
     folds: int = Field(ge=2)
     range_clips: int = Field(ge=1)
     calibration_limit: float = Field(gt=0)
+    limits: tuple[str, ...] = ()
 
     @property
     def corpus_names(self) -> tuple[str, ...]:

@@ -56,18 +56,36 @@ def read_manifest(manifest: Path) -> list[Clip]:
         raise UnreadableInputError(manifest, f"has no column or value {error}") from error
 
 
-def read_unlabelled(manifest: Path) -> list[Clip]:
-    """Read a manifest of turns nobody labelled (path, caller)."""
+def read_unlabelled(manifest: Path, without: frozenset[str] = frozenset()) -> list[Clip]:
+    """Read a manifest of turns nobody labelled (path, caller), `without` those of some callers.
+
+    Raises UnreadableInputError for a missing file or column.
+    """
+    return [
+        Clip(manifest.parent / row["path"], "unlabelled", row["caller"], "", None, "")
+        for row in _rows_with(manifest, "path", "caller")
+        if row["caller"] not in without
+    ]
+
+
+def read_callers(calls: Path) -> frozenset[str]:
+    """Read who calls in a list of calls (caller).
+
+    Raises UnreadableInputError for a missing file or column.
+    """
+    return frozenset(row["caller"] for row in _rows_with(calls, "caller"))
+
+
+def _rows_with(path: Path, *columns: str) -> list[dict[str, str]]:
     try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            return [
-                Clip(manifest.parent / row["path"], "unlabelled", row["caller"], "", None, "")
-                for row in csv.DictReader(file)
-            ]
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableInputError(manifest, f"cannot be read ({error})") from error
-    except KeyError as error:
-        raise UnreadableInputError(manifest, f"has no column {error}") from error
+        raise UnreadableInputError(path, f"cannot be read ({error})") from error
+    for column in columns:
+        if rows and column not in rows[0]:
+            raise UnreadableInputError(path, f"has no column {column!r}")
+    return rows
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:

@@ -29,6 +29,7 @@ from .data import (
     Clip,
     Progress,
     cached_rows,
+    read_callers,
     read_manifest,
     read_noises,
     read_unlabelled,
@@ -110,8 +111,7 @@ def train(
     prepared = _Prepared(recipe, encoder, noises)
     kept = cache or out / "cache"
     copies = [_pooled(prepared, clips, i, kept, progress) for i in range(len(recipe.changes) + 1)]
-    unlabelled = read_unlabelled(data / "unlabelled" / "manifest.csv") if recipe.unlabelled else []
-    turns = _pooled(prepared, unlabelled, 0, kept, progress)
+    turns = _pooled(prepared, _calm_turns(recipe, data), 0, kept, progress)
 
     progress("fitting", 0, 1)
     rows = _rows(clips, copies)
@@ -168,6 +168,15 @@ def _range_features(prepared: _Prepared, clips: Sequence[Clip]) -> list[NDArray[
     drawn = np.random.default_rng(recipe.seed).permutation(len(clips))[: recipe.range_clips]
     copies = len(recipe.changes) + 1
     return [log_mel(prepared.copy(clips[i], int(i) % copies)) for i in sorted(drawn)]
+
+
+def _calm_turns(recipe: Recipe, data: Path) -> list[Clip]:
+    if recipe.unlabelled is None:
+        return []
+    kept_apart: frozenset[str] = frozenset()
+    if recipe.evaluated_on_calls is not None:
+        kept_apart = read_callers(data / recipe.evaluated_on_calls)
+    return read_unlabelled(data / "unlabelled" / "manifest.csv", kept_apart)
 
 
 def _training_clips(recipe: Recipe, data: Path) -> list[Clip]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -171,3 +172,39 @@ def test_a_transcript_line_that_is_wrong_is_named(tmp_path: Path) -> None:
     run = deescalate("analyze", CALM, *LEFT, "--transcript", transcript)
     assert run.returncode == 2
     assert run.stderr.startswith(f"deescalate: {transcript}: line 2: ")
+
+
+def test_out_never_destroys_what_stands_there(tmp_path: Path) -> None:
+    """Not a recording, not a device, not an older result when nothing new could be read."""
+    recording = Path(shutil.copy(CALM, tmp_path))
+    before = recording.read_bytes()
+    run = deescalate("analyze", recording, *LEFT, "--out", recording)
+    assert run.returncode == 2
+    assert "is one of the recordings" in run.stderr
+    assert recording.read_bytes() == before
+    older = tmp_path / "older.json"
+    older.write_text("older")
+    assert deescalate("analyze", tmp_path / "none.wav", "--out", older).returncode == 2
+    assert older.read_text() == "older"
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    assert "not a regular file" in deescalate("analyze", CALM, *LEFT, "--out", fifo).stderr
+    link = tmp_path / "link.json"
+    link.symlink_to(older)
+    assert deescalate("analyze", CALM, *LEFT, "--out", link).returncode == 0
+    assert link.is_symlink()
+    assert json.loads(older.read_text())["call_id"] == CALM.stem
+
+
+def test_a_full_disk_is_one_line() -> None:
+    """Output that cannot be written must not end in a traceback."""
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "pipecat_deescalate.agent", "analyze", CALM, *LEFT, "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 2
+    assert run.stderr.strip() == "deescalate: No space left on device"

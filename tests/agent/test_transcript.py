@@ -41,6 +41,22 @@ def test_a_prompt_said_again_is_the_same_dialog_state() -> None:
     assert [words.dialog_state for words in found] == ["prompt-1", "prompt-1", "prompt-2"]
 
 
+def test_a_second_answer_to_one_prompt_was_not_prompted() -> None:
+    """A caller who goes on after a pause was not asked again, and the bot is not stuck."""
+    bot = [Utterance(start_s=0, end_s=1, text="Which city?", speaker="bot")]
+    first, second = Transcript(bot).beside(turns((2, 3), (5, 6)))
+    assert (first.dialog_state, first.prompted) == ("prompt-1", True)
+    assert (second.dialog_state, second.prompted) == ("prompt-1", False)
+
+
+def test_words_beside_every_turn_go_to_the_nearest() -> None:
+    """A request for a human must not vanish because the voice activity missed it."""
+    said = Transcript([Utterance(start_s=3.2, end_s=3.8, text="agent please", speaker="caller")])
+    near, far = turns((2, 3), (20, 21))
+    assert [words.text for words in said.beside([near, far])] == ["agent please", None]
+    assert said.beside([far])[0].text is None
+
+
 def test_speaking_over_the_bot_is_a_barge_in() -> None:
     """A caller who starts while the bot still speaks has lost patience, or the bot is slow."""
     bot = [Utterance(start_s=0, end_s=5, text="Please listen carefully", speaker="bot")]
@@ -63,7 +79,7 @@ def test_lines_without_times_find_their_turns() -> None:
     )
     found = said.beside(turns((0, 4.0), (6, 6.5), (8, 8.2), (12, 14.6)))
     assert found[0].text.startswith("I want")
-    assert found[1] == TurnWords("now", "prompt-2")
+    assert found[1] == TurnWords("now", "prompt-2", prompted=True)
     assert found[2] == TurnWords(None, "prompt-2")
     assert found[3].text.startswith("as soon")
     assert UntimedTranscript([]).beside(turns((0, 1))) == [TurnWords()]
@@ -95,5 +111,5 @@ def test_a_bad_untimed_line_is_named(tmp_path: Path) -> None:
     """The same for transcripts without times."""
     path = tmp_path / "turns.jsonl"
     path.write_text(json.dumps({"call_id": "a", "order": 0, "speaker": "bot"}) + "\n")
-    with pytest.raises(TranscriptError, match="line 1: 'text'"):
+    with pytest.raises(TranscriptError, match="line 1: text: Field required"):
         read_untimed(path)

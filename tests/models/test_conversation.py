@@ -33,6 +33,13 @@ def test_being_asked_the_same_again_is_counted_in_a_row() -> None:
     assert dict(conversation_cues(course))[Cue.REPROMPTED] == "city asked again 2 times"
 
 
+def test_going_on_without_a_prompt_is_no_reprompt() -> None:
+    """A turn that answers no new prompt neither counts nor hides the prompts around it."""
+    states = ["city", None, "city", None]
+    course = [TurnCourse(1.0, -20.0, state) for state in states]
+    assert [reprompts(course[: n + 1]) for n in range(4)] == [0, 0, 1, 0]
+
+
 def test_a_bot_without_dialog_states_is_never_reprompting() -> None:
     """Two unknown states are not the same state."""
     course = [TurnCourse(1.0, -20.0), TurnCourse(1.0, -20.0)]

@@ -38,6 +38,9 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hiss = np.random.default_rng(5).standard_normal(16_000).astype(np.float32) * np.float32(0.1)
     write_audio(data / "noise" / "hiss.wav", hiss, 16_000, "pcm16.wav")
     (data / "unlabelled").mkdir()
+    evaluated = data / "calls" / "getgoing"
+    evaluated.mkdir(parents=True)
+    (evaluated / "calls.csv").write_text("path,caller\nnone.wav,nobody\n")
     turns = ["path,call_id,caller,start_s,duration_s"]
     for index in range(3):
         write_audio(

@@ -1,0 +1,120 @@
+"""The bundled voice model as a classifier: what it refuses, what it combines, what it survives."""
+
+from __future__ import annotations
+
+import logging
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from pipecat_deescalate import load_classifier
+from pipecat_deescalate.models import classifier as module
+from pipecat_deescalate.models.classifier import OnnxEmotionClassifier
+from pipecat_deescalate.models.errors import SamplesError
+from pipecat_deescalate.models.registry import BUNDLED_VOICE
+from pipecat_deescalate.models.types import Unknown
+
+from ..audio import noise, speech_like
+
+RATE = 16_000
+
+
+@pytest.fixture
+def voice() -> OnnxEmotionClassifier:
+    """A classifier of the test's own, for it counts its failures."""
+    return OnnxEmotionClassifier(BUNDLED_VOICE)
+
+
+def test_a_reading_is_calibrated_and_says_by_whom() -> None:
+    """The probability, the model and the length that was heard belong together."""
+    reading = load_classifier().classify(speech_like(2.0, RATE), RATE)
+    assert reading.reason is None
+    assert 0 < reading.p_negative < 1
+    assert reading.model.startswith("voice-")
+    assert reading.audio_s == 2.0
+    assert reading.inference_ms > 0
+    assert load_classifier() is load_classifier()
+
+
+def test_what_cannot_be_heard_is_unknown_not_a_score() -> None:
+    """Too little audio, silence and a constant level must not look like calm, or like anger."""
+    classify = load_classifier().classify
+    assert classify(noise(0.29, RATE), RATE).reason is Unknown.TOO_SHORT
+    assert classify(np.zeros(0, np.float32), RATE).reason is Unknown.TOO_SHORT
+    assert classify(np.zeros(RATE, np.float32), RATE).reason is Unknown.SILENT
+    assert classify(np.full(RATE, 0.5, np.float32), RATE).reason is Unknown.SILENT
+    assert classify(np.zeros(RATE, np.int16), RATE).p_negative is None
+    assert classify(noise(0.3, RATE), RATE).p_negative is not None
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        np.full(RATE, np.nan, np.float32),
+        np.full(RATE, np.inf, np.float32),
+        np.zeros((2, RATE), np.float32),
+        np.zeros(RATE, np.int32),
+    ],
+    ids=["nan", "infinite", "two channels", "int32"],
+)
+def test_what_is_no_mono_audio_is_refused(audio: np.ndarray) -> None:
+    """A caller of the function must hear of a mistake, in one line of ours."""
+    with pytest.raises(SamplesError):
+        load_classifier().classify(audio, RATE)
+
+
+def test_a_long_turn_is_negative_if_any_window_is(voice: OnnxEmotionClassifier) -> None:
+    """Twenty seconds are three equal windows; the ratio is the mean of their ratios."""
+    turn = speech_like(20.0, RATE)
+    alone = [voice.classify(window, RATE) for window in np.array_split(turn, 3)]
+    odds = [reading.p_negative / (1 - reading.p_negative) for reading in alone]
+    whole = voice.classify(turn, RATE).p_negative
+    assert whole / (1 - whole) == pytest.approx(np.mean(odds), rel=1e-4)
+
+
+def test_a_turn_of_eight_seconds_is_one_window(voice: OnnxEmotionClassifier) -> None:
+    """At the limit nothing may be cut, just beyond it there are two halves."""
+    turn = speech_like(8.0, RATE)
+    assert voice.classify(turn, RATE).p_negative is not None
+    assert voice.classify(np.append(turn, turn[:1]), RATE).p_negative is not None
+
+
+def test_the_rate_of_the_line_does_not_matter(voice: OnnxEmotionClassifier) -> None:
+    """16-bit audio at 8 kHz and floats at 16 kHz of one turn must read nearly alike."""
+    turn = speech_like(2.0, 8_000)
+    low = voice.classify((turn * 32_767).astype(np.int16), 8_000)
+    high = voice.classify(np.repeat(turn, 1), 8_000)
+    assert low.p_negative == pytest.approx(high.p_negative, abs=0.02)
+
+
+@pytest.mark.parametrize("output", ["raises", math.nan, math.inf])
+def test_a_failing_model_is_unknown_counted_and_logged_once(
+    voice: OnnxEmotionClassifier,
+    output: str | float,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever the model does, the call goes on and no score is made up."""
+
+    def broken(_window: object) -> float:
+        if output == "raises":
+            raise RuntimeError("broken")
+        return float(output)
+
+    monkeypatch.setattr(voice, "_run", broken)
+    with caplog.at_level(logging.ERROR, module.__name__.split(".")[0]):
+        readings = [voice.classify(noise(1.0, RATE), RATE) for _ in range(3)]
+    assert {reading.reason for reading in readings} == {Unknown.MODEL_FAILED}
+    assert voice.failures == 3
+    assert len(caplog.records) == 1
+
+
+def test_threads_share_one_session(voice: OnnxEmotionClassifier) -> None:
+    """All calls of a process read at once; each must get what it would get alone."""
+    turns = [speech_like(0.5 + 0.1 * index, RATE, seed=index) for index in range(16)]
+    alone = [voice.classify(turn, RATE).p_negative for turn in turns]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda turn: voice.classify(turn, RATE).p_negative, turns))
+    assert together == alone
