@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from ..models.errors import UnreadableInputError
+from ..models.errors import UnreadableInputError, first_complaint
 from ..models.hearing import HeardTurn
 
 BARGE_IN_S = 0.3
@@ -67,15 +67,10 @@ def read_transcript(path: Path) -> Transcript:
         try:
             utterances.append(Utterance.model_validate_json(line))
         except ValidationError as error:
-            raise TranscriptError(path, f"line {number}: {first_complaint(error)}") from error
+            raise TranscriptError(
+                path, f"line {number}: {first_complaint(error, 'line')}"
+            ) from error
     return Transcript(utterances)
-
-
-def first_complaint(error: ValidationError) -> str:
-    """The first of pydantic's complaints: the key, then what is wrong with it."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "line"
-    return f"{key}: {first['msg']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from ..models.errors import first_complaint
 from ..models.hearing import HeardTurn
-from .transcript import PromptStates, Speaker, TranscriptError, TurnWords, first_complaint
+from .transcript import PromptStates, Speaker, TranscriptError, TurnWords
 
 _S_PER_CHARACTER = 0.07
 _S_AROUND = 0.25
@@ -76,7 +77,9 @@ def read_untimed(path: Path) -> dict[str, UntimedTranscript]:
         try:
             row = UntimedLine.model_validate_json(line)
         except ValidationError as error:
-            raise TranscriptError(path, f"line {number}: {first_complaint(error)}") from error
+            raise TranscriptError(
+                path, f"line {number}: {first_complaint(error, 'line')}"
+            ) from error
         calls[row.call_id].append((row.order, row.speaker, row.text))
     return {
         call_id: UntimedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])

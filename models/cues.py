@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
-from .errors import ModelFileError
+from .errors import ModelFileError, first_complaint
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, Turn, one_of, parse
 from .types import Cue
 
@@ -97,9 +97,7 @@ class Language:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ModelFileError(path, " ".join(str(error).split())) from error
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise ModelFileError(path, f"{key}: {first['msg']}") from error
+            raise ModelFileError(path, first_complaint(error, "the file")) from error
         self.name = source.name
         self.also = tuple(source.also)
         self._split = source.apostrophe == "split"

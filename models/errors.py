@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class DeescalateError(Exception):
@@ -19,6 +23,19 @@ class UnreadableInputError(DeescalateError):
         super().__init__(_on_one_line(f"{path}: {reason}"))
         self.path = str(path)
         self.reason = reason
+
+
+def first_complaint(error: ValidationError, whole: str = "") -> str:
+    """The first of pydantic's complaints on one line: the key, then what is wrong with it.
+
+    `whole` is the key of a complaint about all of it.
+    """
+    details = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in details["loc"]) or whole
+    if details["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
 
 
 def _on_one_line(message: str) -> str:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ..models.errors import PolicyError
+from ..models.errors import PolicyError, first_complaint
 from .types import Action
 
 PRESETS = ("gentle", "balanced", "eager")
@@ -122,7 +122,7 @@ class MitigationPolicy(Rules):
             try:
                 self.rules_in(state)
             except ValidationError as error:
-                raise ValueError(f"dialog_states.{state}.{_first(error)}") from error
+                raise ValueError(f"dialog_states.{state}.{first_complaint(error)}") from error
         return self
 
     def rules_in(self, dialog_state: str | None) -> Rules:
@@ -166,14 +166,4 @@ def _parse(text: str, source: str) -> MitigationPolicy:
     try:
         return MitigationPolicy.model_validate(values)
     except ValidationError as error:
-        raise PolicyError(source, _first(error)) from error
-
-
-def _first(error: ValidationError) -> str:
-    """The first of pydantic's complaints on one line: the key, then what is wrong with it."""
-    details = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in details["loc"])
-    if details["type"] == "extra_forbidden":
-        return f"{key}: unknown key"
-    message = details["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" if key else message
+        raise PolicyError(source, first_complaint(error)) from error

@@ -18,7 +18,7 @@ from typing import Annotated, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..models.errors import UnreadableInputError
+from ..models.errors import UnreadableInputError, first_complaint
 from ..models.types import Cue
 from .types import Action, Decision, Level
 
@@ -188,10 +188,7 @@ class PhraseBook(BaseModel):
             reason = getattr(error, "strerror", None) or "not valid YAML"
             raise PhraseError(str(language), reason) from error
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
-            reason = first["msg"].removeprefix("Value error, ")
-            raise PhraseError(str(language), f"{key}: {reason}" if key else reason) from error
+            raise PhraseError(str(language), first_complaint(error)) from error
 
     def phrases(self) -> Iterator[str]:
         """Every sentence of the book."""

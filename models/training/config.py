@@ -9,7 +9,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import UnreadableInputError
+from ..errors import UnreadableInputError, first_complaint
 from .augment import Kind
 
 _DEFAULT = Path(__file__).with_name("recipe.yaml")
@@ -107,8 +107,6 @@ def load_recipe(path: Path | None = None) -> Recipe:
     try:
         return Recipe.model_validate(yaml.safe_load(source.read_text("utf-8")))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "recipe"
-        raise UnreadableInputError(source, f"{where}: {first['msg']}") from error
+        raise UnreadableInputError(source, first_complaint(error, "recipe")) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableInputError(source, f"not a recipe ({error})") from error

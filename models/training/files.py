@@ -20,9 +20,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(file)
         Path(beside).chmod(0o644)
         Path(beside).replace(path)
-    except BaseException:
+    finally:
         Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

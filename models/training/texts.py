@@ -15,7 +15,7 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import UnreadableInputError
+from ..errors import UnreadableInputError, first_complaint
 
 RECIPE = Path(__file__).with_name("wording.yaml")
 Flags = NDArray[np.bool_]
@@ -62,9 +62,7 @@ def read_recipe(path: Path = RECIPE) -> Recipe:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableInputError(path, str(error)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UnreadableInputError(path, f"{key}: {first['msg']}") from error
+        raise UnreadableInputError(path, first_complaint(error)) from error
 
 
 def spoken(text: str, rng: random.Random) -> str:
