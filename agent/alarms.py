@@ -15,7 +15,7 @@ from ..models.classifier import EmotionClassifier
 from ..models.errors import DeescalateError
 from ..policies.config import MitigationPolicy
 from ..policies.record import CallRecord
-from .call import analyze_call
+from .call import HeardCall, decide_call, hear_call
 from .transcript import TranscriptLike
 
 BINS = tuple(round(edge / 10, 1) for edge in range(11))
@@ -51,42 +51,45 @@ class AlarmReport:
     cues: dict[str, int]
 
 
-def count_alarms(
-    calls: Sequence[Path],
-    *,
-    policy: MitigationPolicy,
+def hear_calls(
+    paths: Sequence[Path],
     classifier: EmotionClassifier,
-    transcripts: Mapping[str, TranscriptLike] | None = None,
     on_call: Callable[[int], None] = lambda done: None,
-) -> AlarmReport:
-    """Analyse the calls and count what would have happened in them.
-
-    Voice alone, but where a call has a transcript under its id (the file's name without ending).
-    """
-    records: list[CallRecord] = []
-    failed: list[str] = []
-    for done, path in enumerate(calls, 1):
+) -> tuple[list[HeardCall], tuple[str, ...]]:
+    """Hear recordings; those that cannot be read give a line that says why."""
+    heard, failed = [], []
+    for done, path in enumerate(paths, 1):
         try:
-            words = transcripts.get(path.stem) if transcripts else None
-            records.append(
-                analyze_call(path, policy=policy, classifier=classifier, transcript=words)
-            )
+            heard.append(hear_call(path, classifier))
         except DeescalateError as error:
             failed.append(str(error))
         on_call(done)
-    return _report(records, tuple(failed), policy.name, classifier.name)
+    return heard, tuple(failed)
 
 
-def _report(
-    records: Sequence[CallRecord], failed: tuple[str, ...], policy: str, model: str
+def count_alarms(
+    calls: Sequence[HeardCall],
+    *,
+    policy: MitigationPolicy,
+    model: str,
+    transcripts: Mapping[str, TranscriptLike] | None = None,
+    failed: tuple[str, ...] = (),
 ) -> AlarmReport:
+    """Decide the calls and count what would have happened in them.
+
+    Voice alone, but where a call has a transcript under its id (the file's name without ending).
+    """
+    transcripts = transcripts or {}
+    records = [
+        decide_call(call, policy, transcript=transcripts.get(call.call_id)) for call in calls
+    ]
     readings = [turn.reading for record in records for turn in record.turns]
     heard = [r for r in readings if r.voice.p_negative is not None]
     p = np.array([r.voice.p_negative for r in heard], dtype=float)
     short = np.array([r.ended_at_s - r.started_at_s < 1.0 for r in heard], dtype=bool)
     highest = [_highest_action(record) for record in records]
     return AlarmReport(
-        policy=policy,
+        policy=policy.name,
         model=model,
         calls=len(records),
         failed=failed,

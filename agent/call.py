@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ..policies.config import MitigationPolicy, load_policy
 from ..policies.decide import decide
 from ..policies.record import CallRecord, TurnRecord
 from ..policies.types import CallState, Evidence
-from .transcript import Transcript, TranscriptLike, TurnWords, read_transcript
+from .transcript import Transcript, TranscriptLike, read_transcript
 from .turns import MAX_TURN_S, TurnRules, find_turns
 from .vad import SAMPLE_RATE, WINDOW_MS
 
@@ -23,6 +24,19 @@ CLIPPED_SHARE = 0.001
 
 Progress = Callable[[float, float | None], None]
 """Called now and then with the seconds done, and the seconds in all where the file says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardCall:
+    """A recording once its audio is gone: its turns as they sounded, ready to be decided."""
+
+    call_id: str
+    source: str
+    duration_s: float
+    sample_rate: int
+    model: str
+    turns: tuple[HeardTurn, ...]
+    warnings: tuple[str, ...]
 
 
 def analyze_call(
@@ -51,9 +65,38 @@ def analyze_call(
     """
     if not isinstance(policy, MitigationPolicy):
         policy = load_policy(policy)
-    classifier = classifier or load_classifier()
-    if transcript is None or isinstance(transcript, str | Path):
-        transcript = read_transcript(Path(transcript)) if transcript is not None else Transcript()
+    if isinstance(transcript, str | Path):
+        transcript = read_transcript(Path(transcript))
+    heard = hear_call(
+        path,
+        classifier or load_classifier(),
+        caller_channel=caller_channel,
+        turn_rules=turn_rules,
+        on_progress=on_progress,
+    )
+    return decide_call(
+        heard,
+        policy,
+        transcript=transcript,
+        language=language,
+        keep_text=keep_text,
+        started_at=started_at,
+    )
+
+
+def hear_call(
+    path: str | Path,
+    classifier: EmotionClassifier,
+    *,
+    caller_channel: CallerChannel | None = None,
+    turn_rules: TurnRules | None = None,
+    on_progress: Progress | None = None,
+) -> HeardCall:
+    """Find the caller's turns in a recording and hear each one: all that takes time.
+
+    Raises:
+        AudioError: the recording cannot be read, or holds nothing.
+    """
     with open_call(
         path, caller_channel=caller_channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
     ) as call:
@@ -61,45 +104,48 @@ def analyze_call(
         turns = [listen(turn, classifier) for turn in find_turns(blocks, turn_rules or TurnRules())]
     if call.is_silent:
         raise AudioError(path, "holds only digital silence; is this the caller's channel?")
-    words = transcript.beside(turns)
-    return CallRecord(
+    return HeardCall(
         call_id=Path(path).stem,
         source=str(path),
         duration_s=call.samples_read / SAMPLE_RATE,
         sample_rate=call.source_rate,
         model=classifier.name,
-        policy=policy,
-        turns=_decided(
-            turns,
-            words,
-            policy=policy,
-            language=language,
-            keep_text=keep_text,
-            started_at=started_at,
-        ),
-        warnings=_warnings(call, turns, transcript),
+        turns=tuple(turns),
+        warnings=_warnings(call, turns),
     )
 
 
-def _decided(
-    turns: Sequence[HeardTurn],
-    words: Sequence[TurnWords],
-    *,
+def decide_call(
+    call: HeardCall,
     policy: MitigationPolicy,
-    language: str,
-    keep_text: bool,
-    started_at: datetime | None,
-) -> tuple[TurnRecord, ...]:
+    *,
+    transcript: TranscriptLike | None = None,
+    language: str = "en",
+    keep_text: bool = False,
+    started_at: datetime | None = None,
+) -> CallRecord:
+    """What a policy makes of a call that was heard; the options are those of `analyze_call`."""
+    transcript = transcript or Transcript()
     hearing, state = CallHearing(language=language), CallState()
     records = []
-    for turn, said in zip(turns, words, strict=True):
+    for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
         reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         available = _agents_available(policy, started_at, turn.ended_at_s)
         evidence = Evidence(reading, said.dialog_state, available)
         state, decision = decide(state, evidence, policy)
         records.append(TurnRecord(decision, said.text if keep_text else None))
-    return tuple(records)
+    unsaid = () if transcript.has_caller else ("the transcript holds nothing that the caller said",)
+    return CallRecord(
+        call_id=call.call_id,
+        source=call.source,
+        duration_s=call.duration_s,
+        sample_rate=call.sample_rate,
+        model=call.model,
+        policy=policy,
+        turns=tuple(records),
+        warnings=(*call.warnings, *unsaid),
+    )
 
 
 def _agents_available(policy: MitigationPolicy, started_at: datetime | None, at_s: float) -> bool:
@@ -119,9 +165,7 @@ def _watched(call: CallAudio, on_progress: Progress | None) -> Iterator[Samples]
             reported_s = done_s
 
 
-def _warnings(
-    call: CallAudio, turns: Sequence[HeardTurn], transcript: TranscriptLike
-) -> tuple[str, ...]:
+def _warnings(call: CallAudio, turns: Sequence[HeardTurn]) -> tuple[str, ...]:
     warnings = []
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
     if clipped > CLIPPED_SHARE:
@@ -133,6 +177,4 @@ def _warnings(
     longest_s = max((turn.ended_at_s - turn.started_at_s for turn in turns), default=0.0)
     if longest_s > MAX_TURN_S:
         warnings.append(f"a turn of {longest_s:.0f} s: its last {MAX_TURN_S:.0f} s were heard")
-    if not transcript.has_caller:
-        warnings.append("the transcript holds nothing that the caller said")
     return tuple(warnings)

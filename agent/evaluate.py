@@ -15,11 +15,11 @@ from ..models.classifier import load_classifier
 from ..models.errors import DeescalateError
 from ..models.evaluation.evaluate import EvaluationReport, add_evaluation, evaluate
 from ..policies.config import load_policy
-from .alarms import count_alarms, print_alarms
+from .alarms import count_alarms, hear_calls, print_alarms
 from .assembled import compare_sources, print_assembled
 from .files import results
 from .progress import Report, stages
-from .untimed import read_untimed
+from .untimed import UntimedTranscript, read_untimed
 
 _AUDIO = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
 
@@ -47,7 +47,7 @@ def run_evaluation(
     Returns how many calls could not be read.
 
     `texts` (GoEmotions' folder) adds calls assembled from the clips and texts; `words`, a file of
-    transcripts by call id, a second pass over `calls` in which the words count too.
+    transcripts by call id, decides the `calls` a second time with the words.
     """
     if manifest is None and calls is None:
         raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
@@ -79,18 +79,22 @@ def run_evaluation(
                     assembled = compare_sources(report.rows, texts, rules)
                     found["assembled"] = asdict(assembled)
                     views.append(partial(print_assembled, assembled))
-            passes = {"calls": None, "calls_with_words": transcripts}
-            for name, said in passes.items():
-                if recordings and (said is not None or name == "calls"):
+            if recordings:
+                on_call = partial(_one_more, progress, "calls", len(recordings))
+                heard, unreadable = hear_calls(recordings, classifier, on_call)
+                failed = len(unreadable)
+                passes: dict[str, dict[str, UntimedTranscript] | None] = {"calls": None}
+                if transcripts is not None:
+                    passes["calls_with_words"] = transcripts
+                for name, said in passes.items():
                     alarms = count_alarms(
-                        recordings,
+                        heard,
                         policy=rules,
-                        classifier=classifier,
+                        model=classifier.name,
                         transcripts=said,
-                        on_call=partial(_one_more, progress, name, len(recordings)),
+                        failed=unreadable,
                     )
                     found[name] = asdict(alarms)
-                    failed = len(alarms.failed)
                     views.append(partial(print_alarms, alarms))
 
         def show(console: Console) -> None:
