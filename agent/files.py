@@ -1,54 +1,17 @@
-"""Files that the commands write: whole or not at all."""
+"""Where the results of a command go."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 from rich.console import Console
 
-from ..models.errors import UnreadableInputError
+from ..models.files import whole_file
 
 Emit = Callable[[str, Callable[[Console], None]], None]
 """Takes one result: its JSON, and what prints it for a person."""
-
-
-class OutputError(UnreadableInputError):
-    """A result cannot be written where the user wants it; known before the work starts."""
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[str]]:
-    """Write a text file beside its place and move it there when the block ends without an error.
-
-    A block that writes nothing leaves an older file as it was.
-
-    Raises:
-        OutputError: the folder is missing or cannot be written to, or something that is no file
-            stands in the place.
-    """
-    place = path.resolve()
-    if place.exists() and not place.is_file():
-        raise OutputError(path, "is a directory" if place.is_dir() else "is not a regular file")
-    try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
-    except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror}") from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
-        if temporary.stat().st_size:
-            temporary.chmod(0o644)
-            temporary.replace(place)
-    except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -71,6 +34,6 @@ def results(*, as_json: bool, out: Path | None) -> Iterator[Emit]:
             else:
                 show(console)
             if file is not None:
-                file.write(text + "\n")
+                file.write(f"{text}\n".encode())
 
         yield emit

@@ -21,9 +21,9 @@ from ..audio import read_audio
 from ..classifier import EmotionClassifier
 from ..errors import UnreadableInputError
 from ..features import SAMPLE_RATE
+from ..files import finite, write_json
 from ..training.augment import telephone as telephone_band
 from ..training.data import Clip, Progress, read_manifest
-from ..training.files import finite, write_json
 from .metrics import (
     ClassFigures,
     Interval,

@@ -7,17 +7,15 @@ import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import read_audio
 from ..errors import UnreadableInputError
+from ..files import whole_file
 from ..types import Samples
-from .files import write_whole
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps are done, and how many there are."""
@@ -114,6 +112,7 @@ def cached_rows(
 
     `key` must name everything that the result depends on beside the clip's own path and size.
     """
+    cache.mkdir(parents=True, exist_ok=True)
     parts = []
     for start in range(0, len(clips), chunk):
         piece = clips[start : start + chunk]
@@ -123,14 +122,11 @@ def cached_rows(
             parts.append(np.load(path))
             continue
         rows = np.stack([compute(clip) for clip in piece])
-        write_whole(path, partial(_save, rows))
+        with whole_file(path) as file:
+            np.save(file, rows)
         parts.append(rows)
     progress(key.split(" ", 1)[0], len(clips), len(clips))
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
-
-
-def _save(rows: NDArray[np.float32], file: BinaryIO) -> None:
-    np.save(file, rows)
 
 
 def _digest(key: str, clips: Sequence[Clip]) -> str:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..calibration import Calibration
 from ..features import SAMPLE_RATE
+from ..files import whole_file
 from ..session import open_session
 from .config import Recipe
 from .encoder import BASE_MODEL, Encoder
-from .files import write_whole
 from .graph import Head, Range, voice_graph
 
 FORMAT = "deescalate-voice/1"
@@ -68,4 +68,5 @@ def write_model(
         },
     )
     content = model.SerializeToString(deterministic=True)
-    write_whole(path, lambda file: file.write(content))
+    with whole_file(path) as file:
+        file.write(content)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,11 +21,11 @@ from sklearn.linear_model import LogisticRegression
 
 from ..errors import UnreadableInputError
 from ..evaluation.metrics import roc_auc
+from ..files import write_json
 from ..fusion import FusionWeights, fuse
 from ..registry import WEIGHTS
 from ..types import Cue, EmotionReading, WordReading
 from ..wording import load_word_classifier
-from .files import write_whole
 from .texts import read_cucom, read_goemotions, read_recipe, spoken
 
 FUSION_FILE = WEIGHTS / "fusion.json"
@@ -103,8 +102,7 @@ def train_fusion(data: Path, predictions: Path, out: Path = FUSION_FILE) -> Fusi
             "predictions_sha256": hashlib.sha256(predictions.read_bytes()).hexdigest(),
         },
     }
-    text = json.dumps(content, indent=2) + "\n"
-    write_whole(out, lambda file: file.write(text.encode()))
+    write_json(out, content)
     return report
 
 

@@ -19,6 +19,7 @@ from ..calibration import Calibration
 from ..errors import UnreadableInputError
 from ..evaluation.metrics import roc_auc
 from ..features import HOP, SAMPLE_RATE, log_mel
+from ..files import whole_file
 from ..session import open_session
 from ..types import Samples
 from .augment import changed, telephone
@@ -36,7 +37,6 @@ from .data import (
 )
 from .encoder import CHANNELS, Encoder, find_base_model, read_encoder
 from .export import int8_model, write_model
-from .files import write_whole
 from .graph import Head, pooled_graph
 from .head import Rows, balance, fit_calibration, fit_heads, fold_of_speaker, predict
 
@@ -109,6 +109,7 @@ def train(
     encoder = read_encoder(find_base_model(), recipe.layers)
     noises = read_noises(data / "noise") if recipe.needs_noise else []
     prepared = _Prepared(recipe, encoder, noises)
+    out.mkdir(parents=True, exist_ok=True)
     kept = cache or out / "cache"
     copies = [_pooled(prepared, clips, i, kept, progress) for i in range(len(recipe.changes) + 1)]
     turns = _pooled(prepared, _calm_turns(recipe, data), 0, kept, progress)
@@ -295,4 +296,5 @@ def _write_predictions(path: Path, clips: Sequence[Clip], fit: _Fit) -> None:
             f"{name},{clip.corpus},{clip.speaker},{int(bool(clip.negative))},{p[0]},{p[1]}"
         )
     content = "\n".join([*lines, ""]).encode()
-    write_whole(path, lambda file: file.write(content))
+    with whole_file(path) as file:
+        file.write(content)
