@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from pipecat_deescalate.models.types import Samples
 
+CALLS = Path(__file__).parents[1] / "examples" / "calls"
+CALM = CALLS / "synthetic_calm.ogg"
+ESCALATING = CALLS / "synthetic_escalating.ogg"
 PCM, FLOAT = 1, 3
 FORMS = {
     "pcm8.wav": ("WAV", "PCM_U8"),

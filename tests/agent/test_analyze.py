@@ -15,9 +15,8 @@ import soundfile
 
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 
-CALLS = Path(__file__).parents[2] / "examples" / "calls"
-CALM = CALLS / "synthetic_calm.ogg"
-ESCALATING = CALLS / "synthetic_escalating.ogg"
+from ..audio import CALM, ESCALATING
+
 LEFT = ("--caller-channel", "left")
 
 

@@ -17,8 +17,7 @@ from pipecat_deescalate.policies import OpeningHours
 from pipecat_deescalate.policies.decide import decide
 from pipecat_deescalate.policies.types import Action, CallState
 
-CALLS = Path(__file__).parents[2] / "examples" / "calls"
-ESCALATING = CALLS / "synthetic_escalating.ogg"
+from ..audio import ESCALATING
 
 
 class AlwaysAngry:

@@ -11,12 +11,13 @@ import pytest
 
 from pipecat_deescalate import load_classifier
 from pipecat_deescalate.models import classifier as module
+from pipecat_deescalate.models.audio import CallerChannel, open_call
 from pipecat_deescalate.models.classifier import OnnxEmotionClassifier
 from pipecat_deescalate.models.errors import SamplesError
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 from pipecat_deescalate.models.types import Unknown
 
-from ..audio import noise, speech_like
+from ..audio import ESCALATING, noise, speech_like
 
 RATE = 16_000
 
@@ -36,6 +37,17 @@ def test_a_reading_is_calibrated_and_says_by_whom() -> None:
     assert reading.audio_s == 2.0
     assert reading.inference_ms > 0
     assert load_classifier() is load_classifier()
+
+
+def test_every_processor_hears_the_same() -> None:
+    """Int8 products that overflow, as on AVX2 without VNNI, would give other probabilities."""
+    with open_call(ESCALATING, caller_channel=CallerChannel.LEFT, sample_rate=RATE) as call:
+        caller = np.concatenate(list(call))
+    heard = [
+        load_classifier().classify(caller[round(start * RATE) : round(end * RATE)], RATE).p_negative
+        for start, end in ((4.44, 7.29), (11.93, 15.99), (21.94, 25.59))
+    ]
+    assert heard == pytest.approx([0.642, 0.424, 0.602], abs=0.02)
 
 
 def test_what_cannot_be_heard_is_unknown_not_a_score() -> None:
