@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameProcessor
 
 from ..models.classifier import EmotionClassifier, load_classifier
@@ -18,6 +17,7 @@ from ..policies.config import MitigationPolicy, load_policy
 from ..policies.empathy import Language
 from ..policies.record import CallRecord
 from ..policies.transfer import TransferTarget
+from ..processors.bystander import Bystanders
 from ..processors.emotion import EmotionProcessor
 from ..processors.live import LiveCall, phrase_book
 from ..processors.mitigation import MitigationProcessor
@@ -93,8 +93,8 @@ class Deescalator:
         self._transfer = TransferProcessor(transfer, call=self._call)
 
     @cached_property
-    def _listen(self) -> Pipeline:
-        return Pipeline([self._emotion, self._mitigation])
+    def _listen(self) -> Bystanders:
+        return Bystanders(self._emotion, self._mitigation)
 
     def listen(self) -> FrameProcessor:
         """Hears the turn, decides, edits the LLM's next context; goes before the LLM."""

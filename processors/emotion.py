@@ -14,13 +14,14 @@ from pipecat.frames.frames import (
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..models.classifier import EmotionClassifier
 from ..models.hearing import HeardTurn, listen
 from ..models.types import TurnAudio, TurnReading, Unknown
 from ..policies.config import MitigationPolicy
+from .bystander import Bystander
 from .capture import TurnCapture
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics
 from .live import LiveCall
@@ -28,7 +29,7 @@ from .pool import InferencePool, InferenceRefusedError, shared_pool
 from .turn import LiveTurn, checked, nothing_heard
 
 
-class EmotionProcessor(FrameProcessor):
+class EmotionProcessor(Bystander):
     """Reads the caller's turn each time the VAD hears its end.
 
     Stands where both audio and VAD frames go by: behind the user aggregator, or behind
@@ -70,6 +71,10 @@ class EmotionProcessor(FrameProcessor):
         if self._task is not None:
             await self.cancel_task(self._task)
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
+
+    def overhear(self, frame: InputAudioRawFrame) -> None:
+        """Keep the caller's audio."""
+        self._take(frame)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pass the frame on, then take from it what there is."""

@@ -9,27 +9,27 @@ from typing import Any
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
     Frame,
-    InputAudioRawFrame,
     InterruptionFrame,
     LLMContextFrame,
     StartFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..policies.empathy import Moment
 from ..policies.transfer import Utterance
 from ..policies.types import Action, Decision
 from .context import caller_words, makes_contexts, transcript, with_guidance
+from .bystander import Bystander
 from .deciding import TurnDecider
 from .frames import TransferCallFrame, decision_message
 from .live import LiveCall
 from .turn import LiveTurn
 
 
-class MitigationProcessor(FrameProcessor):
+class MitigationProcessor(Bystander):
     """Decides once a turn, when the turn goes to the LLM; stands before it.
 
     The LLM gets a copy of the context with guidance for one reply (`TurnDecider` says when). A
@@ -70,7 +70,7 @@ class MitigationProcessor(FrameProcessor):
         """Pass every frame on, but contexts as the decision wants them."""
         await super().process_frame(frame, direction)
         passed: Frame | None = frame
-        if direction is FrameDirection.UPSTREAM or isinstance(frame, InputAudioRawFrame):
+        if direction is FrameDirection.UPSTREAM:
             pass
         elif isinstance(frame, LLMContextFrame):
             passed = await self._mitigated(frame)

@@ -9,15 +9,15 @@ from typing import Protocol
 from pipecat.frames.frames import (
     BotBackchannelFrame,
     Frame,
-    InputAudioRawFrame,
     LLMContextFrame,
     LLMTextFrame,
     TTSSpeakFrame,
 )
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection
 
 from ..policies.empathy import Rewritten, guidance
 from ..policies.types import Decision
+from .bystander import Bystander
 from .context import with_guidance
 from .frames import GuardSpeakFrame
 from .live import LiveCall
@@ -42,7 +42,7 @@ class Rewriter(Protocol):
         ...
 
 
-class PromptProcessor(FrameProcessor):
+class PromptProcessor(Bystander):
     """Says what was decided in the next `TTSSpeakFrame`, once; stands before the TTS.
 
     A decision that went to the LLM as guidance changes no prompt. Where the LLM first calls a
@@ -69,9 +69,7 @@ class PromptProcessor(FrameProcessor):
         """Pass every frame on, but prompts as the decision wants them."""
         await super().process_frame(frame, direction)
         passed: Frame | None = frame
-        if isinstance(frame, InputAudioRawFrame):
-            pass
-        elif isinstance(frame, LLMTextFrame):
+        if isinstance(frame, LLMTextFrame):
             self._answered()
         elif isinstance(frame, TTSSpeakFrame):
             ours = isinstance(frame, (GuardSpeakFrame, BotBackchannelFrame))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 
 from pipecat.frames.frames import EndFrame, Frame
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..policies.config import MitigationPolicy
 from ..policies.empathy import Moment
 from ..policies.transfer import TransferOutcome, TransferRequest, TransferTarget
+from .bystander import Bystander
 from .frames import TransferCallFrame, transfer_message
 from .live import LiveCall
 
 
-class TransferProcessor(FrameProcessor):
+class TransferProcessor(Bystander):
     """Runs the transfer at most once a call; stands behind `transport.output()`.
 
     A `TransferCallFrame` gets there when all audio before it was written to the line; `settle_s`
@@ -38,7 +39,7 @@ class TransferProcessor(FrameProcessor):
         limit_s: float = 30.0,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, enable_direct_mode=True)
         self._target = target
         self._call = call or LiveCall(MitigationPolicy(), call_id=self.name)
         self._settle_s = settle_s

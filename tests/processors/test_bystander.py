@@ -1,0 +1,71 @@
+"""The caller's audio on its way past processors that have no queue for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from pipecat.frames.frames import Frame, InputAudioRawFrame, VADUserStartedSpeakingFrame
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from pipecat_deescalate.processors.bystander import Bystander, Bystanders
+
+from ..pipelines import audio_frames, running
+
+
+class Slow(Bystander):
+    """Takes its time over everything but audio."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took: list[Frame] = []
+
+    def overhear(self, frame: InputAudioRawFrame) -> None:
+        self.took.append(frame)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, VADUserStartedSpeakingFrame):
+            await asyncio.sleep(0.05)
+        await self.push_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame | VADUserStartedSpeakingFrame):
+            self.took.append(frame)
+
+
+def one_by_one(parts: list[Slow]) -> list[FrameProcessor]:
+    return [*parts]
+
+
+def in_a_row(parts: list[Slow]) -> list[FrameProcessor]:
+    return [Bystanders(*parts)]
+
+
+@pytest.mark.parametrize("standing", [one_by_one, in_a_row])
+async def test_audio_overtakes_nothing(
+    standing: Callable[[list[Slow]], list[FrameProcessor]],
+) -> None:
+    """A turn that starts after its first words, or before the last ones, is read wrongly."""
+    parts = [Slow(), Slow()]
+    sent: list[Frame] = []
+    for _ in range(3):
+        sent += [*audio_frames(0.1), VADUserStartedSpeakingFrame(start_secs=0.2)]
+    sent += audio_frames(0.1)
+    async with running(*standing(parts)) as call:
+        await call.send(*sent)
+        await call.sees(InputAudioRawFrame, 20)
+    came = [frame for frame in call.after.down if any(frame is one for one in sent)]
+    assert [frame.id for frame in came] == [frame.id for frame in sent]
+    for part in parts:
+        assert [frame.id for frame in part.took] == [frame.id for frame in sent]
+
+
+async def test_audio_alone_is_passed_on_at_once() -> None:
+    """What is queued for nothing costs every call its share of the machine."""
+    part = Slow()
+    async with running(part) as call:
+        before = len(call.after.of(InputAudioRawFrame))
+        (frame,) = audio_frames(0.02)
+        await part.queue_frame(frame)
+        assert part.took == [frame]
+        await call.sees(InputAudioRawFrame, before + 1)
