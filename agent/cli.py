@@ -165,6 +165,43 @@ def bench(
         emit(report.to_json(), partial(print_report, report))
 
 
+class PhoneVendor(StrEnum):
+    """Whose media streams `deescalate demo` answers."""
+
+    TWILIO = "twilio"
+
+
+@app.command()
+def demo(
+    host: Annotated[
+        str, typer.Option(help="Where to listen; others than this machine need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 is a free one.")] = 7860,
+    policy: Annotated[str, typer.Option(help="gentle, balanced, eager or a file.")] = "balanced",
+    call: Annotated[
+        Path | None, typer.Option(help="Play this recording to the bot; no browser needed.")
+    ] = None,
+    caller_channel: Annotated[
+        CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
+    ] = None,
+    phone: Annotated[
+        PhoneVendor | None, typer.Option(help="Answer phone calls, too, at /phone.")
+    ] = None,
+) -> None:
+    """Talk to a voice bot that notices, in the browser; it needs no keys."""
+    require_extra("demo", "aiortc", "fastapi", "uvicorn", "espeakng_loader", "pocketsphinx")
+    from .demo.command import run_demo
+
+    run_demo(
+        host=host,
+        port=port,
+        policy=policy,
+        call=call,
+        caller_channel=caller_channel,
+        phone=phone is not None,
+    )
+
+
 def main() -> None:
     """Run the command; an error of ours is one line on stderr and exit code 2."""
     try:

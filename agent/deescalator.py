@@ -112,7 +112,8 @@ class Deescalator:
         """Decorator for a handler of an event of one of the parts.
 
         `on_emotion(processor, reading)`, `on_decision(processor, decision)`,
-        `on_transfer(processor, request)`, `on_outcome(processor, outcome)`.
+        `on_transfer(processor, request)`, `on_rewritten(processor, prompt, said)`,
+        `on_outcome(processor, outcome)`.
 
         Raises:
             ValueError: there is no such event.
@@ -121,6 +122,7 @@ class Deescalator:
             "on_emotion": self._emotion,
             "on_decision": self._mitigation,
             "on_transfer": self._mitigation,
+            "on_rewritten": self._prompts,
             "on_outcome": self._transfer,
         }
         if event not in parts:
@@ -131,6 +133,18 @@ class Deescalator:
             return handler
 
         return register
+
+    @property
+    def active(self) -> bool:
+        """Whether the caller is heard; set it to False, and the bot is as it would be without us.
+
+        A hand-over that was announced by then goes on.
+        """
+        return self._call.active
+
+    @active.setter
+    def active(self, on: bool) -> None:
+        self._call.active = on
 
     @property
     def dialog_state(self) -> str | None:

@@ -10,8 +10,8 @@ from rich.text import Text
 from ..policies.record import CallRecord, TurnRecord
 from ..policies.types import Action, Level
 
-_LEVEL_STYLE = {Level.CALM: "green", Level.STRAINED: "yellow", Level.DISTRESSED: "red"}
-_ACTION_STYLE = {
+LEVEL_STYLE = {Level.CALM: "green", Level.STRAINED: "yellow", Level.DISTRESSED: "red"}
+ACTION_STYLE = {
     Action.PROCEED: "dim",
     Action.EMPATHIZE: "yellow",
     Action.OFFER_HUMAN: "magenta",
@@ -61,14 +61,15 @@ def _row(turn: TurnRecord) -> tuple[RenderableType, ...]:
     return (
         clock(reading.started_at_s),
         f"{reading.ended_at_s - reading.started_at_s:.1f} s",
-        _bar(reading.voice.p_negative),
-        Text(decision.level.value, _LEVEL_STYLE[decision.level]),
-        Text("offer call back" if decision.callback else action, _ACTION_STYLE[decision.action]),
+        bar(reading.voice.p_negative),
+        Text(decision.level.value, LEVEL_STYLE[decision.level]),
+        Text("offer call back" if decision.callback else action, ACTION_STYLE[decision.action]),
         escape(decision.reason),
     )
 
 
-def _bar(p: float | None) -> Text:
+def bar(p: float | None) -> Text:
+    """A probability as a number and a bar; None is a question mark."""
     if p is None:
         return Text("  ?", "dim")
     style = "red" if p >= 0.8 else "yellow" if p >= 0.5 else "green"

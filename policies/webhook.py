@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pydantic import SecretStr
@@ -15,6 +16,8 @@ from pydantic import SecretStr
 from . import settings
 from .sending import JSON, HttpTarget, Message, Sender, to_json
 from .transfer import TransferRequest
+
+TOLERANCE_S = 300.0
 
 
 class WebhookTransfer(HttpTarget):
@@ -75,13 +78,36 @@ def _webhook_id(call_id: str) -> str:
     return hashlib.sha256(call_id.encode(errors="replace")).hexdigest()
 
 
+def signed_by(
+    secret: SecretStr, headers: Mapping[str, str], body: bytes, *, now: float | None = None
+) -> bool:
+    """Whether a request that came in was signed with this secret, at most 5 minutes ago.
+
+    For the service that gets the packets. `headers` must not care for upper and lower case, as
+    those of web frameworks do not; `now` is Unix time in seconds.
+    """
+    message_id = headers.get("webhook-id", "")
+    timestamp = headers.get("webhook-timestamp", "")
+    given = headers.get("webhook-signature", "").split()
+    if not timestamp.isdecimal() or not timestamp.isascii() or len(timestamp) > 12:
+        return False
+    if abs((time.time() if now is None else now) - int(timestamp)) > TOLERANCE_S:
+        return False
+    due = f"v1,{_signature(secret, message_id, timestamp, body)}".encode()
+    return any(hmac.compare_digest(one.encode(errors="replace"), due) for one in given)
+
+
 def _signed(secret: SecretStr, message_id: str, body: bytes) -> dict[str, str]:
     timestamp = str(int(time.time()))
-    content = f"{message_id}.{timestamp}.".encode() + body
-    digest = hmac.new(_webhook_key(secret), content, hashlib.sha256).digest()
     return {
         "Content-Type": JSON,
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-signature": f"v1,{_signature(secret, message_id, timestamp, body)}",
     }
+
+
+def _signature(secret: SecretStr, message_id: str, timestamp: str, body: bytes) -> str:
+    content = f"{message_id}.{timestamp}.".encode(errors="replace") + body
+    digest = hmac.new(_webhook_key(secret), content, hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()

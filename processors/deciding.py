@@ -33,10 +33,16 @@ class TurnDecider:
         self._max_wait = max_wait
         self._turn_open = True
         self._preview: Preview | None = None
+        self._words: list[str] = []
 
     def turn_started(self) -> None:
         """The caller has the floor."""
         self._turn_open, self._preview = True, None
+        self._words.clear()
+
+    def words(self, text: str) -> None:
+        """The caller said this, in a bot without an LLM: it belongs to the turn under way."""
+        self._words.append(text)
 
     def withdrawn(self) -> None:
         """A speculative run, if there is one, came too early."""
@@ -46,7 +52,7 @@ class TurnDecider:
         """The turn is over: the decision that this confirms, if one waits for that."""
         self._turn_open = False
         preview, self._preview = self._preview, None
-        if preview is None:
+        if preview is None or not self._call.active:
             return None
         preview.turn.guided = preview.decision.action in SPOKEN
         self._call.commit(preview)
@@ -64,8 +70,9 @@ class TurnDecider:
         """Decide a turn whose reply comes from a script; None if that was done meanwhile."""
         try:
             await self._heard(turn)
-            if turn.decision is not None:
+            if turn.decision is not None or not self._call.active:
                 return None
+            turn.text = " ".join(self._words) or None
             preview = self._call.preview(turn)
             self._call.commit(preview)
             return preview.decision
@@ -80,7 +87,7 @@ class TurnDecider:
             await self._heard(turn)
         if call.handing_over:
             return Reply(silent=True)
-        if turn is None:
+        if turn is None or not call.active:
             return Reply()
         decision, provisional, fresh = turn.decision, speculative and self._turn_open, False
         if decision is None:

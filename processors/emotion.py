@@ -122,6 +122,9 @@ class EmotionProcessor(Bystander):
         if audio is None:
             return
         self._turn = self._turn or self.call.new_turn()
+        if not self.call.active:
+            return
+        self.call.turn = self._turn
         request = self._turn.expect(audio)
         if self._task is not None:
             self._task.cancel()
@@ -129,7 +132,7 @@ class EmotionProcessor(Bystander):
 
     async def _read(self, turn: LiveTurn, request: int, audio: TurnAudio) -> None:
         reading = turn.deliver(request, await self._hear(audio))
-        if reading is not None:
+        if reading is not None and self.call.active:
             await self._publish(reading)
 
     async def _hear(self, audio: TurnAudio) -> HeardTurn | None:

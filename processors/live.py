@@ -67,6 +67,7 @@ class LiveCall:
         self.turns: list[TurnRecord] = []
         self.used_phrases: frozenset[str] = frozenset()
         self.transfer_ready = False
+        self._active = True
         self._transfer_failed = False
         self.faults = Faults(call_id)
         self._agents_available = agents_available
@@ -76,10 +77,10 @@ class LiveCall:
         self._handing_over_since: float | None = None
 
     def new_turn(self) -> LiveTurn:
-        """The caller began a turn of which something is to be read."""
-        self.turn = LiveTurn(self._next_index, self.dialog_state)
+        """The caller began a turn; once something is to be read of it, it becomes `turn`."""
+        turn = LiveTurn(self._next_index, self.dialog_state)
         self._next_index += 1
-        return self.turn
+        return turn
 
     def preview(self, turn: LiveTurn) -> Preview:
         """What would be decided about this turn now; nothing is remembered."""
@@ -104,6 +105,17 @@ class LiveCall:
             self.faults.report("late", "reading not in time, the turn counts as unknown")
         if decision.action is Action.TRANSFER:
             self._handing_over_since = time.monotonic()
+
+    @property
+    def active(self) -> bool:
+        """Whether turns are read and decided; switched off, the turn under way is forgotten."""
+        return self._active
+
+    @active.setter
+    def active(self, on: bool) -> None:
+        self._active = on
+        if not on:
+            self.turn = None
 
     @property
     def handing_over(self) -> bool:

@@ -12,6 +12,7 @@ from pipecat.frames.frames import (
     InterruptionFrame,
     LLMContextFrame,
     StartFrame,
+    TranscriptionFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
@@ -21,8 +22,8 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 from ..policies.empathy import Moment
 from ..policies.transfer import Utterance
 from ..policies.types import Action, Decision
-from .context import caller_words, makes_contexts, transcript, with_guidance
 from .bystander import Bystander
+from .context import caller_words, makes_contexts, transcript, with_guidance
 from .deciding import TurnDecider
 from .frames import TransferCallFrame, decision_message
 from .live import LiveCall
@@ -37,8 +38,9 @@ class MitigationProcessor(Bystander):
     outcome is known the LLM is not asked again.
 
     Bots without an LLM (`scripted`; None: look for one in the pipeline) have the decision at the
-    end of the turn, and `PromptProcessor` says it. Speech-to-speech services send no context per
-    turn: they have readings and events of `EmotionProcessor`, and no decisions.
+    end of the turn, on the transcriptions that came by until then, and `PromptProcessor` says it.
+    Speech-to-speech services send no context per turn: they have readings and events of
+    `EmotionProcessor`, and no decisions.
 
     Events: `on_decision(processor, decision)`, `on_transfer(processor, request)`. RTVI clients
     get `caller-decision`.
@@ -80,6 +82,8 @@ class MitigationProcessor(Bystander):
             self._decider.withdrawn()
         elif isinstance(frame, UserStoppedSpeakingFrame):
             self._turn_stopped()
+        elif isinstance(frame, TranscriptionFrame):
+            self._decider.words(frame.text)
         elif isinstance(frame, StartFrame) and self._scripted is None:
             self._scripted = not makes_contexts(self.pipeline_worker.pipeline)
         if passed is not None:

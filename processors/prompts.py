@@ -50,6 +50,8 @@ class PromptProcessor(Bystander):
     over the bot's own prompts are left out. Backchannels stay as they are.
 
     `rewriter` has `rewrite_limit_s` seconds at most, then the phrase bank speaks.
+
+    Events: `on_rewritten(processor, prompt, said)`, both texts.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class PromptProcessor(Bystander):
         self._call = call
         self._rewriter = rewriter
         self._rewrite_limit_s = rewrite_limit_s
+        self._register_event_handler("on_rewritten")
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pass every frame on, but prompts as the decision wants them."""
@@ -92,8 +95,10 @@ class PromptProcessor(Bystander):
             return frame
         if turn.decision.action in SPOKEN:
             try:
-                said = await self._rewritten(frame.text, turn.decision, turn)
+                prompt = frame.text
+                said = await self._rewritten(prompt, turn.decision, turn)
                 frame.text, self._call.used_phrases = said.text, said.used
+                await self._call_event_handler("on_rewritten", prompt, said.text)
             except Exception as error:  # noqa: BLE001 - the bot must speak
                 self._call.faults.report("prompt", "the prompt stays as it was", error)
             turn.expressed = True

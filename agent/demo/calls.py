@@ -1,0 +1,209 @@
+"""The calls that go on in this process, and their WebRTC connections."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+from aiortc.sdp import SessionDescription, candidate_from_sdp
+from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from ...policies.logs import get_logger
+from ...policies.webhook import WebhookTransfer
+from .bot import DemoBot, DemoCall
+from .limits import Ended
+
+_GOODBYE_S = 5.0
+
+log = get_logger("demo")
+
+
+class RefusedError(Exception):
+    """A request cannot be granted: an HTTP status, and a sentence for whoever asked."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class RequestData(BaseModel):
+    """What the page asks of a call beside the connection."""
+
+    model_config = ConfigDict(extra="ignore")
+    analysis: bool = True
+
+
+class Offer(BaseModel):
+    """A browser's wish for a call, or for another path to the one it has (`pc_id`)."""
+
+    model_config = ConfigDict(extra="ignore")
+    sdp: str
+    type: str = Field(pattern="^offer$")
+    pc_id: str | None = None
+    restart_pc: bool = False
+    request_data: RequestData = RequestData()
+
+
+class Candidate(BaseModel):
+    """One way to reach the browser; an empty one says that there are no more."""
+
+    candidate: str
+    sdp_mid: str | None = None
+    sdp_mline_index: int | None = None
+
+
+class Candidates(BaseModel):
+    """Ways to reach the browser, found after its offer."""
+
+    pc_id: str
+    candidates: list[Candidate] = Field(max_length=64)
+
+
+class Calls:
+    """The calls of one server; `hand_over_url` is where their packets are posted to."""
+
+    def __init__(self, bot: DemoBot, *, secret: SecretStr) -> None:
+        self.bot = bot
+        self.hand_over_url = ""
+        self._secret = secret
+        self._calls: dict[str, DemoCall] = {}
+        self._connections: dict[str, SmallWebRTCConnection] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def check_room(self) -> None:
+        """Raise RefusedError if as many calls go on as are allowed."""
+        if len(self._calls) >= self.bot.limits.calls:
+            raise RefusedError(503, "All lines are busy. Try again in a minute.")
+
+    async def offer(self, offer: Offer) -> dict[str, str]:
+        """Begin a call, or change the connection of one; the answer in SDP, and its `pc_id`.
+
+        Raises:
+            RefusedError: the offer is not one, or all lines are busy.
+        """
+        _check_sdp(offer.sdp)
+        known = self._connections.get(offer.pc_id or "")
+        try:
+            if known is not None:
+                await known.renegotiate(offer.sdp, offer.type, offer.restart_pc)
+                return _answer(known)
+            self.check_room()
+            return await self._begin(offer)
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever aiortc makes of a stranger's SDP
+            log.info("offer not understood", error=type(error).__name__)
+            raise RefusedError(400, "This offer cannot be answered.") from error
+
+    async def candidates(self, found: Candidates) -> None:
+        """More ways to reach a browser.
+
+        Raises:
+            RefusedError: there is no such call, or one of them is none.
+        """
+        connection = self._connections.get(found.pc_id)
+        if connection is None:
+            raise RefusedError(404, "There is no such call.")
+        try:
+            for one in found.candidates:
+                await connection.add_ice_candidate(_candidate(one))
+        except Exception as error:  # as above
+            raise RefusedError(400, "One of the candidates is none.") from error
+
+    async def run(self, call: DemoCall) -> Ended:
+        """Have a call that arrived in another way, and note it while it lasts."""
+        self._calls[call.call_id] = call
+        try:
+            return await call.run()
+        finally:
+            del self._calls[call.call_id]
+
+    def transfer(self) -> WebhookTransfer:
+        """The human agent of the demo: the page, by way of this server's own webhook."""
+        return WebhookTransfer(self.hand_over_url, secret=self._secret)
+
+    async def packet_arrived(self, packet: dict[str, Any]) -> None:
+        """Give the packet of a hand-over to the page of its call.
+
+        Raises:
+            RefusedError: there is no such call.
+        """
+        call = self._calls.get(str(packet.get("call_id")))
+        if call is None:
+            raise RefusedError(404, "There is no such call.")
+        await call.packet_arrived(packet)
+
+    async def close(self) -> None:
+        """End all calls, and wait for that."""
+        ends = [call.end(Ended.SHUTDOWN) for call in self._calls.values()]
+        await asyncio.gather(*ends, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_GOODBYE_S)
+            for task in late:
+                task.cancel()
+
+    async def _begin(self, offer: Offer) -> dict[str, str]:
+        connection = SmallWebRTCConnection()
+        try:
+            await connection.initialize(offer.sdp, offer.type)
+        except BaseException:
+            await connection.disconnect()
+            raise
+        transport = SmallWebRTCTransport(
+            connection, TransportParams(audio_in_enabled=True, audio_out_enabled=True)
+        )
+        call = DemoCall(
+            self.bot,
+            transport,
+            call_id=uuid.uuid4().hex,
+            transfer=self.transfer(),
+            analysis=offer.request_data.analysis,
+        )
+        self._connections[connection.pc_id] = connection
+        self._spawn(self._hold(call, connection))
+        return _answer(connection)
+
+    async def _hold(self, call: DemoCall, connection: SmallWebRTCConnection) -> None:
+        try:
+            await self.run(call)
+        except Exception as error:  # noqa: BLE001 - one call must not end the others
+            log.error("call failed", call_id=call.call_id, error=type(error).__name__)
+        finally:
+            del self._connections[connection.pc_id]
+            await connection.disconnect()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _answer(connection: SmallWebRTCConnection) -> dict[str, str]:
+    answer = connection.get_answer()
+    if answer is None:
+        raise RefusedError(400, "This offer cannot be answered.")
+    return dict(answer)
+
+
+def _check_sdp(sdp: str) -> None:
+    try:
+        kinds = [media.kind for media in SessionDescription.parse(sdp).media]
+    except Exception as error:  # the parser raises whatever it runs into
+        raise RefusedError(400, "The offer's SDP cannot be read.") from error
+    if kinds[:1] != ["audio"]:
+        raise RefusedError(400, "The offer has no audio.")
+
+
+def _candidate(one: Candidate) -> Any:
+    if not one.candidate:
+        return None
+    candidate = candidate_from_sdp(one.candidate.removeprefix("candidate:"))
+    candidate.sdpMid = one.sdp_mid
+    candidate.sdpMLineIndex = one.sdp_mline_index
+    return candidate

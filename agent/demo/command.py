@@ -1,0 +1,45 @@
+"""The `demo` command."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from loguru import logger
+from rich.console import Console
+
+from ...models.audio import CallerChannel, read_audio
+from .caller import RATE
+from .serve import serving
+from .terminal import play_call
+
+
+def run_demo(
+    *,
+    host: str,
+    port: int,
+    policy: str,
+    call: Path | None,
+    caller_channel: CallerChannel | None,
+    phone: bool,
+) -> None:
+    """Serve the demo until it is stopped, or play one recording to it.
+
+    Raises:
+        AudioError: the recording cannot be read.
+        DeescalateError: the demo cannot be served.
+    """
+    for module in ("connection", "transport"):  # they warn of what is usual: no video, a hang-up
+        logger.disable(f"pipecat.transports.smallwebrtc.{module}")
+    console = Console()
+    if call is not None:
+        samples = read_audio(call, caller_channel=caller_channel, sample_rate=RATE)
+        asyncio.run(play_call(call, samples, policy=policy, console=console))
+    else:
+        asyncio.run(_serve(host, port, policy, phone, console))
+
+
+async def _serve(host: str, port: int, policy: str, phone: bool, console: Console) -> None:
+    async with serving(host=host, port=port, policy=policy) as (demo, server):
+        console.print(f"Open [bold]{demo.address}[/bold] and call the bot; Ctrl+C ends it.")
+        await server
