@@ -156,8 +156,8 @@ def bench(
     out: Out = None,
 ) -> None:
     """Measure latency, memory and speed on this machine, beside Smart Turn v3.2."""
-    from .bench import bench as measure
-    from .bench import print_report
+    from .benchmarks.speed import bench as measure
+    from .benchmarks.speed import print_report
     from .files import results
 
     with results(as_json=as_json, out=out) as emit:

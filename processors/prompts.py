@@ -9,6 +9,7 @@ from typing import Protocol
 from pipecat.frames.frames import (
     BotBackchannelFrame,
     Frame,
+    InterruptionFrame,
     LLMContextFrame,
     LLMTextFrame,
     TTSSpeakFrame,
@@ -46,8 +47,11 @@ class PromptProcessor(Bystander):
     """Says what was decided in the next `TTSSpeakFrame`, once; stands before the TTS.
 
     A decision that went to the LLM as guidance changes no prompt. Where the LLM first calls a
-    tool, its second run, which comes from behind, gets the same guidance. While a call is handed
-    over the bot's own prompts are left out. Backchannels stay as they are.
+    tool, its second run, which comes from behind, gets the same guidance. Backchannels stay as
+    they are.
+
+    While a call is handed over the bot's own prompts are left out, and so are interruptions: on
+    one the transport would have the line drop what it was sent but has not played yet.
 
     `rewriter` has `rewrite_limit_s` seconds at most, then the phrase bank speaks.
 
@@ -80,6 +84,8 @@ class PromptProcessor(Bystander):
                 passed = await self._prompt(frame)
         elif isinstance(frame, LLMContextFrame) and direction is FrameDirection.UPSTREAM:
             passed = self._follow_up(frame)
+        elif isinstance(frame, InterruptionFrame) and direction is FrameDirection.DOWNSTREAM:
+            passed = None if self._call.handing_over else frame
         if passed is not None:
             await self.push_frame(passed, direction)
 

@@ -24,11 +24,11 @@ from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnal
 from rich.console import Console
 from rich.table import Table
 
-from ..models.audio import open_call
-from ..models.classifier import EmotionClassifier, load_classifier
-from ..models.registry import BUNDLED_VOICE
-from ..models.types import Samples
-from ..models.wording import load_word_classifier
+from ...models.audio import open_call
+from ...models.classifier import EmotionClassifier, load_classifier
+from ...models.registry import BUNDLED_VOICE
+from ...models.types import Samples
+from ...models.wording import load_word_classifier
 
 SAMPLE_RATE = 16_000
 LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -232,7 +232,7 @@ def _import_s() -> float:
 
 
 def _call_cost(path: Path, name: str) -> CallCost:
-    command = [sys.executable, "-m", __package__, "analyze", str(path), "--json"]
+    command = [sys.executable, "-m", "pipecat_deescalate.agent", "analyze", str(path), "--json"]
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
         _, status, usage = os.wait4(process.pid, 0)

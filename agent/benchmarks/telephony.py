@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import random
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,11 +20,14 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from .audio import noise
-
 RATE = 8_000
 FRAME = RATE // 50
+"""Samples in the 20 ms that a telephone line sends at once."""
+
 Pcm = NDArray[np.int16]
+
+_NOISE = bytes(0x78 | code & 0x87 for code in range(256))
+"""Maps any byte to one of the 16 quietest codes of mu-law."""
 
 
 def to_mulaw(pcm: Pcm) -> bytes:
@@ -59,11 +64,22 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
         await task
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class FrameMark:
+    """One frame of audio as it went by: when (the machine's monotonic clock), and what was in it.
+
+    `crc` is the CRC-32 of its linear samples.
+    """
+
+    at_s: float
+    crc: int
+
+
+@dataclass(slots=True)
 class _Played:
     """A stretch of audio in the order in which the caller hears it."""
 
-    at: float
+    at_s: float
     pcm: Pcm
 
 
@@ -71,21 +87,28 @@ class _Played:
 class Phone:
     """One caller: speaks and hears in real time, as Twilio plays its buffer.
 
-    `clear` drops what was not played yet, and so does the end of the stream.
+    `clear` drops what was not played yet, and so does the end of the stream. `sent` has the
+    frames that the bot was sent, if `noting`; `arrivals` the times at which audio came from it.
     """
 
     call_sid: str
     stream: ClientConnection
+    noting: bool = False
     closed_at: float | None = None
-    cleared: int = 0
-    _spoken: asyncio.Queue[Pcm] = field(default_factory=asyncio.Queue)
+    cleared: list[float] = field(default_factory=list)
+    sent: list[FrameMark] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
+    _spoken: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     _played: list[_Played] = field(default_factory=list)
     _received: list[Pcm] = field(default_factory=list)
 
     async def say(self, pcm: Pcm) -> None:
-        """Speak, and return when it is said."""
-        for at in range(0, len(pcm) - FRAME + 1, FRAME):
-            self._spoken.put_nowait(pcm[at : at + FRAME])
+        """Speak, and return when it is said, or when the call is over."""
+        if self.closed_at is not None:
+            return
+        line = to_mulaw(pcm)
+        for at in range(0, len(line) - FRAME + 1, FRAME):
+            self._spoken.put_nowait(line[at : at + FRAME])
         await self._spoken.join()
 
     async def hang_up(self) -> None:
@@ -100,24 +123,34 @@ class Phone:
         """Everything that was played to the caller so far."""
         now = min(time.monotonic(), self.closed_at or float("inf"))
         parts = [
-            one.pcm[: max(0, round((now - one.at) * RATE))] for one in self._played if one.at < now
+            one.pcm[: max(0, round((now - one.at_s) * RATE))]
+            for one in self._played
+            if one.at_s < now
         ]
         return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
     async def speaks(self) -> None:
         """Send a frame every 20 ms: what is to be said, or the noise of the line."""
-        silence = (noise(0.02, RATE, level=1e-4) * 32_767).astype(np.int16)
         due = time.monotonic()
         with suppress(ConnectionClosed):
             while True:
                 said = not self._spoken.empty()
-                pcm = self._spoken.get_nowait() if said else silence
-                payload = base64.b64encode(to_mulaw(pcm)).decode()
-                await self._send({"event": "media", "media": {"payload": payload}})
+                line = (
+                    self._spoken.get_nowait() if said else random.randbytes(FRAME).translate(_NOISE)  # noqa: S311 - it is only noise
+                )
+                if self.noting:
+                    crc = zlib.crc32(from_mulaw(line).tobytes())
+                    self.sent.append(FrameMark(time.monotonic(), crc))
+                payload = base64.b64encode(line).decode()
                 if said:
                     self._spoken.task_done()
+                await self._send({"event": "media", "media": {"payload": payload}})
                 due += 0.02
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
+        self.closed_at = self.closed_at or time.monotonic()
+        while not self._spoken.empty():
+            self._spoken.get_nowait()
+            self._spoken.task_done()
 
     async def hears(self) -> None:
         """Take what the bot sends until the stream ends."""
@@ -126,23 +159,24 @@ class Phone:
                 event = json.loads(message)
                 now = time.monotonic()
                 if event["event"] == "media":
+                    self.arrivals.append(now)
                     self._play(from_mulaw(base64.b64decode(event["media"]["payload"])), now)
                 elif event["event"] == "clear":
-                    self.cleared += 1
+                    self.cleared.append(now)
                     self._cut(now)
         self.closed_at = self.closed_at or time.monotonic()
 
     def _play(self, pcm: Pcm, now: float) -> None:
         self._received.append(pcm)
         last = self._played[-1] if self._played else None
-        free = now if last is None else max(now, last.at + len(last.pcm) / RATE)
+        free = now if last is None else max(now, last.at_s + len(last.pcm) / RATE)
         self._played.append(_Played(free, pcm))
 
     def _cut(self, now: float) -> None:
-        self._played = [one for one in self._played if one.at < now]
+        self._played = [one for one in self._played if one.at_s < now]
         if self._played:
             last = self._played[-1]
-            last.pcm = last.pcm[: round((now - last.at) * RATE)]
+            last.pcm = last.pcm[: round((now - last.at_s) * RATE)]
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.stream.send(json.dumps({"streamSid": f"MZ{self.call_sid}", **message}))
@@ -166,18 +200,22 @@ class FakeTwilio:
         self._app = app
 
     async def __aenter__(self) -> Self:
+        """Open the REST API."""
         self._server = serving(self._app)
         self.base_url = f"http://{await self._server.__aenter__()}"
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        """Close it."""
         await self._server.__aexit__(*exc)
 
     @asynccontextmanager
-    async def dial(self, url: str, call_sid: str = "CA1") -> AsyncIterator[Phone]:
+    async def dial(
+        self, url: str, call_sid: str = "CA1", *, noting: bool = False
+    ) -> AsyncIterator[Phone]:
         """Call a bot whose media stream is at this address."""
-        async with connect(url) as stream:
-            phone = self._phones[call_sid] = Phone(call_sid, stream)
+        async with connect(url, compression=None) as stream:
+            phone = self._phones[call_sid] = Phone(call_sid, stream, noting)
             await stream.send(json.dumps({"event": "connected", "protocol": "Call"}))
             start = {
                 "streamSid": f"MZ{call_sid}",

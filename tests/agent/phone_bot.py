@@ -48,9 +48,8 @@ from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
+from pipecat_deescalate.agent.benchmarks.telephony import RATE, Pcm
 from pipecat_deescalate.agent.deescalator import Deescalator
-
-from ..telephony import RATE, Pcm
 
 with warnings.catch_warnings():
     # Pipecat subclasses there what it deprecated itself, and abc gets the blame.

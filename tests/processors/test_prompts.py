@@ -221,3 +221,25 @@ async def test_a_pipeline_may_end_while_a_prompt_waits(end: str, pool: Inference
     async with running(*parts, end=end) as call:
         await call.send(*speech(1.0))
     guarded.model.gate.set()
+
+
+async def test_an_interruption_stops_the_bot_but_no_hand_over(pool: InferencePool) -> None:
+    """On an interruption the line drops what it has not played: the end of the announcement."""
+    guarded, parts = scripted(pool, ANGRY)
+    guarded.desk.gate.clear()
+    async with running(*parts) as call:
+        for count in (1, 2):
+            await call.send(*speech(1.0))
+            await call.until(lambda n=count: len(guarded.actions) == n)
+        await call.send(InterruptionFrame())
+        await call.sees(InterruptionFrame)
+        await call.send(*speech(1.0))
+        await call.until(lambda: guarded.actions[2:] == ["transfer"])
+        await call.send(InterruptionFrame(), UserStoppedSpeakingFrame())
+        await call.sees(UserStoppedSpeakingFrame, 4)
+        assert len(call.after.of(InterruptionFrame)) == 1
+        await call.until(lambda: guarded.desk.requests)
+        guarded.desk.gate.set()
+        await call.until(lambda: not guarded.call.handing_over)
+        await call.send(InterruptionFrame())
+        await call.sees(InterruptionFrame, 2)

@@ -1,0 +1,1 @@
+"""What `deescalate bench` measures."""
