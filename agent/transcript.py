@@ -14,12 +14,9 @@ from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from ..models.conversation import BARGE_IN_S
 from ..models.errors import UnreadableInputError, first_complaint
 from ..models.hearing import HeardTurn
-
-BARGE_IN_S = 0.3
-"""By how much a caller must speak over the bot for it to count."""
-
 
 NEAR_S = 3.0
 """How far outside every turn words may lie and still be given to the nearest one."""

@@ -18,6 +18,9 @@ _TREND_TURNS = 3
 _SHORTER = 0.9
 _LOUDER_DB = 1.0
 
+BARGE_IN_S = 0.3
+"""By how much a caller must speak over the bot for it to count."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnCourse:

@@ -23,7 +23,7 @@ class TurnCapture:
         self._buffer = TurnBuffer(sample_rate)
         self._turn_open = False
         self._heard_before_s = 0.0
-        self._stopped_at_s = 0.0
+        self._started_at_s = self._stopped_at_s = 0.0
         self._speech_in_turn = False
 
     @property
@@ -35,6 +35,11 @@ class TurnCapture:
     def elapsed_s(self) -> float:
         """How much audio went by, in seconds."""
         return self._heard_before_s + self._buffer.elapsed_s
+
+    @property
+    def deaf(self) -> bool:
+        """Whether no audio came since speech began."""
+        return self.elapsed_s == self._started_at_s
 
     def audio(self, pcm: bytes, sample_rate: int, channels: int = 1) -> None:
         """Take the next PCM16 bytes; of several channels the first, another rate starts anew."""
@@ -55,6 +60,7 @@ class TurnCapture:
         begins = not buffer.in_turn
         buffer.start(start_secs)
         self._speech_in_turn = True
+        self._started_at_s = self.elapsed_s
         return begins
 
     def speech_stopped(self, stop_secs: float) -> TurnAudio | None:

@@ -1,8 +1,10 @@
-"""Reading an LLM context, adding guidance to a copy of it, and who makes one in a pipeline."""
+"""Reading an LLM context, adding guidance to a copy of it, and what a bot does with one."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Self, cast
 
 from pipecat.frames.frames import LLMContextFrame
 from pipecat.processors.aggregators.llm_context import (
@@ -55,11 +57,29 @@ def transcript(context: LLMContext) -> tuple[Utterance, ...]:
     return tuple(lines)
 
 
-def makes_contexts(processor: FrameProcessor) -> bool:
-    """Whether it is a user aggregator or an LLM, or a pipeline that holds one."""
-    if isinstance(processor, (LLMUserAggregator, LLMService)):
-        return True
-    return any(makes_contexts(inner) for inner in processor.processors)
+class BotKind(Enum):
+    """What answers the caller, and so, when a turn is decided."""
+
+    SCRIPTED = auto()
+    LLM = auto()
+    SPEECH_TO_SPEECH = auto()
+
+    @classmethod
+    def of(cls, pipeline: FrameProcessor) -> Self:
+        """As the pipeline shows: a service in it, a user aggregator, or neither."""
+        parts = list(_parts(pipeline))
+        services = [part for part in parts if isinstance(part, LLMService)]
+        if any(service.service_metadata_frame().is_realtime_service for service in services):
+            return cls.SPEECH_TO_SPEECH
+        if services or any(isinstance(part, LLMUserAggregator) for part in parts):
+            return cls.LLM
+        return cls.SCRIPTED
+
+
+def _parts(processor: FrameProcessor) -> Iterator[FrameProcessor]:
+    yield processor
+    for inner in processor.processors:
+        yield from _parts(inner)
 
 
 def _role(message: LLMContextMessage) -> str | None:

@@ -10,6 +10,9 @@ from ..policies.types import Action, Decision
 from .live import LiveCall, Preview
 from .turn import SPOKEN, LiveTurn
 
+CONTEXT_LIMIT_S = 1.0
+"""A context that is not there so long after the end of its turn will not come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -25,7 +28,8 @@ class TurnDecider:
 
     A turn waits at most `max_wait` seconds for its reading; what is not there by then is unknown.
     A speculative run (eager end of turn) gets guidance, but nothing is decided before its turn is
-    confirmed, nor if the run is withdrawn.
+    confirmed, nor if the run is withdrawn. A turn of which no words were recognised has no run at
+    all; it is decided on the voice when no context came, or when the next turn begins.
     """
 
     def __init__(self, call: LiveCall, max_wait: float) -> None:
@@ -34,11 +38,13 @@ class TurnDecider:
         self._turn_open = True
         self._preview: Preview | None = None
         self._words: list[str] = []
+        self._next_turn = asyncio.Event()
 
     def turn_started(self) -> None:
         """The caller has the floor."""
         self._turn_open, self._preview = True, None
         self._words.clear()
+        self._next_turn.set()
 
     def words(self, text: str) -> None:
         """The caller said this, in a bot without an LLM: it belongs to the turn under way."""
@@ -51,6 +57,7 @@ class TurnDecider:
     def turn_stopped(self) -> Decision | None:
         """The turn is over: the decision that this confirms, if one waits for that."""
         self._turn_open = False
+        self._next_turn = asyncio.Event()
         preview, self._preview = self._preview, None
         if preview is None or not self._call.active:
             return None
@@ -59,33 +66,38 @@ class TurnDecider:
         return preview.decision
 
     def undecided(self) -> LiveTurn | None:
-        """The turn that is still to be decided, marked as due; None if there is none."""
+        """The turn that is still to be decided; None if there is none."""
         turn = self._call.turn
-        if turn is None or turn.decision is not None or self._call.handing_over:
+        if turn is None or turn.decision is not None or self._call.hand_over.under_way:
             return None
-        turn.due = True
         return turn
 
     async def decide(self, turn: LiveTurn) -> Decision | None:
-        """Decide a turn whose reply comes from a script; None if that was done meanwhile."""
+        """Decide a turn whose reply comes from a script, and waits while the turn is `due`.
+
+        None if it was decided meanwhile.
+        """
         try:
-            await self._heard(turn)
-            if turn.decision is not None or not self._call.active:
-                return None
-            turn.text = " ".join(self._words) or None
-            preview = self._call.preview(turn)
-            self._call.commit(preview)
-            return preview.decision
+            return await self._decide(turn, " ".join(self._words) or None)
         finally:
             turn.due = False
             turn.decided.set()
 
+    async def decide_unanswered(self, turn: LiveTurn) -> Decision | None:
+        """Decide a turn that is over, unless its context comes after all; then None."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONTEXT_LIMIT_S):
+                await self._next_turn.wait()
+        if self._call.hand_over.under_way:
+            return None
+        return await self._decide(turn, None)
+
     async def reply(self, text: str | None, *, speculative: bool) -> Reply:
         """Decide a turn whose reply comes from an LLM; `text` is what the caller said."""
         call, turn = self._call, self._call.turn
-        if turn is not None and turn.decision is None and not call.handing_over:
+        if turn is not None and turn.decision is None and not call.hand_over.under_way:
             await self._heard(turn)
-        if call.handing_over:
+        if call.hand_over.under_way:
             return Reply(silent=True)
         if turn is None or not call.active:
             return Reply()
@@ -102,6 +114,15 @@ class TurnDecider:
         turn.guided = turn.guided or (note is not None and not provisional)
         silent = decision.action is Action.TRANSFER and (fresh or provisional)
         return Reply(silent, note, decision if fresh else None)
+
+    async def _decide(self, turn: LiveTurn, text: str | None) -> Decision | None:
+        await self._heard(turn)
+        if turn.decision is not None or not self._call.active:
+            return None
+        turn.text = text
+        preview = self._call.preview(turn)
+        self._call.commit(preview)
+        return preview.decision
 
     async def _heard(self, turn: LiveTurn) -> None:
         with suppress(TimeoutError):

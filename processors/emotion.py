@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
     Frame,
     InputAudioRawFrame,
+    InterruptionFrame,
     MetricsFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
@@ -18,15 +20,15 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSet
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..models.classifier import EmotionClassifier
-from ..models.hearing import HeardTurn, listen
-from ..models.types import TurnAudio, TurnReading, Unknown
+from ..models.types import TurnAudio, TurnReading
 from ..policies.config import MitigationPolicy
 from .bystander import Bystander
 from .capture import TurnCapture
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics
 from .live import LiveCall
-from .pool import InferencePool, InferenceRefusedError, shared_pool
-from .turn import LiveTurn, checked, nothing_heard
+from .pool import InferencePool, shared_pool
+from .reading import read_turn
+from .turn import LiveTurn
 
 
 class EmotionProcessor(Bystander):
@@ -57,7 +59,6 @@ class EmotionProcessor(Bystander):
         self._classifier = classifier
         self._pool = pool or shared_pool()
         self._turn: LiveTurn | None = None
-        self._speech_began_s = 0.0
         self._task: asyncio.Task[None] | None = None
         self._register_event_handler("on_emotion")
 
@@ -97,25 +98,28 @@ class EmotionProcessor(Bystander):
             elif isinstance(frame, UserStartedSpeakingFrame):
                 self.capture.turn_started()
             elif isinstance(frame, UserStoppedSpeakingFrame):
-                self._turn_stopped()
+                self._ask(self.capture.turn_stopped())
+                self._turn = None
+            elif isinstance(frame, BotStartedSpeakingFrame):
+                self.call.floor.bot_started(self.capture.elapsed_s)
+            elif isinstance(frame, BotStoppedSpeakingFrame):
+                self.call.floor.bot_stopped(self.capture.elapsed_s)
+            elif isinstance(frame, InterruptionFrame):
+                self.call.floor.interrupted()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the call goes on
             self.call.faults.report("capture", "the caller's turn could not be captured", error)
 
     def _speech_started(self, frame: VADUserStartedSpeakingFrame) -> None:
         if self.capture.speech_started(frame.start_secs):
             self._turn = None
-        self._speech_began_s = self.capture.elapsed_s
+            self.call.turn_started(self.capture.elapsed_s - frame.start_secs)
 
     def _speech_stopped(self, frame: VADUserStoppedSpeakingFrame) -> None:
-        if self.capture.elapsed_s == self._speech_began_s:
+        if self.capture.deaf:
             self.call.faults.report(
                 "no audio", "VAD frames but no audio; is audio_passthrough off?"
             )
         self._ask(self.capture.speech_stopped(frame.stop_secs))
-
-    def _turn_stopped(self) -> None:
-        self._ask(self.capture.turn_stopped())
-        self._turn = None
 
     def _ask(self, audio: TurnAudio | None) -> None:
         """Have this audio read, in place of what is being read now."""
@@ -125,31 +129,17 @@ class EmotionProcessor(Bystander):
         if not self.call.active:
             return
         self.call.turn = self._turn
+        self._turn.barge_in = self.call.floor.barge_in(self.capture.elapsed_s)
         request = self._turn.expect(audio)
         if self._task is not None:
             self._task.cancel()
         self._task = self.create_task(self._read(self._turn, request, audio))
 
     async def _read(self, turn: LiveTurn, request: int, audio: TurnAudio) -> None:
-        reading = turn.deliver(request, await self._hear(audio))
+        heard = await read_turn(audio, self._classifier, self._pool, self.call.faults)
+        reading = turn.deliver(request, heard)
         if reading is not None and self.call.active:
             await self._publish(reading)
-
-    async def _hear(self, audio: TurnAudio) -> HeardTurn | None:
-        if not audio.samples.size:
-            return nothing_heard(audio, self._classifier.name, Unknown.TOO_SHORT)
-        try:
-            return checked(await self._pool.run(partial(listen, audio, self._classifier)))
-        except InferenceRefusedError as error:
-            self.call.faults.report(
-                "refused", "reading dropped, the model is too busy or hangs", error
-            )
-        except Exception as error:  # noqa: BLE001 - whatever a model does, the call goes on
-            self.call.faults.report(
-                "model", "the model failed, the reading is unknown", error.__cause__ or error
-            )
-            return nothing_heard(audio, self._classifier.name, Unknown.MODEL_FAILED)
-        return None
 
     async def _publish(self, reading: TurnReading) -> None:
         if self.metrics_enabled:

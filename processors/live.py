@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,10 +16,10 @@ from ..policies.record import TurnRecord
 from ..policies.transfer import TransferRequest, Utterance, transfer_request
 from ..policies.types import Action, CallState, Decision, Evidence
 from .faults import Faults
+from .floor import Floor
 from .frames import GuardSpeakFrame
+from .handover import HandOver
 from .turn import LiveTurn
-
-HAND_OVER_LIMIT_S = 60.0
 
 
 @lru_cache(maxsize=16)
@@ -44,8 +42,6 @@ class LiveCall:
     """What the processors of one call have in common; belongs to one event loop.
 
     `hearing` reads the words beside the voice; without it the voice counts alone.
-    `transfer_ready` is set while a transfer target waits at the end of the pipeline: without one
-    no human counts as available.
     """
 
     def __init__(
@@ -66,19 +62,24 @@ class LiveCall:
         self.turn: LiveTurn | None = None
         self.turns: list[TurnRecord] = []
         self.used_phrases: frozenset[str] = frozenset()
-        self.transfer_ready = False
         self._active = True
-        self._transfer_failed = False
         self.faults = Faults(call_id)
-        self._agents_available = agents_available
+        self.floor = Floor()
+        self.hand_over = HandOver(self.faults, agents_available)
         self._hearing = hearing
         self._state = CallState()
         self._next_index = 0
-        self._handing_over_since: float | None = None
+        self._begun: tuple[str | None, bool] | None = None
+
+    def turn_started(self, at_s: float) -> None:
+        """The caller began to speak at this time; whether anything can be read of it is open."""
+        self.floor.turn_started(at_s)
+        self._begun = self.dialog_state, self.floor.prompted
 
     def new_turn(self) -> LiveTurn:
-        """The caller began a turn; once something is to be read of it, it becomes `turn`."""
-        turn = LiveTurn(self._next_index, self.dialog_state)
+        """The turn that began; once something is to be read of it, it becomes `turn`."""
+        state, prompted = self._begun or (self.dialog_state, False)
+        turn, self._begun = LiveTurn(self._next_index, state, prompted=prompted), None
         self._next_index += 1
         return turn
 
@@ -88,8 +89,8 @@ class LiveCall:
         evidence = Evidence(
             self._read(turn, hearing),
             turn.dialog_state,
-            agents_available=self._has_agents(),
-            transfer_failed=self._transfer_failed,
+            agents_available=self.hand_over.available(self.policy.opening_hours),
+            transfer_failed=self.hand_over.failed,
         )
         return Preview(turn, *decide(self._state, evidence, self.policy), hearing)
 
@@ -104,7 +105,7 @@ class LiveCall:
         if not turn.ready.is_set():
             self.faults.report("late", "reading not in time, the turn counts as unknown")
         if decision.action is Action.TRANSFER:
-            self._handing_over_since = time.monotonic()
+            self.hand_over.begin()
 
     @property
     def active(self) -> bool:
@@ -116,21 +117,6 @@ class LiveCall:
         self._active = on
         if not on:
             self.turn = None
-
-    @property
-    def handing_over(self) -> bool:
-        """Whether a hand-over was decided and its outcome is not known yet: the bot keeps still.
-
-        Over after a minute at the latest, in case the hand-over got lost in the pipeline.
-        """
-        since = self._handing_over_since
-        return since is not None and time.monotonic() - since < HAND_OVER_LIMIT_S
-
-    def handed_over(self, *, ok: bool) -> None:
-        """The hand-over ended; if it failed, no human counts as available from now on."""
-        self._handing_over_since = None
-        self.transfer_ready = self.transfer_ready and ok
-        self._transfer_failed = self._transfer_failed or not ok
 
     def sentence(self, moment: Moment, *, interruptible: bool = True) -> GuardSpeakFrame:
         """A sentence of the phrase bank, ready to be spoken."""
@@ -150,21 +136,12 @@ class LiveCall:
         if hearing is None:
             return turn.reading
         try:
-            return hearing.hear(turn.heard, turn.text)
+            return hearing.hear(
+                turn.heard,
+                turn.text,
+                dialog_state=turn.dialog_state if turn.prompted else None,
+                barge_in=turn.barge_in,
+            )
         except Exception as error:  # noqa: BLE001 - the voice is left to go by
             self.faults.report("words", "no words were read, the voice counts alone", error)
             return turn.reading
-
-    def _has_agents(self) -> bool:
-        if not self.transfer_ready:
-            return False
-        hours = self.policy.opening_hours
-        if hours is not None and not hours.is_open(datetime.now(UTC)):
-            return False
-        try:
-            return self._agents_available is None or bool(self._agents_available())
-        except Exception as error:  # noqa: BLE001 - the operator's own code must not stop the bot
-            self.faults.report(
-                "agents", "agents_available raised, nobody counts as available", error
-            )
-            return False

@@ -23,11 +23,10 @@ from ..policies.empathy import Moment
 from ..policies.transfer import Utterance
 from ..policies.types import Action, Decision
 from .bystander import Bystander
-from .context import caller_words, makes_contexts, transcript, with_guidance
+from .context import BotKind, caller_words, transcript, with_guidance
 from .deciding import TurnDecider
 from .frames import TransferCallFrame, decision_message
 from .live import LiveCall
-from .turn import LiveTurn
 
 
 class MitigationProcessor(Bystander):
@@ -57,7 +56,7 @@ class MitigationProcessor(Bystander):
         super().__init__(name=name)
         self._call = call
         self._decider = TurnDecider(call, max_wait)
-        self._scripted = scripted
+        self._bot = None if scripted is None else BotKind.SCRIPTED if scripted else BotKind.LLM
         self._tasks: set[asyncio.Task[None]] = set()
         self._register_event_handler("on_decision")
         self._register_event_handler("on_transfer")
@@ -84,8 +83,8 @@ class MitigationProcessor(Bystander):
             self._turn_stopped()
         elif isinstance(frame, TranscriptionFrame):
             self._decider.words(frame.text)
-        elif isinstance(frame, StartFrame) and self._scripted is None:
-            self._scripted = not makes_contexts(self.pipeline_worker.pipeline)
+        elif isinstance(frame, StartFrame) and self._bot is None:
+            self._bot = BotKind.of(self.pipeline_worker.pipeline)
         if passed is not None:
             await self.push_frame(passed, direction)
 
@@ -106,18 +105,20 @@ class MitigationProcessor(Bystander):
     def _turn_stopped(self) -> None:
         try:
             confirmed = self._decider.turn_stopped()
-            turn = self._decider.undecided() if self._scripted else None
+            turn = self._decider.undecided()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
             self._fault(error)
             return
         if confirmed is not None:
             self._spawn(self._act(confirmed))
-        elif turn is not None:
-            self._spawn(self._decide(turn))
+        elif turn is not None and self._bot is not BotKind.SPEECH_TO_SPEECH:
+            turn.due = self._bot is BotKind.SCRIPTED
+            decide = self._decider.decide if turn.due else self._decider.decide_unanswered
+            self._spawn(self._decide(decide(turn)))
 
-    async def _decide(self, turn: LiveTurn) -> None:
+    async def _decide(self, deciding: Coroutine[Any, Any, Decision | None]) -> None:
         try:
-            decision = await self._decider.decide(turn)
+            decision = await deciding
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
             self._fault(error)
             return
@@ -131,7 +132,7 @@ class MitigationProcessor(Bystander):
                 request = self._call.request(said)
                 sentence = self._call.sentence(Moment.HAND_OVER, interruptible=False)
             except Exception as error:  # noqa: BLE001 - the caller goes on with the bot
-                self._call.handed_over(ok=False)
+                self._call.hand_over.end(ok=False)
                 self._fault(error)
                 return
             await self.push_frame(sentence)

@@ -8,12 +8,12 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..models.errors import DeescalateError
 from ..policies.logs import get_logger
+from .job import Job
 
 T = TypeVar("T")
 
@@ -22,29 +22,6 @@ log = get_logger("pool")
 
 class InferenceRefusedError(DeescalateError):
     """The pool could not read a turn in time: its queue is full, or the model hangs."""
-
-
-class _Job:
-    """One piece of work and the event loop that waits for it."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self.work = work
-        self.loop = asyncio.get_running_loop()
-        self.outcome: asyncio.Future[tuple[Any, BaseException | None]] = self.loop.create_future()
-        self.started_at = 0.0
-
-    def run(self) -> None:
-        outcome: tuple[Any, BaseException | None]
-        try:
-            outcome = self.work(), None
-        except BaseException as raised:  # noqa: BLE001 - it is handed to whoever waits
-            outcome = None, raised
-        with suppress(RuntimeError):  # the call's event loop is closed, nobody waits
-            self.loop.call_soon_threadsafe(self._resolve, outcome)
-
-    def _resolve(self, outcome: tuple[Any, BaseException | None]) -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(outcome)
 
 
 class InferencePool:
@@ -71,8 +48,8 @@ class InferencePool:
         self._time_limit_s = time_limit_s
         self._max_hung = max_hung
         self._changed = threading.Condition()
-        self._queue: deque[_Job] = deque()
-        self._workers: dict[threading.Thread, _Job | None] = {}
+        self._queue: deque[Job] = deque()
+        self._workers: dict[threading.Thread, Job | None] = {}
         self._hung = 0
         self._closed = False
 
@@ -83,7 +60,7 @@ class InferencePool:
             InferenceRefusedError: the queue is full, or it took longer than the time limit.
             RuntimeError: the work raised, and this says what.
         """
-        job = _Job(work)
+        job = Job(work)
         with self._changed:
             self._take(job)
         try:
@@ -110,7 +87,7 @@ class InferencePool:
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
 
-    def _take(self, job: _Job) -> None:
+    def _take(self, job: Job) -> None:
         self._leave_hung()
         while len(self._workers) < self._threads and self._hung < self._max_hung:
             worker = threading.Thread(target=self._work, name="deescalate-inference", daemon=True)
@@ -122,7 +99,7 @@ class InferencePool:
         self._queue.append(job)
         self._changed.notify()
 
-    def _give_up(self, job: _Job) -> None:
+    def _give_up(self, job: Job) -> None:
         job.outcome.cancel()
         with self._changed:
             if job in self._queue:

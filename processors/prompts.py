@@ -85,7 +85,7 @@ class PromptProcessor(Bystander):
         elif isinstance(frame, LLMContextFrame) and direction is FrameDirection.UPSTREAM:
             passed = self._follow_up(frame)
         elif isinstance(frame, InterruptionFrame) and direction is FrameDirection.DOWNSTREAM:
-            passed = None if self._call.handing_over else frame
+            passed = None if self._call.hand_over.under_way else frame
         if passed is not None:
             await self.push_frame(passed, direction)
 
@@ -95,7 +95,7 @@ class PromptProcessor(Bystander):
             with suppress(TimeoutError):
                 async with asyncio.timeout(DECISION_LIMIT_S):
                     await turn.decided.wait()
-        if self._call.handing_over:
+        if self._call.hand_over.under_way:
             return None
         if turn is None or turn.decision is None or turn.guided or turn.expressed:
             return frame
@@ -132,7 +132,7 @@ class PromptProcessor(Bystander):
     def _follow_up(self, frame: LLMContextFrame) -> LLMContextFrame | None:
         """The LLM's next run in the same turn, such as the one with a tool's result."""
         turn = self._call.turn
-        if self._call.handing_over:
+        if self._call.hand_over.under_way:
             return None
         if turn is None or turn.decision is None or not turn.guided or turn.answered:
             return frame

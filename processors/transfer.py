@@ -51,7 +51,7 @@ class TransferProcessor(Bystander):
     async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as pipecat's own
         """Let it be known that calls can be handed over."""
         await super().setup(setup)
-        self._call.transfer_ready = self._target is not None
+        self._call.hand_over.ready = self._target is not None
 
     async def cleanup(self) -> None:
         """Give up a transfer that is still under way."""
@@ -85,7 +85,7 @@ class TransferProcessor(Bystander):
         except Exception as error:  # noqa: BLE001 - whatever a target does, the call goes on
             self._call.faults.report("transfer", "the transfer target failed", error)
             outcome = TransferOutcome(False, f"raised {type(error).__name__}")
-        self._call.handed_over(ok=outcome.ok)
+        self._call.hand_over.end(ok=outcome.ok)
         if not outcome.ok and not self._ending:
             await self.pipeline_worker.queue_frame(self._call.sentence(Moment.TRANSFER_FAILED))
         await self.push_frame(RTVIServerMessageFrame(data=transfer_message(outcome)))

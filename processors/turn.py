@@ -20,11 +20,15 @@ class LiveTurn:
     `request` numbers the readings that were asked for; only the newest one is taken. `due` is set
     while a decision is on its way, `guided` once the LLM was told how to reply, `answered` once
     it replied, `expressed` once a prompt said what was decided. `dialog_state` is the bot's when
-    the turn began.
+    the turn began; `prompted` and `barge_in` are as `Floor` has them.
     """
 
-    def __init__(self, index: int, dialog_state: str | None = None) -> None:
+    def __init__(
+        self, index: int, dialog_state: str | None = None, *, prompted: bool = False
+    ) -> None:
         self.dialog_state = dialog_state
+        self.prompted = prompted
+        self.barge_in = False
         self.heard = _unheard(index, 0.0, 0.0)
         self.request = 0
         self.decision: Decision | None = None
@@ -66,23 +70,3 @@ class LiveTurn:
 def _unheard(index: int, started_at_s: float, ended_at_s: float) -> HeardTurn:
     voice = EmotionReading(None, "none", ended_at_s - started_at_s, 0.0, Unknown.LATE)
     return HeardTurn(index, started_at_s, ended_at_s, None, voice)
-
-
-def nothing_heard(audio: TurnAudio, model: str, reason: Unknown) -> HeardTurn:
-    """A turn of which nothing can be read."""
-    voice = EmotionReading(None, model, len(audio.samples) / audio.sample_rate, 0.0, reason)
-    return HeardTurn(audio.index, audio.started_at_s, audio.ended_at_s, None, voice)
-
-
-def checked(heard: HeardTurn) -> HeardTurn:
-    """What a classifier of anyone's making said, if it is a reading.
-
-    Raises:
-        TypeError, ValueError: it is not.
-    """
-    voice: object = heard.voice
-    if not isinstance(voice, EmotionReading):
-        raise TypeError(f"a classifier returns an EmotionReading, not {type(voice).__name__}")
-    if voice.p_negative is not None and not 0.0 <= voice.p_negative <= 1.0:
-        raise ValueError("p_negative is not a probability")
-    return heard

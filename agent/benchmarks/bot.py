@@ -1,4 +1,4 @@
-"""A scripted phone bot in a process of its own, with or without a guard, that notes what it does."""
+"""A scripted phone bot in a process of its own, with or without a guard; it notes what it does."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from ...models.classifier import EmotionClassifier, load_classifier
 from ...models.types import EmotionReading, Samples
 from ...policies.config import load_policy
 from ...policies.targets import TwilioTransfer
-from ...processors.pool import InferencePool
 from ..deescalator import Deescalator
 
 HANGS_S = 5.0

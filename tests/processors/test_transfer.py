@@ -93,14 +93,14 @@ async def test_a_failed_transfer_is_said_and_the_bot_goes_on(
     state = a_call()
     processor = TransferProcessor(desk, call=state, settle_s=0.0, limit_s=0.1)
     async with running(processor) as call:
-        assert state.transfer_ready
+        assert state.hand_over.ready
         await call.send(TransferCallFrame(REQUEST))
         sentence = await call.sees(GuardSpeakFrame)
         await call.send(*audio_frames(0.2))
         await call.until(lambda: len(call.after.of(InputAudioRawFrame)) == 10)
     assert sentence.text
     assert sentence.interruptible
-    assert not state.transfer_ready
+    assert not state.hand_over.ready
     assert "123" not in caplog.text
     assert "123" not in str(call.after.of(RTVIServerMessageFrame)[0].data)
 
@@ -109,7 +109,7 @@ async def test_without_a_target_nobody_counts_as_available() -> None:
     """A policy must not decide on a transfer that nobody carries out."""
     state = a_call()
     async with running(TransferProcessor(None, call=state)) as call:
-        assert not state.transfer_ready
+        assert not state.hand_over.ready
         await call.send(TransferCallFrame(REQUEST))
         await call.sees(TransferCallFrame)
     assert state.faults.counts == {"transfer again": 1}

@@ -1,0 +1,148 @@
+"""Deciding to hand a call over: what the caller hears, and what the human is told."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+
+import pytest
+from pipecat.frames.frames import (
+    LLMContextFrame,
+)
+from pipecat.processors.frame_processor import FrameProcessor
+
+from pipecat_deescalate.policies import OpeningHours, load_policy
+from pipecat_deescalate.policies.types import Action
+from pipecat_deescalate.processors import (
+    GuardSpeakFrame,
+    InferencePool,
+    TransferCallFrame,
+    handover,
+)
+
+from ..pipelines import running, speech
+from .guarded import ANGRY, Guarded, a_context, take_turn
+
+
+async def test_persistent_distress_is_announced_then_handed_over(pool: InferencePool) -> None:
+    """In place of a reply the caller hears where the call goes, and then it goes there, once."""
+    guarded = Guarded(pool, ANGRY, keep_text=True)
+    context = a_context("I said no")
+    requests: list[object] = []
+
+    @guarded.mitigation.event_handler("on_transfer")
+    async def _(_processor: FrameProcessor, request: object) -> None:
+        requests.append(request)
+
+    async with running(*guarded.parts) as call:
+        for _ in range(2):
+            assert len(await take_turn(call, context)) == 1
+        assert await take_turn(call, context) == []
+        await call.sees(TransferCallFrame)
+        await call.until(lambda: guarded.desk.requests)
+    assert guarded.actions == ["empathize", "offer_human", "transfer"]
+    down = call.after.down
+    (sentence,) = call.after.of(GuardSpeakFrame)
+    (transfer,) = call.after.of(TransferCallFrame)
+    assert down.index(sentence) < down.index(transfer)
+    assert not sentence.interruptible
+    assert not transfer.interruptible
+    (request,) = guarded.desk.requests
+    assert requests == [request]
+    assert request.call_id == "CA1"
+    assert request.asked == "I said no"
+    assert [line.text for line in request.transcript] == ["I said no"]
+    assert [turn.action for turn in request.turns][-1] is Action.TRANSFER
+
+
+async def test_words_are_not_kept_unless_the_operator_wants_them(pool: InferencePool) -> None:
+    """What callers say is theirs; nothing of it may travel by default."""
+    guarded = Guarded(pool, ANGRY)
+    async with running(*guarded.parts) as call:
+        for _ in range(3):
+            await take_turn(call, a_context("my secret"))
+        await call.until(lambda: guarded.desk.requests)
+    assert "secret" not in repr(guarded.desk.requests[0].to_dict())
+    assert all(turn.text is None for turn in guarded.call.turns)
+
+
+async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferencePool) -> None:
+    """A bot that talks on over the hand-over, or hands over twice, is worse than silence."""
+    guarded = Guarded(pool, ANGRY)
+    guarded.desk.gate.clear()
+    async with running(*guarded.parts) as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        await call.until(lambda: guarded.desk.requests)
+        assert await take_turn(call, a_context("hello? hello?")) == []
+        guarded.desk.gate.set()
+        await asyncio.sleep(0.05)
+        assert len(await take_turn(call, a_context("are you there?"))) == 1
+    assert len(guarded.desk.requests) == 1
+    assert guarded.actions == ["empathize", "offer_human", "transfer", "proceed"]
+
+
+async def test_a_hand_over_that_got_lost_does_not_silence_the_bot(
+    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A speech service may swallow the frame; a bot that waits for ever is a dead line."""
+    monkeypatch.setattr(handover, "LIMIT_S", 0.3)
+    guarded = Guarded(pool, ANGRY)
+    guarded.call.hand_over.ready = True
+    async with running(*guarded.parts[:2]) as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        assert await take_turn(call, a_context("hello?")) == []
+        await asyncio.sleep(0.3)
+        assert len(await take_turn(call, a_context("hello?"))) == 1
+
+
+async def test_two_distressed_turns_at_once_ask_for_one_transfer(pool: InferencePool) -> None:
+    """The second turn may come before the first one's transfer left the pipeline."""
+    policy = load_policy("eager").model_copy(update={"transfer_after": 1, "memory": 0.99})
+    guarded = Guarded(pool, ANGRY, policy=policy)
+    async with running(*guarded.parts) as call:
+        for _ in range(2):
+            await take_turn(call, a_context("no"))
+        await call.send(*speech(1.0), *speech(1.0))
+        await asyncio.sleep(0.1)
+        await call.send(LLMContextFrame(a_context("no")), LLMContextFrame(a_context("no")))
+        await call.until(lambda: guarded.desk.requests)
+        await asyncio.sleep(0.1)
+    assert len(guarded.desk.requests) == 1
+    assert len(call.after.of(TransferCallFrame)) == 1
+
+
+@pytest.mark.parametrize("reason", ["no target", "nobody there", "callable raises", "closed"])
+async def test_without_a_human_the_bot_offers_a_call_back(reason: str, pool: InferencePool) -> None:
+    """A transfer to nobody is a dead line."""
+
+    def agents() -> bool:
+        if reason == "callable raises":
+            raise RuntimeError("the staffing service is down")
+        return reason in {"no target", "closed"}
+
+    policy = load_policy("balanced")
+    if reason == "closed":
+        hours = OpeningHours(days=(), opens=datetime.time(0), closes=datetime.time(23, 59))
+        policy = policy.model_copy(update={"opening_hours": hours})
+    guarded = Guarded(pool, ANGRY, policy=policy, agents_available=agents)
+    parts = guarded.parts[:2] if reason == "no target" else guarded.parts
+    async with running(*parts) as call:
+        frames = [await take_turn(call, a_context("no")) for _ in range(4)]
+    assert "calls back" in frames[1][0].context.get_messages()[-1]["content"]
+    assert "transfer" not in guarded.actions
+    assert guarded.call.turns[1].decision.callback
+    assert guarded.call.faults.counts["agents"] == (4 if reason == "callable raises" else 0)
+
+
+async def test_a_hand_over_without_a_sentence_is_called_off(pool: InferencePool) -> None:
+    """A call must not stay silent for want of words."""
+    guarded = Guarded(pool, ANGRY)
+    async with running(*guarded.parts) as call:
+        for _ in range(2):
+            await take_turn(call, a_context("no"))
+        guarded.call.book = None  # type: ignore[assignment]  # no phrase can be found in it
+        await take_turn(call, a_context("no"))
+        assert len(await take_turn(call, a_context("hello?"))) == 1
+    assert guarded.desk.requests == []
