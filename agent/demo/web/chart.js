@@ -16,9 +16,9 @@ import { actionName, clock, decisionName, probability } from "./words.js";
  * @property {{caller: Wave, bot: Wave}} waves
  */
 
-const MARGIN = { left: 76, right: 16, top: 52, bottom: 24 };
+const MARGIN = { left: 76, right: 16, top: 46, bottom: 24 };
 const NARROW = { ...MARGIN, left: 68, right: 8 };
-const FLAG_ROWS = [26, 2]; // the upper one only where flags would overlap
+const FLAG_ROWS = [20, -4]; // the upper one only where flags would overlap
 const FLAG_HEIGHT = 20;
 const BELIEF = 150;
 const GAP = 26;
@@ -62,7 +62,8 @@ export function describe(story) {
     .filter((turn) => turn.decision && turn.decision.action !== "proceed")
     .map((turn) => `${turn.decision && decisionName(turn.decision)} at ${clock(turn.endedAtS ?? 0)}`);
   const done = steps.length ? `The bot decided to ${steps.join(", ")}.` : "No action was needed.";
-  return `Chart of the call: ${turns.length} caller turns, now ${last.decision?.level}. ${done}`;
+  const count = turns.length === 1 ? "1 caller turn" : `${turns.length} caller turns`;
+  return `Chart of the call: ${count}, now ${last.decision?.level}. ${done}`;
 }
 
 /** @typedef {ReturnType<typeof layOut>} Sheet */

@@ -9,12 +9,14 @@ import { clock, decisionName, probability } from "./words.js";
  */
 
 export class Conversation {
+  #scroller;
   #list;
   /** @type {Map<number, HTMLElement>} */
   #turns = new Map();
 
-  /** @param {HTMLElement} list */
-  constructor(list) {
+  /** @param {HTMLElement} scroller @param {HTMLElement} list   in the scroller */
+  constructor(scroller, list) {
+    this.#scroller = scroller;
     this.#list = list;
   }
 
@@ -66,10 +68,9 @@ export class Conversation {
    * @param {() => void} change
    */
   #follow(change) {
-    const list = this.#list;
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     change();
-    if (atEnd) list.scrollTop = list.scrollHeight;
+    if (scrollHeight - scrollTop - clientHeight < 60) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 }
 

@@ -34,7 +34,7 @@ class Page {
     onRetry: (sentence) => this.#controls.say(sentence, "failed"),
     onOver: (sentence, failed) => this.#end(sentence, failed),
   });
-  #conversation = new Conversation(byId("conversation", HTMLElement));
+  #conversation = new Conversation(byId("log", HTMLElement), byId("conversation", HTMLElement));
   #agent = new AgentPane(byId("agent-state", HTMLElement), byId("agent", HTMLElement));
   #chart = byId("chart", SVGSVGElement);
   #table = byId("turns", HTMLElement);

@@ -26,6 +26,7 @@ export class Recording {
   /** @type {AudioBufferSourceNode | null} */
   #source = null;
   #out;
+  #silence;
   #monitor;
 
   /**
@@ -41,6 +42,10 @@ export class Recording {
     this.#events = events;
     this.#phrases = findPhrases(buffer.getChannelData(0), buffer.sampleRate);
     this.#out = context.createMediaStreamDestination();
+    // Without a source that runs, browsers send nothing at all where a line would send silence.
+    this.#silence = new ConstantSourceNode(context, { offset: 0 });
+    this.#silence.connect(this.#out);
+    this.#silence.start();
     this.#monitor = new GainNode(context, { gain: 0 });
     this.#monitor.connect(context.destination);
   }
@@ -78,6 +83,7 @@ export class Recording {
 
   close() {
     this.#stop();
+    this.#silence.stop();
     this.#monitor.disconnect();
   }
 
