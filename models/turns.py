@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from .types import Samples, TurnAudio
 
 _INT16_SCALE = np.float32(1 / 32_768)
+
+Stored: TypeAlias = NDArray[np.float32] | NDArray[np.int16]
+"""Mono audio as a buffer keeps it, shape (samples,)."""
 
 
 def to_samples(seconds: float, sample_rate: int) -> int:
@@ -30,7 +34,7 @@ class _Turn:
     speech_start: int
     speech_end: int | None = None
     audio_end: int | None = None
-    heard: Samples | None = None
+    heard: Stored | None = None
 
 
 class TurnBuffer:
@@ -44,8 +48,9 @@ class TurnBuffer:
     `max_turn_s` the latest part is kept; the rest is counted in `dropped_samples`.
 
     Events out of order do no harm: a second `start` or `stop` changes nothing, nor does a `stop`
-    outside a turn. Memory is fixed: `max_turn_s` of audio, twice while a turn is open. Not for
-    use by several threads at once; the turns it returns are copies and may go anywhere.
+    outside a turn. Memory is fixed: `max_turn_s` of audio, twice while a turn is open, in `dtype`
+    (int16 takes half of it, and int16 audio only). Not for use by several threads at once; the
+    turns it returns are copies and may go anywhere.
     """
 
     def __init__(
@@ -55,15 +60,14 @@ class TurnBuffer:
         pre_roll_s: float = 0.5,
         post_roll_s: float = 0.1,
         max_turn_s: float = 30.0,
+        dtype: type[np.float32] | type[np.int16] = np.float32,
     ) -> None:
         if sample_rate < 1 or pre_roll_s < 0 or post_roll_s < 0 or max_turn_s <= 0:
             raise ValueError("sample_rate and max_turn_s must be over 0, rolls not under 0")
         self.sample_rate = sample_rate
         self._pre_roll = to_samples(pre_roll_s, sample_rate)
         self._post_roll = to_samples(post_roll_s, sample_rate)
-        self._ring: Samples = np.zeros(
-            max(1, to_samples(max_turn_s, sample_rate)), dtype=np.float32
-        )
+        self._ring: Stored = np.zeros(max(1, to_samples(max_turn_s, sample_rate)), dtype)
         self._now = 0
         self._previous_end = 0
         self._turn: _Turn | None = None
@@ -97,6 +101,8 @@ class TurnBuffer:
             ValueError: Bytes that are not whole 16-bit samples, or another type or shape.
         """
         samples = _as_samples(audio)
+        if samples.dtype.kind == "f" and self._ring.dtype.kind == "i":
+            raise ValueError("this buffer keeps int16 audio, not float")
         capacity = self._ring.size
         self._now += samples.size
         if samples.size > capacity:
@@ -136,9 +142,9 @@ class TurnBuffer:
         if turn is None:
             return None
         if turn.heard is None:
-            samples = self._between(turn.audio_start, self._now)
+            samples = _as_float(self._between(turn.audio_start, self._now))
         else:
-            samples = turn.heard.copy()
+            samples = _as_float(turn.heard)
         end = self._now if turn.speech_end is None else turn.speech_end
         return TurnAudio(
             samples=samples,
@@ -165,18 +171,24 @@ class TurnBuffer:
     def _write(self, samples: NDArray[np.generic], at: int) -> None:
         out = self._ring[at : at + samples.size]
         out[:] = samples
-        if samples.dtype.kind == "i":
+        if samples.dtype.kind == "i" and out.dtype.kind == "f":
             out *= _INT16_SCALE
 
     def _ago(self, seconds: float) -> int:
         return self._now - min(max(to_samples(seconds, self.sample_rate), 0), self._now)
 
-    def _between(self, start: int, end: int) -> Samples:
+    def _between(self, start: int, end: int) -> Stored:
         """A copy of the call from one sample to another, as far back as it is still there."""
         start = min(max(start, self._now - self._ring.size), end)
         at, size = start % self._ring.size, end - start
         first = self._ring[at : at + size]
         return np.concatenate((first, self._ring[: size - first.size]))
+
+
+def _as_float(stored: Stored) -> Samples:
+    """A copy in [-1, 1]."""
+    samples = stored.astype(np.float32)
+    return samples * _INT16_SCALE if stored.dtype.kind == "i" else samples
 
 
 def _as_samples(audio: bytes | bytearray | memoryview | NDArray[np.generic]) -> NDArray[np.generic]:

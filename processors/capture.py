@@ -20,7 +20,7 @@ class TurnCapture:
     """
 
     def __init__(self, sample_rate: int) -> None:
-        self._buffer = TurnBuffer(sample_rate)
+        self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
         self._turn_open = False
         self._heard_before_s = 0.0
         self._started_at_s = self._stopped_at_s = 0.0
@@ -45,7 +45,7 @@ class TurnCapture:
         """Take the next PCM16 bytes; of several channels the first, another rate starts anew."""
         if sample_rate != self._buffer.sample_rate:
             self._heard_before_s += self._buffer.elapsed_s
-            self._buffer = TurnBuffer(sample_rate)
+            self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
         if channels == 1:
             self._buffer.append(pcm)
         else:

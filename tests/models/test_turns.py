@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,8 +76,8 @@ class WholeCall:
         return turn
 
 
-def small_buffer() -> TurnBuffer:
-    return TurnBuffer(RATE, pre_roll_s=PRE, post_roll_s=POST, max_turn_s=LONGEST)
+def small_buffer(**options: Any) -> TurnBuffer:
+    return TurnBuffer(RATE, pre_roll_s=PRE, post_roll_s=POST, max_turn_s=LONGEST, **options)
 
 
 def play(steps: Sequence[Step], pieces: Sequence[int]) -> tuple[TurnBuffer, list[TurnAudio | None]]:
@@ -339,3 +340,23 @@ def test_a_buffer_of_impossible_size_is_refused(options: dict[str, float]) -> No
 def test_times_go_back_to_the_samples_they_came_from(count: int, rate: int) -> None:
     """One rounding rule: a time that comes back as another sample would shift what it names."""
     assert to_samples(count / rate, rate) == count
+
+
+def test_int16_audio_can_be_kept_as_it_comes() -> None:
+    """A live call needs the memory of its line's 16 bits, and hears the same."""
+    sound = np.frombuffer(pcm16(noise(3.0)), "<i2")
+    turns = []
+    for dtype in (np.float32, np.int16):
+        buffer = small_buffer(dtype=dtype)
+        for at in range(0, len(sound), 320):
+            buffer.append(sound[at : at + 320])
+            if at == 16_000:
+                buffer.start(0.2)
+        buffer.stop(0.2)
+        turns += [buffer.snapshot(), buffer.end()]
+    for turn in turns:
+        assert turn is not None
+        assert turn.samples.dtype == np.float32
+        assert np.array_equal(turn.samples, turns[0].samples)
+    with pytest.raises(ValueError, match="int16"):
+        buffer.append(noise(0.02))
