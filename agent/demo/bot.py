@@ -8,28 +8,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipecat.audio.vad.silero import SileroVADAnalyzer
-from pipecat.audio.vad.vad_analyzer import VADParams
 from pipecat.frames.frames import TTSSpeakFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.audio.vad_processor import VADProcessor
 from pipecat.transports.base_transport import BaseTransport
-from pipecat.turns.user_start import VADUserTurnStartStrategy
-from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
-from pipecat.turns.user_turn_processor import UserTurnProcessor
-from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
 from ...models.classifier import EmotionClassifier, load_classifier
 from ...policies.config import MitigationPolicy
 from ...policies.transfer import TransferOutcome, TransferTarget
 from ..deescalator import Deescalator
-from .dialogue import Script, load_script
 from .limits import CallLimits, Ended
-from .replies import ScriptedReplies
+from .parts import Kit
 from .reporter import CallReporter
-from .speech import EspeakTTSService, espeak
 
 PHONE_LINE = PipelineParams(audio_in_sample_rate=8_000, audio_out_sample_rate=8_000)
 BROWSER_LINE = PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=24_000)
@@ -41,14 +32,10 @@ _WATCH_S = 0.5
 class DemoBot:
     """What all calls share; building it loads the models, so that no caller waits for that."""
 
+    kit: Kit
     policy: MitigationPolicy
     limits: CallLimits = field(default_factory=CallLimits)
-    script: Script = field(default_factory=load_script)
     classifier: EmotionClassifier = field(default_factory=load_classifier)
-
-    def __post_init__(self) -> None:
-        espeak().say("ready")
-        SileroVADAnalyzer()
 
 
 class DemoCall:
@@ -76,9 +63,9 @@ class DemoCall:
         self._guard = Deescalator(
             bot.policy, bot.classifier, transfer, call_id=call_id, keep_text=True
         )
-        self._reporter = CallReporter()
-        self._replies = ScriptedReplies(bot.script, self._at_state)
         self._guard.active = analysis
+        self._reporter = CallReporter()
+        self._parts = bot.kit.parts(self._guard, self._reporter)
         self._worker = PipelineWorker(
             self._pipeline(), params=line, idle_timeout_secs=None, enable_turn_tracking=False
         )
@@ -116,23 +103,19 @@ class DemoCall:
         await self._worker.cancel()
 
     def _pipeline(self) -> Pipeline:
-        vad = SileroVADAnalyzer(params=VADParams(min_volume=0.0))
-        strategies = UserTurnStrategies(
-            start=[VADUserTurnStartStrategy()],
-            stop=[SpeechTimeoutUserTurnStopStrategy(wait_for_transcript=False)],
-        )
+        parts = self._parts
         return Pipeline(
             [
                 self._transport.input(),
-                VADProcessor(vad_analyzer=vad),
-                UserTurnProcessor(user_turn_strategies=strategies),
+                *parts.hearing,
                 self._guard.listen(),
-                self._replies,
+                parts.thinking,
                 self._guard.speak(),
-                EspeakTTSService(),
+                parts.speaking,
                 self._transport.output(),
                 self._guard.hand_over(),
                 self._reporter,
+                *parts.remembering,
             ]
         )
 
@@ -174,7 +157,7 @@ class DemoCall:
             analysis=self._guard.active,
             max_call_s=limits.max_call_s,
         )
-        await self._worker.queue_frame(TTSSpeakFrame(self._replies.greeting))
+        await self._worker.queue_frame(TTSSpeakFrame(self._parts.greeting))
 
     async def _watch(self) -> None:
         limits = self._bot.limits
@@ -188,6 +171,3 @@ class DemoCall:
             if reason is not None:
                 await self.end(reason)
                 return
-
-    def _at_state(self, state: str) -> None:
-        self._guard.dialog_state = state

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from aiortc.sdp import SessionDescription, candidate_from_sdp
@@ -68,18 +69,29 @@ class Candidates(BaseModel):
 class Calls:
     """The calls of one server; `hand_over_url` is where their packets are posted to."""
 
-    def __init__(self, bot: DemoBot, *, secret: SecretStr) -> None:
+    def __init__(self, bot: DemoBot, *, hand_over_url: str, secret: SecretStr) -> None:
         self.bot = bot
-        self.hand_over_url = ""
+        self._hand_over_url = hand_over_url
         self._secret = secret
         self._calls: dict[str, DemoCall] = {}
         self._connections: dict[str, SmallWebRTCConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._busy = 0
 
-    def check_room(self) -> None:
-        """Raise RefusedError if as many calls go on as are allowed."""
-        if len(self._calls) >= self.bot.limits.calls:
+    @contextmanager
+    def line(self) -> Iterator[None]:
+        """Hold one of the lines.
+
+        Raises:
+            RefusedError: all are busy.
+        """
+        if self._busy >= self.bot.limits.calls:
             raise RefusedError(503, "All lines are busy. Try again in a minute.")
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
 
     async def offer(self, offer: Offer) -> dict[str, str]:
         """Begin a call, or change the connection of one; the answer in SDP, and its `pc_id`.
@@ -89,17 +101,13 @@ class Calls:
         """
         _check_sdp(offer.sdp)
         known = self._connections.get(offer.pc_id or "")
-        try:
-            if known is not None:
-                await known.renegotiate(offer.sdp, offer.type, offer.restart_pc)
-                return _answer(known)
-            self.check_room()
+        if known is None:
             return await self._begin(offer)
-        except RefusedError:
-            raise
+        try:
+            await known.renegotiate(offer.sdp, offer.type, offer.restart_pc)
         except Exception as error:  # whatever aiortc makes of a stranger's SDP
-            log.info("offer not understood", error=type(error).__name__)
             raise RefusedError(400, "This offer cannot be answered.") from error
+        return _answer(known)
 
     async def candidates(self, found: Candidates) -> None:
         """More ways to reach a browser.
@@ -126,7 +134,7 @@ class Calls:
 
     def transfer(self) -> WebhookTransfer:
         """The human agent of the demo: the page, by way of this server's own webhook."""
-        return WebhookTransfer(self.hand_over_url, secret=self._secret)
+        return WebhookTransfer(self._hand_over_url, secret=self._secret)
 
     async def packet_arrived(self, packet: dict[str, Any]) -> None:
         """Give the packet of a hand-over to the page of its call.
@@ -149,45 +157,47 @@ class Calls:
                 task.cancel()
 
     async def _begin(self, offer: Offer) -> dict[str, str]:
-        connection = SmallWebRTCConnection()
-        try:
-            await connection.initialize(offer.sdp, offer.type)
-        except BaseException:
-            await connection.disconnect()
-            raise
-        transport = SmallWebRTCTransport(
-            connection, TransportParams(audio_in_enabled=True, audio_out_enabled=True)
-        )
-        call = DemoCall(
-            self.bot,
-            transport,
-            call_id=uuid.uuid4().hex,
-            transfer=self.transfer(),
-            analysis=offer.request_data.analysis,
-        )
-        self._connections[connection.pc_id] = connection
-        self._spawn(self._hold(call, connection))
-        return _answer(connection)
+        with ExitStack() as held:
+            held.enter_context(self.line())
+            connection = SmallWebRTCConnection()
+            try:
+                await connection.initialize(offer.sdp, offer.type)
+                answer = _answer(connection)
+            except Exception as error:  # as above
+                await connection.disconnect()
+                raise RefusedError(400, "This offer cannot be answered.") from error
+            task = asyncio.create_task(
+                self._hold(connection, held.pop_all(), analysis=offer.request_data.analysis)
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return answer
 
-    async def _hold(self, call: DemoCall, connection: SmallWebRTCConnection) -> None:
-        try:
-            await self.run(call)
-        except Exception as error:  # noqa: BLE001 - one call must not end the others
-            log.error("call failed", call_id=call.call_id, error=type(error).__name__)
-        finally:
-            del self._connections[connection.pc_id]
-            await connection.disconnect()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _hold(
+        self, connection: SmallWebRTCConnection, line: ExitStack, *, analysis: bool
+    ) -> None:
+        """Have a call over WebRTC."""
+        call_id = uuid.uuid4().hex
+        params = TransportParams(audio_in_enabled=True, audio_out_enabled=True)
+        with line:
+            self._connections[connection.pc_id] = connection
+            try:
+                transport = SmallWebRTCTransport(connection, params)
+                transfer = self.transfer()
+                call = DemoCall(
+                    self.bot, transport, call_id=call_id, transfer=transfer, analysis=analysis
+                )
+                await self.run(call)
+            except Exception as error:  # one call must not end the others
+                log.exception("call failed", call_id=call_id, error=type(error).__name__)
+            finally:
+                del self._connections[connection.pc_id]
+                await connection.disconnect()
 
 
 def _answer(connection: SmallWebRTCConnection) -> dict[str, str]:
     answer = connection.get_answer()
-    if answer is None:
-        raise RefusedError(400, "This offer cannot be answered.")
+    assert answer is not None, "an initialized connection has one"
     return dict(answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from loguru import logger
@@ -36,7 +37,8 @@ def run_demo(
         samples = read_audio(call, caller_channel=caller_channel, sample_rate=RATE)
         asyncio.run(play_call(call, samples, policy=policy, console=console))
     else:
-        asyncio.run(_serve(host, port, policy, phone, console))
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(host, port, policy, phone, console))
 
 
 async def _serve(host: str, port: int, policy: str, phone: bool, console: Console) -> None:

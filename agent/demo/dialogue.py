@@ -17,6 +17,9 @@ from ...models.errors import UnreadableInputError, first_complaint
 BANK_CARD = Path(__file__).with_name("bank_card.yaml")
 
 _WORD = re.compile(r"[\w']+")
+_DIGITS = frozenset(
+    ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+)
 Sentence = Annotated[str, Field(min_length=1, max_length=300)]
 Phrase = Annotated[str, Field(pattern=r"^[a-z']+( [a-z']+)*$")]
 Grammar = Literal["yes_no", "digits"]
@@ -27,17 +30,31 @@ class ScriptError(UnreadableInputError):
 
 
 class Answer(BaseModel):
-    """What the bot does when it hears one of these phrases.
+    """What the bot does when it hears one of these phrases or, with `digits`, nothing but digits.
 
     `mishears` are said first, one each time, as if something else had been understood: the caller
     stays where they are. Then `says` is said, and the dialogue goes on at `goes_to`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    heard: Annotated[tuple[Phrase, ...], Field(min_length=1)]
+    heard: tuple[Phrase, ...] = ()
+    digits: bool = False
     mishears: tuple[Sentence, ...] = ()
     says: Sentence | None = None
     goes_to: str | None = None
+
+    @model_validator(mode="after")
+    def _can_be_given(self) -> Answer:
+        if not self.heard and not self.digits:
+            raise ValueError("heard or digits is needed")
+        return self
+
+    def is_in(self, heard: str) -> bool:
+        """Whether this was heard."""
+        words = _WORD.findall(heard.casefold())
+        if self.digits and words and _DIGITS.issuperset(words):
+            return True
+        return any(f" {phrase} " in f" {' '.join(words)} " for phrase in self.heard)
 
 
 class State(BaseModel):
@@ -93,7 +110,7 @@ def reply(script: Script, place: Place, heard: str | None) -> tuple[Place, str]:
     """The next place, and what the bot says, when the caller said this; None: nothing was heard."""
     state = script.states[place.state]
     for answer in (*state.answers, *script.always):
-        if not _contains(heard or "", answer.heard):
+        if not answer.is_in(heard or ""):
             continue
         times = place.misheard.get(answer, 0)
         if times < len(answer.mishears):
@@ -125,8 +142,3 @@ def _moved(script: Script, place: Place, answer: Answer) -> tuple[Place, str]:
     if answer.goes_to is not None or not said:
         said.append(script.states[to].asks)
     return replace(place, state=to, unclear=0), " ".join(said)
-
-
-def _contains(heard: str, phrases: tuple[str, ...]) -> bool:
-    words = f" {' '.join(_WORD.findall(heard.casefold()))} "
-    return any(f" {phrase} " in words for phrase in phrases)

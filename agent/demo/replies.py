@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from pipecat.frames.frames import (
     Frame,
@@ -13,23 +13,38 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from .dialogue import Script, opening, reply
+from .dialogue import Grammar, Script, opening, reply
 
 
 class ScriptedReplies(FrameProcessor):
-    """Stands where an LLM would; `on_state` is told where the dialogue stands, then and now."""
+    """Stands where an LLM would.
 
-    def __init__(self, script: Script, on_state: Callable[[str], None]) -> None:
+    `on_state` is told where the dialogue stands, `on_turn` what was understood of each turn.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        on_state: Callable[[str], None],
+        on_turn: Callable[[str | None], Awaitable[None]],
+    ) -> None:
         super().__init__()
         self._script = script
         self._place, self.greeting = opening(script)
         self._on_state = on_state
+        self._on_turn = on_turn
         self._heard: list[str] = []
 
     async def setup(self, setup: object) -> None:
         """Say where the dialogue begins."""
         await super().setup(setup)  # type: ignore[arg-type]
         self._on_state(self._place.state)
+
+    @property
+    def expects(self) -> Grammar | None:
+        """Which closed answer the dialogue waits for."""
+        return self._script.states[self._place.state].expects
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pass the frame on, then answer a turn that is over."""
@@ -43,6 +58,8 @@ class ScriptedReplies(FrameProcessor):
             await self._answer()
 
     async def _answer(self) -> None:
-        self._place, said = reply(self._script, self._place, " ".join(self._heard))
+        heard = ". ".join(self._heard) or None
+        await self._on_turn(heard)
+        self._place, said = reply(self._script, self._place, heard)
         self._on_state(self._place.state)
         await self.push_frame(TTSSpeakFrame(said))

@@ -11,10 +11,8 @@ from pipecat.frames.frames import (
     BotStoppedSpeakingFrame,
     Frame,
     InputAudioRawFrame,
-    TranscriptionFrame,
     TTSTextFrame,
     UserStartedSpeakingFrame,
-    UserStoppedSpeakingFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
@@ -27,18 +25,15 @@ from ...processors.frames import CallerEmotionFrame
 class CallReporter(FrameProcessor):
     """Sends `demo-…` messages (docs/demo.md) to RTVI clients; stands behind `hand_over()`.
 
-    Times are seconds of the caller's audio, as in the guard's readings. `waits_for_text` is set
-    where the text of a turn is given to `turn_over()` by someone else. `spoke_at` is when the
+    Times are seconds of the caller's audio, as in the guard's readings. `spoke_at` is when the
     caller was last heard, on the monotonic clock.
     """
 
-    def __init__(self, *, waits_for_text: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.spoke_at = 0.0
-        self._waits_for_text = waits_for_text
         self._heard_s = 0.0
         self._began_s = self._ended_s = 0.0
-        self._texts: list[str] = []
         self._in_turn = False
         self._turn = -1
         self._read = -1
@@ -75,8 +70,6 @@ class CallReporter(FrameProcessor):
             return
         if isinstance(frame, InputAudioRawFrame):
             self._heard_s += frame.num_frames / frame.sample_rate
-        elif isinstance(frame, TranscriptionFrame):
-            self._texts.append(frame.text)
         elif isinstance(frame, CallerEmotionFrame):
             self._read = frame.reading.index
         elif isinstance(frame, TTSTextFrame):
@@ -89,10 +82,6 @@ class CallReporter(FrameProcessor):
     async def _spoke(self, frame: Frame) -> None:
         if isinstance(frame, UserStartedSpeakingFrame):
             self._in_turn = True
-            self._texts.clear()
-        elif isinstance(frame, UserStoppedSpeakingFrame):
-            if not self._waits_for_text:
-                await self.turn_over(" ".join(self._texts) or None)
         elif isinstance(frame, VADUserStartedSpeakingFrame):
             self.spoke_at = time.monotonic()
             began = self._heard_s - frame.start_secs

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import uvicorn
 from pydantic import SecretStr
 
+from ...models.classifier import load_classifier
 from ...models.errors import DeescalateError
 from ...policies.config import load_policy
 from .bot import DemoBot
 from .calls import Calls
-from .limits import CallLimits
+from .dialogue import load_script
+from .limits import MAX_BODY_BYTES, CallLimits
+from .parts import KeyedKit, KeylessKit
 from .security import Door, is_loopback
 from .server import DemoServer
+from .spotting import Spotter
 
 _LOOPBACK = "127.0.0.1"
 
@@ -34,8 +39,8 @@ class Demo:
 
     host: str
     port: int
-    policy: str
     token: str | None = field(repr=False)
+    bot: DemoBot = field(repr=False)
 
     @property
     def origin(self) -> str:
@@ -55,50 +60,70 @@ async def serving(
     port: int = 7860,
     policy: str = "balanced",
     limits: CallLimits | None = None,
+    keyless: bool = False,
 ) -> AsyncIterator[tuple[Demo, asyncio.Task[None]]]:
     """Serve the demo while the block lasts: the demo, and the task of its server.
 
-    Port 0 is a free one. Whoever reaches it from another machine needs the token.
+    Port 0 is a free one. Whoever reaches it from another machine needs the token. `keyless`
+    leaves keys in the environment alone.
 
     Raises:
         AddressError: the address is taken, or is not one of this machine.
         DeescalateError: the policy or a model cannot be read.
     """
-    sockets = _bound(host, port)
-    try:
-        bot = DemoBot(load_policy(policy), limits or CallLimits())
-        demo = Demo(
-            host,
-            sockets[0].getsockname()[1],
-            bot.policy.name,
-            None if is_loopback(host) else secrets.token_urlsafe(24),
-        )
-        secret = SecretStr("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
-        calls = Calls(bot, secret=secret)
-        calls.hand_over_url = f"http://{_LOOPBACK}:{demo.port}/api/hand-over"
-        app = DemoServer(calls, door=Door(demo.token), secret=secret).app
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                ws="websockets-sansio",
-                ws_max_size=64 * 1024,
-                timeout_graceful_shutdown=5,
+    with ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(one) for one in _bound(host, port)]
+        async with _bot(policy, limits or CallLimits(), keyless=keyless) as bot:
+            demo = Demo(
+                host,
+                sockets[0].getsockname()[1],
+                None if is_loopback(host) else secrets.token_urlsafe(24),
+                bot,
             )
-        )
-        task = asyncio.create_task(server.serve(sockets))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.01)
-        try:
-            yield demo, task
-        finally:
-            server.should_exit = True
-            await task
+            server = _server(demo)
+            task = asyncio.create_task(server.serve(sockets))
+            while not server.started and not task.done():
+                await asyncio.sleep(0.01)
+            try:
+                yield demo, task
+            finally:
+                server.should_exit = True
+                await task
+
+
+@asynccontextmanager
+async def _bot(policy: str, limits: CallLimits, *, keyless: bool) -> AsyncIterator[DemoBot]:
+    """The bot, with everything loaded that a caller would have to wait for."""
+    rules, script = load_policy(policy), load_script()
+    if not keyless and os.environ.get("OPENAI_API_KEY"):
+        yield DemoBot(KeyedKit(script.greeting), rules, limits)
+        return
+    starting = asyncio.create_task(Spotter.start(script.phrases))
+    try:
+        load_classifier()  # meanwhile
     finally:
-        for one in sockets:
-            one.close()
+        spotter = await starting
+    try:
+        yield DemoBot(KeylessKit(script, spotter), rules, limits)
+    finally:
+        await spotter.close()
+
+
+def _server(demo: Demo) -> uvicorn.Server:
+    secret = SecretStr("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+    hand_over_url = f"http://{_LOOPBACK}:{demo.port}/api/hand-over"
+    calls = Calls(demo.bot, hand_over_url=hand_over_url, secret=secret)
+    app = DemoServer(calls, door=Door(demo.token), secret=secret).app
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=MAX_BODY_BYTES,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
 
 
 def _bound(host: str, port: int) -> list[socket.socket]:

@@ -33,7 +33,9 @@ async def play_call(path: Path, samples: Samples, *, policy: str, console: Conso
     limit_s = len(samples) / RATE + _SPARE_S
     view = CallView(console)
     async with serving(port=0, policy=policy) as (demo, _):
-        console.print(f"[bold]{escape(str(path))}[/bold] calls the bot, policy {demo.policy}")
+        console.print(
+            f"[bold]{escape(str(path))}[/bold] calls the bot, policy {demo.bot.policy.name}"
+        )
         async with calling(samples, demo.origin) as caller, asyncio.timeout(limit_s):
             await _follow(caller, view)
         view.close(caller.heard_s)
