@@ -107,11 +107,15 @@ def axe(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture
 def picture() -> Callable[[Page, str], None]:
-    """Keeps a page's picture in docs/images, if DEESCALATE_PICTURES is set."""
+    """Keeps the picture of a call in docs/images, if DEESCALATE_PICTURES is set."""
 
     def take(page: Page, name: str) -> None:
         if os.environ.get("DEESCALATE_PICTURES"):
             PICTURES.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=PICTURES / name, full_page=True)
+            page.set_viewport_size({"width": 1200, "height": 900})
+            call, columns = (page.locator(part).bounding_box() for part in ("#call", ".columns"))
+            top, bottom = call["y"] - 16, columns["y"] + columns["height"] + 16
+            clip = {"x": 0, "y": top, "width": 1200, "height": bottom - top}
+            page.screenshot(path=PICTURES / name, full_page=True, clip=clip)
 
     return take

@@ -33,7 +33,7 @@ export class AgentPane {
     const json = el("pre", "", JSON.stringify(packet.json, null, 2));
     json.tabIndex = 0; // it scrolls
     this.#body.replaceChildren(
-      el("p", "summary", el("strong", "", course), el("span", "", cause ?? "")),
+      el("p", `summary ${packet.level}`, el("strong", "", course), el("span", "", cause ?? "")),
       facts(packet),
       ...transcript(packet),
       ...turns(packet),
