@@ -147,22 +147,37 @@ def train(
 
 
 @app.command()
+class Benchmark(StrEnum):
+    """What `deescalate bench` can measure."""
+
+    SPEED = "speed"
+    LIVE = "live"
+
+
 def bench(
     call: Annotated[
+    what: Annotated[
+        Benchmark, typer.Argument(help="The models alone, or bots with and without a guard.")
+    ] = Benchmark.SPEED,
+    *,
         Path | None, typer.Option(help="Also measure `analyze` on this mono recording.")
     ] = None,
     runs: Annotated[int, typer.Option(min=5, help="Runs for each turn length.")] = 50,
     as_json: Json = False,
     out: Out = None,
 ) -> None:
-    """Measure latency, memory and speed on this machine, beside Smart Turn v3.2."""
-    from .benchmarks.speed import bench as measure
-    from .benchmarks.speed import print_report
-    from .files import results
+    """Measure on this machine: the models beside Smart Turn v3.2, or live bots on loopback."""
+    from .benchmarks.command import run_live, run_speed
 
-    with results(as_json=as_json, out=out) as emit:
-        report = measure(call=call, runs=runs, say=lambda stage: typer.echo(stage, err=True))
-        emit(report.to_json(), partial(print_report, report))
+    say = partial(typer.echo, err=True)
+    if what is Benchmark.SPEED:
+        run_speed(call=call, runs=runs, as_json=as_json, out=out, say=say)
+        return
+    if call is None:
+        raise typer.BadParameter("live needs a recording of a caller", param_hint="--call")
+    run_live(
+        call=call, caller_channel=caller_channel, quick=quick, as_json=as_json, out=out, say=say
+    )
 
 
 class PhoneVendor(StrEnum):

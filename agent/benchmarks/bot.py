@@ -43,6 +43,7 @@ from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
+from .cores import bots_cores, keep_to
 from .counting import BLOCK, levels
 from .telephony import RATE, FrameMark, answering
 
@@ -260,6 +261,7 @@ def running_bot(guard: Guard, twilio: str | None = None) -> Iterator[RunningBot]
 
 def _serve(connection: Connection, guard: Guard, twilio: str | None) -> None:
     logger.remove()
+    keep_to(bots_cores())
     if guard is not Guard.NONE:
         _guard(guard, "none", None)  # loads what all calls share, as a bot should when it starts
     asyncio.run(_answer(connection, Bot(guard, twilio)))

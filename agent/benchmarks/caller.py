@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 
+from .cores import callers_cores, keep_to
 from .counting import Stretch, stretches
 from .telephony import FakeTwilio, FrameMark, Pcm, Phone
 
@@ -52,8 +57,16 @@ class CallLog:
     cleared: tuple[float, ...]
 
 
-def call_all(scripts: tuple[Script, ...]) -> list[CallLog]:
-    """Make these calls at the same time; returns when all have ended."""
+@contextmanager
+def calling() -> Iterator[Callable[[Sequence[Script]], Future[list[CallLog]]]]:
+    """A process of callers, kept off the bot's cores where there are others."""
+    with ProcessPoolExecutor(
+        1, mp_context=get_context("spawn"), initializer=keep_to, initargs=(callers_cores(),)
+    ) as callers:
+        yield lambda scripts: callers.submit(_call_now, tuple(scripts))
+
+
+def _call_now(scripts: tuple[Script, ...]) -> list[CallLog]:
     return asyncio.run(_call_all(scripts))
 
 

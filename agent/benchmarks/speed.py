@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from ...models.classifier import EmotionClassifier, load_classifier
 from ...models.registry import BUNDLED_VOICE
 from ...models.types import Samples
 from ...models.wording import load_word_classifier
+from .machine import Timing, machine
 
 SAMPLE_RATE = 16_000
 LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -37,15 +37,6 @@ TURNS_OF_WORDS = (
     "I have called you three times now about the same charge and nobody is able to tell me why now",
     "no I want to change my address because I moved last month and the new card went to that place",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Milliseconds from input to probability over `runs` runs."""
-
-    median_ms: float
-    p95_ms: float
-    runs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +107,7 @@ def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchR
                 say("analyze an hour of it")
                 calls += (_call_cost(hour, f"{call.name}, repeated to an hour"),)
     return BenchReport(
-        machine={
-            "processor": _processor(),
-            "cores": os.cpu_count() or 0,
-            "python": platform.python_version(),
-        },
+        machine=machine(),
         model=load_classifier().name,
         model_bytes=BUNDLED_VOICE.stat().st_size,
         import_s=import_s,
@@ -187,7 +174,7 @@ def _words(runs: int) -> Timing:
     samples = [
         _ms(partial(classifier.classify, text)) for _ in range(10 * runs) for text in TURNS_OF_WORDS
     ]
-    return _timing(samples[len(TURNS_OF_WORDS) * runs :])
+    return Timing.of(samples[len(TURNS_OF_WORDS) * runs :])
 
 
 def _latency(
@@ -205,17 +192,13 @@ def _latency(
         if run >= 3:
             ours.append(first)
             theirs.append(second)
-    return Latency(length_s, _timing(ours), _timing(theirs))
+    return Latency(length_s, Timing.of(ours), Timing.of(theirs))
 
 
 def _ms(run: Callable[[], object]) -> float:
     started = time.perf_counter()
     run()
     return (time.perf_counter() - started) * 1000.0
-
-
-def _timing(samples: list[float]) -> Timing:
-    return Timing(statistics.median(samples), float(np.quantile(samples, 0.95)), len(samples))
 
 
 def _speech_like(length_s: float) -> Samples:
@@ -254,11 +237,3 @@ def _repeat(source: Path, target: Path, *, seconds: int) -> None:
             piece = audio[:left]
             file.write(piece)
             left -= len(piece)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
