@@ -146,7 +146,6 @@ def train(
     typer.echo(run_training(what.value, data=data, out=out, recipe=recipe))
 
 
-@app.command()
 class Benchmark(StrEnum):
     """What `deescalate bench` can measure."""
 
@@ -155,14 +154,20 @@ class Benchmark(StrEnum):
 
 
 def bench(
-    call: Annotated[
+@app.command()
     what: Annotated[
         Benchmark, typer.Argument(help="The models alone, or bots with and without a guard.")
     ] = Benchmark.SPEED,
     *,
-        Path | None, typer.Option(help="Also measure `analyze` on this mono recording.")
+    call: Annotated[
+        Path | None,
+        typer.Option(help="speed: also `analyze` this mono recording; live: its caller calls."),
     ] = None,
-    runs: Annotated[int, typer.Option(min=5, help="Runs for each turn length.")] = 50,
+    caller_channel: Annotated[
+        CallerChannel | None, typer.Option(help="live: the caller's side of a stereo recording.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=5, help="speed: runs for each turn length.")] = 50,
+    quick: Annotated[bool, typer.Option(help="live: a minute, to see that it works.")] = False,
     as_json: Json = False,
     out: Out = None,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ def run_live(
 ) -> None:
     """Measure bots with and without a guard, called with what the caller of a recording says."""
     require_extra("demo", "fastapi", "uvicorn", "websockets")
+    os.environ["LOGURU_AUTOINIT"] = "False"  # for the bots' processes, before they import it
     from .live import QUICK, Effort, bench_live, print_live_report  # noqa: PLC0415 - as above
     from .speech import callers_turns  # noqa: PLC0415 - as above
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 import numpy as np
 import uvicorn
@@ -236,7 +237,7 @@ class FakeTwilio:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _update(self, account: str, sid: str, request: Request) -> Response:
-        form = {key: str(value) for key, value in (await request.form()).items()}
+        form = dict(parse_qsl((await request.body()).decode()))
         self.requests.append((sid, form))
         if self.answer is not None:
             return await self.answer()
