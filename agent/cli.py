@@ -153,8 +153,8 @@ class Benchmark(StrEnum):
     LIVE = "live"
 
 
-def bench(
 @app.command()
+def bench(
     what: Annotated[
         Benchmark, typer.Argument(help="The models alone, or bots with and without a guard.")
     ] = Benchmark.SPEED,
