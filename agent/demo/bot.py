@@ -22,7 +22,6 @@ from .limits import CallLimits, Ended
 from .parts import Kit
 from .reporter import CallReporter
 
-PHONE_LINE = PipelineParams(audio_in_sample_rate=8_000, audio_out_sample_rate=8_000)
 BROWSER_LINE = PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=24_000)
 _FLUSH_S = 0.3
 _WATCH_S = 0.5

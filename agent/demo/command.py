@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ...models.audio import CallerChannel, read_audio
 from .caller import RATE
+from .phone import PATH as PHONE_PATH
 from .serve import serving
 from .terminal import play_call
 
@@ -42,6 +43,12 @@ def run_demo(
 
 
 async def _serve(host: str, port: int, policy: str, phone: bool, console: Console) -> None:
-    async with serving(host=host, port=port, policy=policy) as (demo, server):
+    async with serving(host=host, port=port, policy=policy, phone=phone) as (demo, server):
         console.print(f"Open [bold]{demo.address}[/bold] and call the bot; Ctrl+C ends it.")
+        console.print(f"[dim]{demo.bot.kit.name}, policy {demo.bot.policy.name}[/dim]")
+        if phone:
+            stream = demo.origin.replace("http", "ws", 1) + PHONE_PATH
+            console.print(f"Twilio media streams: [bold]{stream}[/bold]")
+        if demo.token:
+            console.print("Reached from other machines: the token in the address is needed.")
         await server

@@ -61,11 +61,12 @@ async def serving(
     policy: str = "balanced",
     limits: CallLimits | None = None,
     keyless: bool = False,
+    phone: bool = False,
 ) -> AsyncIterator[tuple[Demo, asyncio.Task[None]]]:
     """Serve the demo while the block lasts: the demo, and the task of its server.
 
     Port 0 is a free one. Whoever reaches it from another machine needs the token. `keyless`
-    leaves keys in the environment alone.
+    leaves keys in the environment alone; `phone` answers Twilio's media streams besides.
 
     Raises:
         AddressError: the address is taken, or is not one of this machine.
@@ -80,7 +81,7 @@ async def serving(
                 None if is_loopback(host) else secrets.token_urlsafe(24),
                 bot,
             )
-            server = _server(demo)
+            server = _server(demo, phone=phone)
             task = asyncio.create_task(server.serve(sockets))
             while not server.started and not task.done():
                 await asyncio.sleep(0.01)
@@ -109,11 +110,11 @@ async def _bot(policy: str, limits: CallLimits, *, keyless: bool) -> AsyncIterat
         await spotter.close()
 
 
-def _server(demo: Demo) -> uvicorn.Server:
+def _server(demo: Demo, *, phone: bool) -> uvicorn.Server:
     secret = SecretStr("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
     hand_over_url = f"http://{_LOOPBACK}:{demo.port}/api/hand-over"
     calls = Calls(demo.bot, hand_over_url=hand_over_url, secret=secret)
-    app = DemoServer(calls, door=Door(demo.token), secret=secret).app
+    app = DemoServer(calls, door=Door(demo.token), secret=secret, phone=phone).app
     config = uvicorn.Config(
         app,
         log_config=None,

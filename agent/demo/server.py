@@ -18,6 +18,8 @@ from ...policies.sending import fields
 from ...policies.webhook import signed_by
 from .calls import Calls, Candidates, Offer, RefusedError
 from .limits import MAX_BODY_BYTES, RateLimiter
+from .phone import PATH as PHONE_PATH
+from .phone import PhoneLine
 from .samples import SAMPLES, sample_ogg
 from .security import HEADERS, Door, bearer
 
@@ -32,13 +34,16 @@ Body = TypeVar("Body", bound=BaseModel)
 class DemoServer:
     """Handles the requests; `app` is the application to serve."""
 
-    def __init__(self, calls: Calls, *, door: Door, secret: SecretStr) -> None:
+    def __init__(self, calls: Calls, *, door: Door, secret: SecretStr, phone: bool = False) -> None:
         self._calls = calls
         self._door = door
         self._secret = secret
         self._offers = RateLimiter(burst=20, refill_s=2.0)
         self.app = FastAPI(lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None)
         self._route()
+        if phone:
+            line = PhoneLine(calls, door=door, offers=self._offers)
+            self.app.websocket(PHONE_PATH)(line.answer)
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:

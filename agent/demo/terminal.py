@@ -22,7 +22,7 @@ from .serve import serving
 _POLL_S = 0.2
 _ANSWER_S = 3.0
 _SPARE_S = 60.0
-_INDENT = 15
+_INDENT = 16
 
 
 async def play_call(path: Path, samples: Samples, *, policy: str, console: Console) -> None:
@@ -151,5 +151,5 @@ class CallView:
     def _line(self, at_s: float | None, who: str, text: str, style: str = "") -> None:
         at = "" if at_s is None else clock(at_s)
         line = Text(text, style)
-        self.console.print(Text(f"{at:>5}  {who:8}"), end="")
+        self.console.print(Text(f"{at:>5}  {who:9}"), end="")
         self.console.print(line, soft_wrap=True)

@@ -76,13 +76,13 @@ def test_a_double_charge_is_misunderstood_on_purpose_and_then_settled() -> None:
 
 
 def test_digits_inside_a_complaint_are_no_card_number() -> None:
-    """ "I said it three times" must not count as the number that the bot asked for."""
+    """The complaint "I said it three times" must not count as the number that the bot asked for."""
     said = say(*["charged twice"] * 3, "three times")
     assert "did not get" in said[3]
 
 
 def test_words_are_found_whole() -> None:
-    """ "Know" must not be taken for "no", nor a phrase be found across its words' order."""
+    """The word "know" must not be taken for "no", nor a phrase be found across its words' order."""
     assert say("you know")[0] == say(None)[0]
     assert say("twice charged once")[0] != say(None)[0]  # "twice" alone is enough here
     assert say("card my lost")[0] == say(None)[0]
