@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from pipecat.runner.utils import parse_telephony_websocket
 from pipecat.serializers.twilio import TwilioFrameSerializer
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.settings import TTSSettings
+from pipecat.services.tts_service import TTSService
 from pipecat.transports.websocket.fastapi import (
     FastAPIWebsocketParams,
     FastAPIWebsocketTransport,
@@ -50,11 +50,6 @@ from pipecat.workers.runner import WorkerRunner
 
 from pipecat_deescalate.agent.benchmarks.telephony import RATE, Pcm
 from pipecat_deescalate.agent.deescalator import Deescalator
-
-with warnings.catch_warnings():
-    # Pipecat subclasses there what it deprecated itself, and abc gets the blame.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from pipecat.services.tts_service import TTSService
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 WORD_S = 0.1

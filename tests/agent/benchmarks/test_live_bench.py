@@ -1,0 +1,87 @@
+"""The live benchmark: real bots, real callers, and the search for how many fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipecat_deescalate.agent.benchmarks import load
+from pipecat_deescalate.agent.benchmarks.announcement import announcements
+from pipecat_deescalate.agent.benchmarks.audit import audit
+from pipecat_deescalate.agent.benchmarks.bot import Guard
+from pipecat_deescalate.agent.benchmarks.load import Probe, capacity
+from pipecat_deescalate.agent.benchmarks.replies import run_calls
+from pipecat_deescalate.agent.benchmarks.speech import callers_turns
+from pipecat_deescalate.agent.benchmarks.telephony import RATE, Pcm
+from pipecat_deescalate.models.audio import CallerChannel
+from pipecat_deescalate.models.errors import AudioError
+
+from ...audio import noise, write_audio
+from ..test_analyze import deescalate
+
+CALLS = Path(__file__).parents[3] / "examples" / "calls"
+
+
+@pytest.fixture(scope="module")
+def speech() -> tuple[Pcm, ...]:
+    return callers_turns(CALLS / "synthetic_escalating.ogg", CallerChannel.LEFT)
+
+
+def test_callers_say_the_turns_of_a_recording(speech: tuple[Pcm, ...], tmp_path: Path) -> None:
+    """What a bot is measured with must be speech at the rate of a telephone line."""
+    assert len(speech) >= 3
+    assert all(0.8 * RATE <= len(turn) <= 5 * RATE for turn in speech)
+    silent = write_audio(tmp_path / "silent.wav", noise(3.0, 8_000), 8_000, "pcm16.wav")
+    with pytest.raises(AudioError, match="holds no turn"):
+        callers_turns(silent, None)
+
+
+def test_a_broken_model_costs_no_frame(speech: tuple[Pcm, ...]) -> None:
+    """Counted at both ends, with a caller who speaks over the bot and a model that crashes."""
+    done = run_calls((Guard.CRASHING,), speech, turns=3, barging=(True,))
+    found = audit(done[Guard.CRASHING])
+    assert found.clean
+    assert found.sent > 250
+    assert found.bot_blocks > 100
+    ((log, notes),) = done[Guard.CRASHING]
+    assert notes.turns >= 3
+    assert notes.faults["model"] >= 3
+    assert log.cleared
+
+
+def test_the_announcement_is_measured_where_the_caller_hears_it(speech: tuple[Pcm, ...]) -> None:
+    """Heard in full with and without a barge-in, put through once, hung up on never."""
+    for call in announcements(speech):
+        assert call.said_s > 1.0
+        assert call.heard_s == pytest.approx(call.said_s, abs=0.005)
+        assert (call.transfers, call.hang_ups) == (1, 0)
+
+
+@pytest.mark.parametrize(("true", "most", "expected"), [(0, 20, 0), (13, 40, 13), (99, 20, 20)])
+def test_the_search_finds_how_many_calls_fit(
+    true: int, most: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One late frame must not end the search, and a limit must be called one."""
+    tried: list[int] = []
+
+    def probe(guard: Guard, speech: object, calls: int, seconds: float) -> Probe:
+        tried.append(calls)
+        unlucky = calls == 8 and tried.count(8) == 1
+        return Probe(calls, 100, int(calls > true or unlucky), 1.0, 1, 0)
+
+    monkeypatch.setattr(load, "_probe", probe)
+    found = capacity(Guard.NONE, (), seconds=1.0, most=most, say=lambda _: None)
+    assert found.calls == expected
+    assert found.reached_limit is (expected == most)
+    assert len(found.probes) == len(tried) < 20
+
+
+def test_the_command_says_what_it_needs() -> None:
+    """A benchmark of several minutes must not fail at its end, nor with a traceback."""
+    run = deescalate("bench", "live")
+    assert run.returncode == 2
+    assert "--call" in run.stderr
+    missing = deescalate("bench", "live", "--call", "nowhere.wav")
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("deescalate: nowhere.wav: ")
