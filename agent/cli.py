@@ -126,6 +126,7 @@ class Trainable(StrEnum):
 
     VOICE = "voice"
     WORDING = "wording"
+    REQUESTS = "requests"
     FUSION = "fusion"
 
 

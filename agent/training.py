@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..models.training import fusion, texts, wording
+from ..models.training import fusion, recogniser, texts, wording
 from ..models.training.config import load_recipe
 from ..models.training.train import PREDICTIONS_FILE, train
 from ..models.wording import WEIGHTS
@@ -12,9 +12,10 @@ from .progress import stages
 
 
 def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> str:
-    """Train the voice model, the word model or the weights of their fusion; return what came out.
+    """Train one of the models, or the weights of their fusion; return what came out.
 
-    Fusion takes the predictions of the voice run from `out`.
+    Fusion takes the predictions of the voice run from `out`; for the recogniser of requests for a
+    human, `recipe` is the file of sentences.
     """
     out.mkdir(parents=True, exist_ok=True)
     with stages() as progress:
@@ -30,6 +31,17 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
                 tell=lambda stage: progress(stage, 0, 1),
             )
             return f"{out / WEIGHTS.name}: ROC-AUC GoEmotions {words.goemotions_test:.3f}"
+        if what == "requests":
+            asks = recogniser.train_recogniser(
+                data / "text",
+                out / recogniser.OUT_FILE,
+                recipe or recogniser.SENTENCES,
+                tell=lambda stage: progress(stage, 0, 1),
+            )
+            return (
+                f"{out / recogniser.OUT_FILE}: sets left out: precision {asks.precision:.3f}, "
+                f"recall {asks.recall:.3f}"
+            )
         report = fusion.train_fusion(data, out / PREDICTIONS_FILE, out / fusion.FUSION_FILE.name)
     return (
         f"{out / fusion.FUSION_FILE.name}: ROC-AUC of held-out turns: voice "

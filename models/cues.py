@@ -1,4 +1,4 @@
-"""What a caller's words ask for or complain of: cues by the patterns of a language file."""
+"""What a caller's words ask for or complain of: cues as a language file tells them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
 
 from .errors import ModelFileError, first_complaint
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, Turn, one_of, parse
+from .recogniser import Recogniser, Wording
+from .registry import WEIGHTS
 from .types import Cue
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
@@ -44,10 +46,17 @@ def readable(text: object) -> str:
     return _UNSAFE.sub(" ", text).replace("\u2019", "'")
 
 
-class _CuePatterns(BaseModel):
+class _CueSource(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    say: Annotated[list[StrictStr], Field(min_length=1)]
+    say: list[StrictStr] = []
     unless: list[StrictStr] = []
+    trained: Annotated[StrictStr, Field(pattern=r"^\w+\.npz$")] | None = None
+
+    @model_validator(mode="after")
+    def _finds_something(self) -> Self:
+        if not self.say and self.trained is None:
+            raise ValueError("needs patterns under say, or a recogniser under trained")
+        return self
 
 
 CueName = Literal[
@@ -70,8 +79,11 @@ class _LanguageFile(BaseModel):
     stutters: list[StrictStr] = []
     answers: list[StrictStr] = []
     small_words: list[StrictStr] = []
+    negations: list[StrictStr] = []
+    resumes: list[StrictStr] = []
+    classes: dict[StrictStr, list[StrictStr]] = {}
     words: dict[StrictStr, Annotated[list[StrictStr], Field(min_length=1)]] = {}
-    cues: dict[CueName, _CuePatterns] = {}
+    cues: dict[CueName, _CueSource] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +94,32 @@ class _Tokens:
     origins: list[tuple[int, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class _CueRule:
+    """How one cue is found: by what is said, unless, or by a trained recogniser."""
+
+    cue: Cue
+    say: Patterns
+    unless: Patterns
+    recogniser: Recogniser | None
+
+    def spans(self, turn: Turn, words: list[str], wording: Wording) -> list[tuple[int, int]]:
+        """Where the cue is in a turn; as (first word, word after the last)."""
+        spans = self.say.spans(turn)
+        if spans:
+            void = self.unless.spans(turn)
+            spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
+        if self.recogniser is not None:
+            span = self.recogniser.span(words, wording)
+            spans += [] if span is None else [span]
+        return spans
+
+
 class Language:
     """One language file, compiled."""
 
-    def __init__(self, path: Path) -> None:
-        """Read and compile a file.
+    def __init__(self, path: Path, *, trained: bool = True) -> None:
+        """Read and compile a file; without its recognisers (`trained`) for those who train them.
 
         Raises:
             ModelFileError: naming the file, the key and what is wrong with it.
@@ -108,12 +141,18 @@ class Language:
         self._small = frozenset(
             map(self._plain, (*source.fillers, *source.answers, *source.small_words))
         )
-        self._cues = tuple(self._compile(path, source))
+        self.wording = Wording(
+            self._fillers,
+            frozenset(map(self._plain, source.negations)),
+            frozenset(map(self._plain, source.resumes)),
+            {self._plain(word): name for name, words in source.classes.items() for word in words},
+        )
+        self._cues = tuple(self._compile(path, source, trained=trained))
 
     def _plain(self, text: str) -> str:
         return _plain(text, self._split)
 
-    def _compile(self, path: Path, source: _LanguageFile) -> list[tuple[Cue, Patterns, Patterns]]:
+    def _compile(self, path: Path, source: _LanguageFile, *, trained: bool) -> list[_CueRule]:
         lists: dict[str, Node] = {}
 
         def node(key: str, pattern: str) -> Node:
@@ -124,30 +163,35 @@ class Language:
 
         for name, entries in source.words.items():
             lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
-        compiled = []
+        rules = []
         for name, cue in source.cues.items():
             say = [node(f"cues.{name}.say.{i}", p) for i, p in enumerate(cue.say)]
             unless = [node(f"cues.{name}.unless.{i}", p) for i, p in enumerate(cue.unless)]
-            compiled.append(
-                (Cue[name.upper()], Patterns(say, self._stutters), Patterns(unless, self._stutters))
+            rules.append(
+                _CueRule(
+                    Cue[name.upper()],
+                    Patterns(say, self._stutters),
+                    Patterns(unless, self._stutters),
+                    Recogniser.load(WEIGHTS / cue.trained) if trained and cue.trained else None,
+                )
             )
-        return compiled
+        return rules
 
     def find(self, text: str) -> list[tuple[Cue, str]]:
         """The cues of one `readable` turn, each once, with the words that matched longest."""
         tokens = self._tokens(text)
         turn = Turn(tokens.words, self._fillers)
         found = []
-        for cue, say, unless in self._cues:
-            spans = say.spans(turn)
-            if not spans:
-                continue
-            void = unless.spans(turn)
-            spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
+        for rule in self._cues:
+            spans = rule.spans(turn, tokens.words, self.wording)
             if spans:
                 longest = max(spans, key=lambda span: (span[1] - span[0], -span[0]))
-                found.append((cue, _words_of(text, tokens, longest)))
+                found.append((rule.cue, _words_of(text, tokens, longest)))
         return found
+
+    def words(self, text: str) -> list[str]:
+        """The normalised words of a `readable` turn, with `SENTENCE_END` around each sentence."""
+        return self._tokens(text).words
 
     def content(self, text: str) -> list[str]:
         """The words of a turn that carry a request: no fillers, answers, small words, digits."""

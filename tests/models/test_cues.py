@@ -92,7 +92,7 @@ def test_marks_and_case_do_not_matter(row: dict[str, str]) -> None:
 def test_the_words_that_triggered_a_cue() -> None:
     """A decision could not say what it rests on."""
     assert find_cues("Oh well, can I SPEAK to an agent, please? Thanks") == (
-        (Cue.ASKS_FOR_HUMAN, "SPEAK to an agent, please"),
+        (Cue.ASKS_FOR_HUMAN, "can I SPEAK to an agent"),
     )
 
 
@@ -126,6 +126,8 @@ def test_a_language_without_a_file_says_so_once(caplog: pytest.LogCaptureFixture
         ("fillers: [um]", "name"),
         ("name: X\nwords: {human: []}", "words.human"),
         ("name: X\ncues: {dances: {say: [a]}}", "cues.dances"),
+        ("name: X\ncues: {waiting: {}}", "cues.waiting"),
+        ("name: X\ncues: {waiting: {trained: ../x.npz}}", "cues.waiting.trained"),
         ("name: X\ncues: {waiting: {say: ['(a']}}", "cues.waiting.say.0"),
         ("name: X\ncues: {waiting: {say: [a], unless: ['{b}']}}", "cues.waiting.unless.0"),
         ("name: X\nwords: {a: ['[b']}", "words.a.0"),

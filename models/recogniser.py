@@ -1,0 +1,172 @@
+"""A trained recogniser of one cue: a linear model over a turn's short word sequences."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ModelFileError
+from .patterns import SENTENCE_END
+from .registry import read_model
+
+BUCKETS = 1 << 18
+NEGATED_WORDS = 6
+_FULL_LENGTH = 60
+_EDGE, _NOT, _CLASS = "^", "!", "<"
+_TELLING = 0.2
+"""A word with less than this share of the weight of the weightiest one tells nothing."""
+
+Gram = tuple[int, int, int]
+"""A hashed sequence, and the first and the last of the words that it covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a language's recogniser has to know of it beside its weights.
+
+    Words in `fillers` are passed over. What follows one of `negations` (words, or pairs of words)
+    counts as negated, for `NEGATED_WORDS` words, to the end of the sentence or to one of `resumes`.
+    `classes` gives words that can stand for each other the name of their class.
+    """
+
+    fillers: frozenset[str]
+    negations: frozenset[str]
+    resumes: frozenset[str]
+    classes: Mapping[str, str]
+
+
+def grams(words: Sequence[str], wording: Wording) -> list[Gram]:
+    """One to three words in a row, and pairs with one word between; each in [0, BUCKETS).
+
+    The same again with classes in place of words, where there are any. `words` is a turn with its
+    sentence ends. What is said twice in a row counts once.
+    """
+    counted = _said(words, wording)
+    if not counted:
+        return []
+    said = [(_EDGE, 0), *counted, (_EDGE, len(words) - 1)]
+    texts = _sequences(said)
+    classed = [(_classed(token, wording.classes), at) for token, at in said]
+    if classed != said:
+        texts += [text for text in _sequences(classed) if _CLASS in text[0]]
+    return [(zlib.crc32(text.encode()) % BUCKETS, first, last) for text, first, last in texts]
+
+
+def _sequences(said: Sequence[tuple[str, int]]) -> list[tuple[str, int, int]]:
+    out = [(token, at, at) for token, at in said[1:-1]]
+    for (a, first), (b, last) in pairwise(said):
+        out.append((f"{a} {b}", first, last))
+    for (a, first), (b, _), (c, last) in zip(said, said[1:], said[2:], strict=False):
+        out.append((f"{a} {b} {c}", first, last))
+        out.append((f"{a} _ {c}", first, last))
+    return out
+
+
+def _classed(token: str, classes: Mapping[str, str]) -> str:
+    word = token.removeprefix(_NOT)
+    return token.replace(word, f"{_CLASS}{classes[word]}") if word in classes else token
+
+
+def _said(words: Sequence[str], wording: Wording) -> list[tuple[str, int]]:
+    """The words that count, negated ones marked, each with its place in `words`."""
+    said: list[tuple[str, int]] = []
+    negated, before = 0, ""
+    for at, word in enumerate(words):
+        if word == SENTENCE_END or word in wording.resumes:
+            negated = 0
+        if word == SENTENCE_END or word in wording.fillers:
+            continue
+        token = f"{_NOT}{word}" if negated else word
+        negated = max(negated - 1, 0)
+        if word in wording.negations or f"{before} {word}" in wording.negations:
+            negated = NEGATED_WORDS
+        before = word
+        if not _said_again(said, token):
+            said.append((token, at))
+    return said
+
+
+def _said_again(said: list[tuple[str, int]], token: str) -> bool:
+    """Whether this word, or the pair that it ends, was said just before; the pair is taken back."""
+    if said and said[-1][0] == token:
+        return True
+    if len(said) > 2 and said[-1][0] == said[-3][0] and token == said[-2][0]:
+        said.pop()
+        return True
+    return False
+
+
+def unit_length(count: int) -> float:
+    """What sums over so many different sequences are divided by; long turns are not thinned out."""
+    return float(np.sqrt(min(max(count, 1), _FULL_LENGTH)))
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """Weights of the sequences, (BUCKETS,) int8 in units of `unit`; the cue is there above 0."""
+
+    weight: NDArray[np.int8]
+    unit: float
+    intercept: float
+
+    def score(self, turn: Sequence[Gram]) -> float:
+        """How clearly the cue is there in a turn of some words: above 0 it is."""
+        hashed = list({hashed for hashed, _, _ in turn})
+        total = int(self.weight[hashed].sum(dtype=np.int64))
+        return total * self.unit / unit_length(len(hashed)) + self.intercept
+
+    def span(self, words: Sequence[str], wording: Wording) -> tuple[int, int] | None:
+        """The words that speak most for the cue, as (first, after the last); None without it."""
+        turn = grams(words, wording)
+        if not turn or self.score(turn) <= 0.0:
+            return None
+        for_cue = [0.0] * len(words)
+        for hashed, first, last in turn:
+            share = float(self.weight[hashed]) / (last - first + 1)
+            for at in range(first, last + 1):
+                for_cue[at] += share
+        return _heaviest(for_cue, words)
+
+    @classmethod
+    def load(cls, path: Path) -> Recogniser:
+        """Read weights and check them against the SHA-256 in the card beside them.
+
+        Raises:
+            ModelFileError: either file is missing or damaged, or they do not match.
+        """
+        model = read_model(path)
+        try:
+            with np.load(BytesIO(model.content), allow_pickle=False) as file:
+                loaded = cls(file["weight"], float(file["unit"]), float(file["intercept"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(path, f"is not a recogniser ({error})") from error
+        if loaded.weight.shape != (BUCKETS,):
+            raise ModelFileError(path, "is not a recogniser of this version")
+        return loaded
+
+
+def _heaviest(weights: Sequence[float], words: Sequence[str]) -> tuple[int, int]:
+    """The run of words with the greatest sum (J. Kadane's algorithm), words of no weight left out.
+
+    It begins and ends with words, not with sentence ends.
+    """
+    too_little = _TELLING * max(weights)
+    best, best_sum = (0, 0), -np.inf
+    start, total = 0, 0.0
+    for at, weight in enumerate(weights):
+        if total <= 0.0:
+            start, total = at, 0.0
+        total += weight - too_little
+        if total > best_sum and words[at] != SENTENCE_END:
+            best, best_sum = (start, at + 1), total
+    first, after = best
+    while first < after - 1 and words[first] == SENTENCE_END:
+        first += 1
+    return first, after
