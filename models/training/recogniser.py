@@ -64,8 +64,8 @@ def train_recogniser(
 ) -> RecogniserReport:
     """Train on `sentences` and, for what callers never mean, on GoEmotions under `data`.
 
-    The threshold is set on sentences of sets left out that have both kinds. Writes the weights to `out` and the card
-    beside them.
+    The threshold is set on sentences of sets left out that have both kinds. Writes the weights to
+    `out` and the card beside them.
 
     Raises:
         UnreadableInputError: a file cannot be read, or holds no such sentences.
