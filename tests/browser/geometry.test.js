@@ -12,7 +12,10 @@ import {
 } from "../../agent/demo/web/geometry.js";
 
 test("each level is a third of the height, whatever its thresholds are", () => {
-  for (const levels of [{ strained: 0.1, distressed: 0.5 }, { strained: 0.15, distressed: 0.7 }]) {
+  for (const levels of [
+    { strained: 0.1, distressed: 0.5 },
+    { strained: 0.15, distressed: 0.7 },
+  ]) {
     const y = beliefScale(levels, 0, 90);
     const heights = [0, levels.strained, levels.distressed, 1].map(y);
     heights.forEach((height, index) => assert.ok(Math.abs(height - (90 - 30 * index)) < 1e-9));
@@ -35,7 +38,10 @@ test("what happens now is always on the chart, with the axis labelled to its end
 });
 
 test("paths go through their points", () => {
-  const points = [{ x: 0, y: 9 }, { x: 10, y: 3 }];
+  const points = [
+    { x: 0, y: 9 },
+    { x: 10, y: 3 },
+  ];
   assert.equal(linePath(points), "M0 9L10 3");
   assert.equal(stepPath(points, 20), "M0 9H10V3H20");
   assert.equal(stepPath([], 20), "");
@@ -44,5 +50,16 @@ test("paths go through their points", () => {
 test("a silent line has no wave, a loud moment has one that stays in its lane", () => {
   const x = linear([0, 10], [0, 100]);
   assert.equal(wavePath([{ atS: 1, level: 0 }], x, 50, 10), "");
-  assert.equal(wavePath([{ atS: 1, level: 1 }, { atS: 1.01, level: 0.2 }], x, 50, 10), "M10 40V60");
+  assert.equal(
+    wavePath(
+      [
+        { atS: 1, level: 1 },
+        { atS: 1.01, level: 0.2 },
+      ],
+      x,
+      50,
+      10,
+    ),
+    "M10 40V60",
+  );
 });

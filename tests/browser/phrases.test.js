@@ -7,7 +7,10 @@ const RATE = 8000;
 
 /** Tones at these times, on a line with a little noise. */
 function line(durationS, tones, noise = 0.001) {
-  const samples = Float32Array.from({ length: durationS * RATE }, (_, at) => noise * Math.sin(at * at));
+  const samples = Float32Array.from(
+    { length: durationS * RATE },
+    (_, at) => noise * Math.sin(at * at),
+  );
   for (const [startS, endS] of tones) {
     for (let at = startS * RATE; at < endS * RATE; at++) samples[at] += 0.3 * Math.sin(at * 0.7);
   }
@@ -15,7 +18,14 @@ function line(durationS, tones, noise = 0.001) {
 }
 
 test("a caller's turns are phrases; a breath within one is not an end", () => {
-  const phrases = findPhrases(line(12, [[1, 2], [2.5, 3], [7, 8.5]]), RATE);
+  const phrases = findPhrases(
+    line(12, [
+      [1, 2],
+      [2.5, 3],
+      [7, 8.5],
+    ]),
+    RATE,
+  );
   assert.equal(phrases.length, 2);
   assert.ok(phrases[0].startS <= 1 && phrases[0].startS > 0.7, "the start is kept, with a lead");
   assert.ok(phrases[0].endS >= 3 && phrases[0].endS < 3.5, "the end is kept, with a tail");
@@ -23,7 +33,13 @@ test("a caller's turns are phrases; a breath within one is not an end", () => {
 });
 
 test("phrases stay in the recording and in order", () => {
-  const phrases = findPhrases(line(6, [[0, 1], [5, 6]]), RATE);
+  const phrases = findPhrases(
+    line(6, [
+      [0, 1],
+      [5, 6],
+    ]),
+    RATE,
+  );
   assert.equal(phrases[0].startS, 0);
   assert.equal(phrases.at(-1).endS, 6);
   phrases.slice(1).forEach((phrase, index) => assert.ok(phrase.startS > phrases[index].endS));

@@ -5,7 +5,8 @@ import { actionName, clock, probability } from "./words.js";
 
 /** @typedef {import("./messages.js").Packet} Packet */
 
-const WAITING = "Nobody is needed yet. When the bot hands the call over, this is what its human colleague sees.";
+const WAITING =
+  "Nobody is needed yet. When the bot hands the call over, this is what its human colleague sees.";
 
 export class AgentPane {
   #state;

@@ -80,4 +80,3 @@ async function detailOf(response) {
     return "";
   }
 }
-

@@ -1,19 +1,26 @@
 /** The call as a picture: its level, the voice of each turn, who spoke when, what was decided. */
 
 import { svg } from "./dom.js";
-import { beliefScale, chartEnd, linear, linePath, stepPath, timeTicks, wavePath } from "./geometry.js";
+import {
+  beliefScale,
+  chartEnd,
+  linear,
+  linePath,
+  stepPath,
+  timeTicks,
+  wavePath,
+} from "./geometry.js";
 import { actionName, clock, decisionName, probability } from "./words.js";
 
 /**
  * @typedef {import("./story.js").Story} Story
  * @typedef {import("./story.js").Turn} Turn
- * @typedef {{atS: number, level: number}[]} Wave
  * @typedef {object} Scene   all that a picture shows
  * @property {Story} story
  * @property {{strained: number, distressed: number}} levels
  * @property {number} nowS
  * @property {boolean} live
- * @property {{caller: Wave, bot: Wave}} waves
+ * @property {Record<"caller" | "bot", import("./monitor.js").Wave>} waves
  */
 
 const MARGIN = { left: 76, right: 16, top: 46, bottom: 24 };
@@ -24,10 +31,13 @@ const BELIEF = 150;
 const GAP = 26;
 const VOICE = 92;
 const LANE = 26;
-export const CHART_HEIGHT =
-  MARGIN.top + BELIEF + GAP + VOICE + GAP + 2 * LANE + MARGIN.bottom;
+export const CHART_HEIGHT = MARGIN.top + BELIEF + GAP + VOICE + GAP + 2 * LANE + MARGIN.bottom;
 
-const FLAGS = /** @type {const} */ ({ empathize: "empathy", offer_human: "offer", transfer: "hand-over" });
+const FLAGS = /** @type {const} */ ({
+  empathize: "empathy",
+  offer_human: "offer",
+  transfer: "hand-over",
+});
 
 /** @param {SVGSVGElement} target @param {Scene} scene */
 export function drawChart(target, scene) {
@@ -60,7 +70,9 @@ export function describe(story) {
   const last = /** @type {Turn} */ (turns.at(-1));
   const steps = turns
     .filter((turn) => turn.decision && turn.decision.action !== "proceed")
-    .map((turn) => `${turn.decision && decisionName(turn.decision)} at ${clock(turn.endedAtS ?? 0)}`);
+    .map(
+      (turn) => `${turn.decision && decisionName(turn.decision)} at ${clock(turn.endedAtS ?? 0)}`,
+    );
   const done = steps.length ? `The bot decided to ${steps.join(", ")}.` : "No action was needed.";
   const count = turns.length === 1 ? "1 caller turn" : `${turns.length} caller turns`;
   return `Chart of the call: ${count}, now ${last.decision?.level}. ${done}`;
@@ -128,7 +140,13 @@ function turnColumns({ x, belief, voice, voiceY }, story) {
 function voiceGrid({ left, right, voice, voiceY }) {
   const middle = (voice.top + voice.bottom) / 2;
   return [
-    svg("rect", { class: "voice-field", x: left, y: voice.top, width: right - left, height: VOICE }),
+    svg("rect", {
+      class: "voice-field",
+      x: left,
+      y: voice.top,
+      width: right - left,
+      height: VOICE,
+    }),
     svg("line", { class: "grid", x1: left, x2: right, y1: voiceY(0.5), y2: voiceY(0.5) }),
     svg("text", { class: "lane-name", x: left - 10, y: middle - 4 }, "voice"),
     svg("text", { class: "edge", x: left - 10, y: middle + 11 }, "p(neg.)"),
@@ -197,7 +215,11 @@ function voiceLine({ x, voiceY }, story) {
       svg(
         "circle",
         { class: "voice-dot", cx: point.x, cy: point.y, r: 4.5 },
-        svg("title", {}, `${clock(point.turn.endedAtS ?? 0)}: p(negative) ${probability(point.turn.pNegative)}`),
+        svg(
+          "title",
+          {},
+          `${clock(point.turn.endedAtS ?? 0)}: p(negative) ${probability(point.turn.pNegative)}`,
+        ),
       ),
     ),
   ];
@@ -230,7 +252,14 @@ function flags({ x, right, voice }, story) {
     const y = FLAG_ROWS[row];
     return [
       svg("line", { class: "flag-pole", x1: at, x2: at, y1: y + FLAG_HEIGHT, y2: voice.bottom }),
-      svg("rect", { class: `flag ${decision.action}`, x: from, y, width, height: FLAG_HEIGHT, rx: 10 }),
+      svg("rect", {
+        class: `flag ${decision.action}`,
+        x: from,
+        y,
+        width,
+        height: FLAG_HEIGHT,
+        rx: 10,
+      }),
       svg("text", { class: "flag-name", x: from + width / 2, y: y + 14 }, label),
     ];
   });

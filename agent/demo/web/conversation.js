@@ -70,19 +70,28 @@ export class Conversation {
   #follow(change) {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     change();
-    if (scrollHeight - scrollTop - clientHeight < 60) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (scrollHeight - scrollTop - clientHeight < 60)
+      this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 }
 
 /** @param {Turn} turn */
 function turnParts(turn) {
   const { startedAtS, endedAtS, text, pNegative, unknownBecause, decision } = turn;
-  const who = el("p", "who", "Caller ", el("time", "", startedAtS === null ? "" : clock(startedAtS)));
+  const who = el(
+    "p",
+    "who",
+    "Caller ",
+    el("time", "", startedAtS === null ? "" : clock(startedAtS)),
+  );
   const parts = [who];
   if (endedAtS !== null) {
-    parts.push(text ? el("p", "words", text) : el("p", "words not-understood", "Words not understood"));
+    parts.push(
+      text ? el("p", "words", text) : el("p", "words not-understood", "Words not understood"),
+    );
   }
-  if (pNegative !== null) who.append(el("span", "p", "p(negative) ", el("b", "", probability(pNegative))));
+  if (pNegative !== null)
+    who.append(el("span", "p", "p(negative) ", el("b", "", probability(pNegative))));
   else if (unknownBecause) who.append(el("span", "p", `not heard: ${unknownBecause}`));
   if (decision) {
     parts.push(

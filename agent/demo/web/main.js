@@ -7,14 +7,15 @@ import { Controls } from "./controls.js";
 import { Conversation, showTable } from "./conversation.js";
 import { byId } from "./dom.js";
 import { Line } from "./line.js";
-import { Loudness } from "./loudness.js";
 import { Microphone } from "./microphone.js";
+import { Monitor, SIDES } from "./monitor.js";
 import { Problem, microphoneLost, tooLarge } from "./problems.js";
 import { Recording, decodeCaller } from "./recording.js";
 import { Story } from "./story.js";
 
 const TICK_MS = 100;
 const LARGEST_MB = 100;
+const SILENCED = "The browser keeps the bot silent. Allow sound for this page.";
 
 /** @typedef {Microphone | Recording} Source */
 
@@ -39,19 +40,14 @@ class Page {
   #chart = byId("chart", SVGSVGElement);
   #table = byId("turns", HTMLElement);
   #botAudio = byId("bot-audio", HTMLAudioElement);
+  #monitor = new Monitor();
 
   #story = new Story();
   #levels = { strained: 0.1, distressed: 0.5 };
-  /** @type {{caller: {atS: number, level: number}[], bot: {atS: number, level: number}[]}} */
-  #waves = { caller: [], bot: [] };
   #beganAtMs = 0;
   #live = false;
-  /** @type {AudioContext | null} */
-  #audio = null;
   /** @type {Source | null} */
   #source = null;
-  /** @type {Partial<Record<"caller" | "bot", Loudness>>} */
-  #loudness = {};
 
   async open() {
     this.#draw();
@@ -73,7 +69,7 @@ class Page {
     performance.mark("call-asked");
     this.#controls.say("");
     try {
-      await this.#context().resume();
+      await this.#monitor.context.resume();
       const source = await open();
       this.#takeSource(source);
       await this.#line.open(source.stream);
@@ -95,8 +91,9 @@ class Page {
    * @param {import("./recording.js").Side} side
    */
   async #openRecording(name, bytes, side) {
-    const context = this.#context();
-    const recording = new Recording(name, context, await decodeCaller(context, await bytes, name, side), {
+    const { context } = this.#monitor;
+    const caller = await decodeCaller(context, await bytes, name, side);
+    const recording = new Recording(name, context, caller, {
       onPhrase: (wordsEndAtMs) => performance.mark("words-end", { startTime: wordsEndAtMs }),
       onOver: () => this.#hangUp("The recording is over, and with it the call."),
     });
@@ -108,7 +105,7 @@ class Page {
   #takeSource(source) {
     this.#source?.close();
     this.#source = source;
-    this.#listen("caller", source.stream);
+    this.#monitor.listen("caller", source.stream);
     this.#controls.showSource(source.name, source instanceof Recording);
   }
 
@@ -122,7 +119,7 @@ class Page {
 
   #begin() {
     this.#story = new Story();
-    this.#waves = { caller: [], bot: [] };
+    this.#monitor.clear();
     this.#beganAtMs = performance.now();
     this.#conversation.clear();
     this.#agent.clear();
@@ -187,8 +184,7 @@ class Page {
   #end(sentence, failed) {
     this.#source?.close();
     this.#source = null;
-    Object.values(this.#loudness).forEach((each) => each.close());
-    this.#loudness = {};
+    this.#monitor.stop();
     this.#botAudio.srcObject = null;
     this.#controls.say(sentence, failed ? "failed" : "calm");
     this.#draw();
@@ -203,33 +199,20 @@ class Page {
   /** @param {MediaStream} stream */
   #hearBot(stream) {
     this.#botAudio.srcObject = stream;
-    this.#botAudio.play().catch(() => this.#controls.say("The browser keeps the bot silent; allow sound for this page."));
-    this.#listen("bot", stream);
-  }
-
-  /** @param {"caller" | "bot"} who @param {MediaStream} stream */
-  #listen(who, stream) {
-    this.#loudness[who]?.close();
-    this.#loudness[who] = new Loudness(this.#context(), stream);
-  }
-
-  #context() {
-    this.#audio ??= new AudioContext();
-    return this.#audio;
+    this.#botAudio.play().catch(() => this.#controls.say(SILENCED, "failed"));
+    this.#monitor.listen("bot", stream);
   }
 
   get #nowS() {
-    return this.#live ? Math.max(this.#story.lastAtS, (performance.now() - this.#beganAtMs) / 1000) : this.#story.lastAtS;
+    const { lastAtS } = this.#story;
+    return this.#live ? Math.max(lastAtS, (performance.now() - this.#beganAtMs) / 1000) : lastAtS;
   }
 
   #tick() {
     if (!this.#live || !this.#beganAtMs) return;
-    for (const who of /** @type {const} */ (["caller", "bot"])) {
-      const level = this.#loudness[who]?.level ?? 0;
-      this.#controls.showLevel(who, level);
-      this.#waves[who].push({ atS: this.#nowS, level });
-    }
-    this.#controls.showElapsed(this.#nowS);
+    const nowS = this.#nowS;
+    for (const side of SIDES) this.#controls.showLevel(side, this.#monitor.note(side, nowS));
+    this.#controls.showElapsed(nowS);
     this.#draw();
   }
 
@@ -239,7 +222,7 @@ class Page {
       levels: this.#levels,
       nowS: this.#nowS,
       live: this.#live,
-      waves: this.#waves,
+      waves: this.#monitor.waves,
     });
   }
 }

@@ -83,7 +83,11 @@ const READERS = {
         }
       : null,
   "caller-decision": readDecision,
-  "caller-transfer": (data) => ({ kind: "transfer", ok: data.ok === true, detail: text(data.detail) }),
+  "caller-transfer": (data) => ({
+    kind: "transfer",
+    ok: data.ok === true,
+    detail: text(data.detail),
+  }),
   "demo-turn": readTurn,
   "demo-said": (data) =>
     isNumber(data.at_s) && typeof data.text === "string"
@@ -95,7 +99,11 @@ const READERS = {
       : null,
   "demo-hand-over": (data) => ({ kind: "hand-over", packet: readPacket(asFields(data.packet)) }),
   "demo-analysis": (data) => ({ kind: "analysis", on: data.on === true }),
-  "demo-ended": (data) => ({ kind: "ended", reason: text(data.reason), message: text(data.message) }),
+  "demo-ended": (data) => ({
+    kind: "ended",
+    reason: text(data.reason),
+    message: text(data.message),
+  }),
 };
 
 /** @param {Fields} data @returns {CallMessage | null} */
@@ -113,7 +121,8 @@ function readCall(data) {
 
 /** @param {Fields} data @returns {TurnMessage | null} */
 function readTurn(data) {
-  if (!isNumber(data.turn) || !isNumber(data.started_at_s) || !isNumber(data.ended_at_s)) return null;
+  if (!isNumber(data.turn) || !isNumber(data.started_at_s) || !isNumber(data.ended_at_s))
+    return null;
   return {
     kind: "turn",
     turn: data.turn,

@@ -17,15 +17,17 @@ const INSTEAD = "You can play a sample call instead.";
 
 /** @type {Record<string, string>} */
 const MICROPHONE = {
-  NotAllowedError: `The microphone was refused. Allow it in the browser's address bar and try again. ${INSTEAD}`,
+  NotAllowedError: `The microphone was refused. Allow it beside the page's address. ${INSTEAD}`,
   NotFoundError: `No microphone was found. Connect one and try again. ${INSTEAD}`,
-  NotReadableError: `The microphone is there but gives no sound; another program may be using it. ${INSTEAD}`,
+  NotReadableError: `Another program seems to hold the microphone. ${INSTEAD}`,
 };
 
 /** @param {unknown} error   what getUserMedia threw */
 export function microphoneProblem(error) {
   const name = error instanceof Error ? error.name : "";
-  return new Problem(MICROPHONE[name] ?? `The microphone cannot be used (${name || error}). ${INSTEAD}`);
+  return new Problem(
+    MICROPHONE[name] ?? `The microphone cannot be used (${name || error}). ${INSTEAD}`,
+  );
 }
 
 export const insecurePage = () =>
@@ -39,7 +41,7 @@ export const microphoneLost = () =>
 /** @param {string} name */
 export const notAudio = (name) =>
   new Problem(
-    `“${name}” is not audio that this browser can play. WAV, MP3, Ogg, FLAC and M4A usually work.`,
+    `“${name}” is not audio that this browser can play. WAV, MP3, Ogg and FLAC usually work.`,
   );
 
 /** @param {string} name @param {number} limitMb */
@@ -64,14 +66,18 @@ export const noAudioPath = () =>
 export function refusal(status, detail) {
   if (status === 401 || status === 403) {
     return new Problem(
-      "This demo asks for its token. Open the address that `deescalate demo` printed, with #token=… at its end.",
+      "This demo asks for its token. Open the whole address that was printed, with #token=….",
     );
   }
   if (status === 429 || status === 503) {
-    return new Problem(detail || "All lines are busy. Please try again in a minute.", { passing: true });
+    return new Problem(detail || "All lines are busy. Please try again in a minute.", {
+      passing: true,
+    });
   }
   return new Problem(
-    detail ? `The server could not take the call: ${detail}` : `The server could not take the call (error ${status}).`,
+    detail
+      ? `The server could not take the call: ${detail}`
+      : `The server could not take the call (error ${status}).`,
     { passing: status >= 500 },
   );
 }
