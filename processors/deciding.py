@@ -59,7 +59,7 @@ class TurnDecider:
         self._turn_open = False
         self._next_turn = asyncio.Event()
         preview, self._preview = self._preview, None
-        if preview is None or not self._call.active:
+        if preview is None or preview.turn.dropped:
             return None
         preview.turn.guided = preview.decision.action in SPOKEN
         self._call.commit(preview)
@@ -99,7 +99,7 @@ class TurnDecider:
             await self._heard(turn)
         if call.hand_over.under_way:
             return Reply(silent=True)
-        if turn is None or not call.active:
+        if turn is None or turn.dropped:
             return Reply()
         decision, provisional, fresh = turn.decision, speculative and self._turn_open, False
         if decision is None:
@@ -117,7 +117,7 @@ class TurnDecider:
 
     async def _decide(self, turn: LiveTurn, text: str | None) -> Decision | None:
         await self._heard(turn)
-        if turn.decision is not None or not self._call.active:
+        if turn.decision is not None or turn.dropped:
             return None
         turn.text = text
         preview = self._call.preview(turn)

@@ -138,7 +138,7 @@ class EmotionProcessor(Bystander):
     async def _read(self, turn: LiveTurn, request: int, audio: TurnAudio) -> None:
         heard = await read_turn(audio, self._classifier, self._pool, self.call.faults)
         reading = turn.deliver(request, heard)
-        if reading is not None and self.call.active:
+        if reading is not None and not turn.dropped:
             await self._publish(reading)
 
     async def _publish(self, reading: TurnReading) -> None:

@@ -115,7 +115,8 @@ class LiveCall:
     @active.setter
     def active(self, on: bool) -> None:
         self._active = on
-        if not on:
+        if not on and self.turn is not None:
+            self.turn.dropped = True
             self.turn = None
 
     def sentence(self, moment: Moment, *, interruptible: bool = True) -> GuardSpeakFrame:

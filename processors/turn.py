@@ -20,7 +20,8 @@ class LiveTurn:
     `request` numbers the readings that were asked for; only the newest one is taken. `due` is set
     while a decision is on its way, `guided` once the LLM was told how to reply, `answered` once
     it replied, `expressed` once a prompt said what was decided. `dialog_state` is the bot's when
-    the turn began; `prompted` and `barge_in` are as `Floor` has them.
+    the turn began; `prompted` and `barge_in` are as `Floor` has them. `dropped` is set when the
+    guard is switched off meanwhile: nothing is decided then.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class LiveTurn:
         self.request = 0
         self.decision: Decision | None = None
         self.text: str | None = None
-        self.due = self.guided = self.answered = self.expressed = False
+        self.due = self.guided = self.answered = self.expressed = self.dropped = False
         self.ready = asyncio.Event()
         self.decided = asyncio.Event()
 

@@ -18,8 +18,10 @@ from ...policies.logs import get_logger
 from ...policies.webhook import WebhookTransfer
 from .bot import DemoBot, DemoCall
 from .limits import Ended
+from .memory import release
 
 _GOODBYE_S = 5.0
+_RELEASE_S = 1.0
 
 log = get_logger("demo")
 
@@ -131,6 +133,7 @@ class Calls:
             return await call.run()
         finally:
             del self._calls[call.call_id]
+            asyncio.get_running_loop().call_later(_RELEASE_S, release)
 
     def transfer(self) -> WebhookTransfer:
         """The human agent of the demo: the page, by way of this server's own webhook."""

@@ -21,6 +21,7 @@ from .bot import DemoBot
 from .calls import Calls
 from .dialogue import load_script
 from .limits import MAX_BODY_BYTES, CallLimits
+from .memory import kept
 from .parts import KeyedKit, KeylessKit
 from .security import Door, is_loopback
 from .server import DemoServer
@@ -86,7 +87,8 @@ async def serving(
             while not server.started and not task.done():
                 await asyncio.sleep(0.01)
             try:
-                yield demo, task
+                with kept():
+                    yield demo, task
             finally:
                 server.should_exit = True
                 await task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -47,8 +48,10 @@ class DemoServer:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        ready = asyncio.gather(*(asyncio.to_thread(sample_ogg, name) for name in SAMPLES))
         yield
         await self._calls.close()
+        await ready
 
     def _route(self) -> None:
         app = self.app
@@ -83,7 +86,7 @@ class DemoServer:
             "token_required": self._door.token is not None,
         }
 
-    async def _sample(self, name: str) -> Response:
+    def _sample(self, name: str) -> Response:  # in a thread: the first time takes a while
         if name not in SAMPLES:
             raise RefusedError(404, "There is no such call.")
         return Response(sample_ogg(name), media_type="audio/ogg")
