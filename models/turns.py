@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from numpy.typing import NDArray
 from .types import Samples, TurnAudio
 
 _INT16_SCALE = np.float32(1 / 32_768)
-
-Stored: TypeAlias = NDArray[np.float32] | NDArray[np.int16]
-"""Mono audio as a buffer keeps it, shape (samples,)."""
 
 
 def to_samples(seconds: float, sample_rate: int) -> int:
@@ -34,7 +30,7 @@ class _Turn:
     speech_start: int
     speech_end: int | None = None
     audio_end: int | None = None
-    heard: Stored | None = None
+    heard: NDArray[np.generic] | None = None
 
 
 class TurnBuffer:
@@ -67,7 +63,9 @@ class TurnBuffer:
         self.sample_rate = sample_rate
         self._pre_roll = to_samples(pre_roll_s, sample_rate)
         self._post_roll = to_samples(post_roll_s, sample_rate)
-        self._ring: Stored = np.zeros(max(1, to_samples(max_turn_s, sample_rate)), dtype)
+        self._ring: NDArray[np.generic] = np.zeros(
+            max(1, to_samples(max_turn_s, sample_rate)), dtype
+        )
         self._now = 0
         self._previous_end = 0
         self._turn: _Turn | None = None
@@ -169,15 +167,14 @@ class TurnBuffer:
         return audio
 
     def _write(self, samples: NDArray[np.generic], at: int) -> None:
-        out = self._ring[at : at + samples.size]
-        out[:] = samples
-        if samples.dtype.kind == "i" and out.dtype.kind == "f":
-            out *= _INT16_SCALE
+        if samples.dtype.kind == "i" and self._ring.dtype.kind == "f":
+            samples = np.multiply(samples, _INT16_SCALE, dtype=np.float32)
+        self._ring[at : at + samples.size] = samples
 
     def _ago(self, seconds: float) -> int:
         return self._now - min(max(to_samples(seconds, self.sample_rate), 0), self._now)
 
-    def _between(self, start: int, end: int) -> Stored:
+    def _between(self, start: int, end: int) -> NDArray[np.generic]:
         """A copy of the call from one sample to another, as far back as it is still there."""
         start = min(max(start, self._now - self._ring.size), end)
         at, size = start % self._ring.size, end - start
@@ -185,7 +182,7 @@ class TurnBuffer:
         return np.concatenate((first, self._ring[: size - first.size]))
 
 
-def _as_float(stored: Stored) -> Samples:
+def _as_float(stored: NDArray[np.generic]) -> Samples:
     """A copy in [-1, 1]."""
     samples = stored.astype(np.float32)
     return samples * _INT16_SCALE if stored.dtype.kind == "i" else samples

@@ -189,10 +189,10 @@ class Bot:
             idle_timeout_secs=None,
         )
 
-        @transport.event_handler("on_client_disconnected")
-        async def _(_transport: object, _client: object) -> None:
+        async def hung_up(_transport: object, _client: object) -> None:
             await worker.cancel()
 
+        transport.add_event_handler("on_client_disconnected", hung_up)
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(worker)
         await runner.run()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ...models.classifier import EmotionClassifier, load_classifier
-from ...models.types import EmotionReading, Samples
+from ...models.types import EmotionReading
 from ...policies.config import load_policy
 from ...policies.targets import TwilioTransfer
 from ..deescalator import Deescalator
@@ -16,14 +20,14 @@ HANGS_S = 5.0
 class _Crashing:
     name = "crashing"
 
-    def classify(self, audio: Samples, sample_rate: int) -> EmotionReading:
+    def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         raise RuntimeError("as every turn")
 
 
 class _Hanging:
     name = "hanging"
 
-    def classify(self, audio: Samples, sample_rate: int) -> EmotionReading:
+    def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         time.sleep(HANGS_S)
         return EmotionReading(0.5, self.name, len(audio) / sample_rate, HANGS_S * 1000.0)
 
@@ -31,11 +35,11 @@ class _Hanging:
 class _Angry:
     name = "angry"
 
-    def classify(self, audio: Samples, sample_rate: int) -> EmotionReading:
+    def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         return EmotionReading(0.95, self.name, len(audio) / sample_rate, 0.0)
 
 
-_MODELS: dict[str, type[EmotionClassifier]] = {
+_MODELS: dict[str, Callable[[], EmotionClassifier]] = {
     "crashing": _Crashing,
     "hanging": _Hanging,
     "angry": _Angry,
@@ -48,9 +52,8 @@ def guard(model: str, call_id: str, twilio: str | None) -> Deescalator:
     `twilio` is the address of its REST API, where the call can be handed over; the angry guard
     does so after the first turn.
     """
-    made = _MODELS.get(model)
     policy = load_policy("balanced")
-    if made is _Angry:
+    if model == _Angry.name:
         policy = load_policy("eager").model_copy(
             update={"expected_negative_rate": 0.5, "transfer_after": 1, "max_turn_evidence": 10.0}
         )
@@ -64,7 +67,7 @@ def guard(model: str, call_id: str, twilio: str | None) -> Deescalator:
         )
     return Deescalator(
         policy,
-        made() if made is not None else load_classifier(),
+        _MODELS.get(model, load_classifier)(),
         target,
         call_id=call_id,
     )
