@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 from pipecat.frames.frames import (
+    Frame,
     LLMContextFrame,
+    LLMServiceMetadataFrame,
     TTSSpeakFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings
 
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
@@ -91,3 +97,29 @@ async def test_without_a_transcript_the_aggregator_sends_no_context(pool: Infere
         await call.until(lambda: guarded.actions)
     assert guarded.actions == ["empathize"]
     assert not call.after.of(LLMContextFrame)
+
+
+class Hears(LLMService):
+    """A speech-to-speech service that says nothing."""
+
+    def __init__(self) -> None:
+        unset = {field.name: None for field in dataclasses.fields(LLMSettings) if field.init}
+        super().__init__(settings=LLMSettings(**{**unset, "extra": {}}))
+
+    def service_metadata_frame(self) -> LLMServiceMetadataFrame:
+        return LLMServiceMetadataFrame(service_name="hears", is_realtime_service=True)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+
+
+async def test_speech_to_speech_services_get_no_decisions(pool: InferencePool) -> None:
+    """They send no context, and could not say an announcement: nothing may be decided for them."""
+    guarded = Guarded(pool, ANGRY, scripted=None)
+    async with running(guarded.emotion, guarded.mitigation, Hears()) as call:
+        for count in (1, 2, 3):
+            await call.send(*speech(1.0))
+            await call.sees(CallerEmotionFrame, count)
+        await asyncio.sleep(0.4)
+    assert guarded.actions == []
