@@ -35,7 +35,7 @@ def release() -> None:
 
 @lru_cache(maxsize=1)
 def _malloc_trim() -> Any:
-    """glibc's function; None with another C library."""
+    """The function of glibc; None with another C library."""
     try:
         return ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):

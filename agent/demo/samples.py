@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from ...models.audio import CallerChannel, read_audio
+from ...models.audio import CallerChannel, open_call
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 RATE = 16_000
@@ -21,8 +21,13 @@ SAMPLES = {
 
 @lru_cache(maxsize=len(SAMPLES))
 def sample_ogg(name: str) -> bytes:
-    """The caller's side of a sample call, as mono Ogg/Opus."""
-    samples = read_audio(CALLS / f"{name}.ogg", caller_channel=CallerChannel.LEFT, sample_rate=RATE)
+    """The caller's side of a sample call, as mono Ogg/Vorbis: ten times quicker than Opus."""
+    path = CALLS / f"{name}.ogg"
     file = io.BytesIO()
-    soundfile.write(file, samples, RATE, format="OGG", subtype="OPUS")
+    with (
+        open_call(path, caller_channel=CallerChannel.LEFT, sample_rate=RATE) as call,
+        soundfile.SoundFile(file, "w", RATE, 1, "VORBIS", format="OGG") as ogg,
+    ):
+        for block in call:
+            ogg.write(block)
     return file.getvalue()

@@ -122,6 +122,7 @@ def _server(demo: Demo, *, phone: bool) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         ws="websockets-sansio",
         ws_max_size=MAX_BODY_BYTES,
         timeout_graceful_shutdown=5,
