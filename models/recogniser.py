@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,10 @@ from .registry import read_model
 BUCKETS = 1 << 18
 NEGATED_WORDS = 6
 _FULL_LENGTH = 60
+_MASK = BUCKETS - 1
 _EDGE, _NOT, _CLASS = "^", "!", "<"
 _TELLING = 0.2
 """A word with less than this share of the weight of the weightiest one tells nothing."""
-
-Gram = tuple[int, int, int]
-"""A hashed sequence, and the first and the last of the words that it covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +40,54 @@ class Wording:
     classes: Mapping[str, str]
 
 
-def grams(words: Sequence[str], wording: Wording) -> list[Gram]:
-    """One to three words in a row, and pairs with one word between; each in [0, BUCKETS).
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The words of a turn that count, `tokens`, and where they stand in it, `at`; edges included.
 
-    The same again with classes in place of words, where there are any. `words` is a turn with its
-    sentence ends. What is said twice in a row counts once.
+    What is said twice in a row counts once. `classed` has classes in place of words.
     """
-    counted = _said(words, wording)
-    if not counted:
-        return []
-    said = [(_EDGE, 0), *counted, (_EDGE, len(words) - 1)]
-    texts = _sequences(said)
-    classed = [(_classed(token, wording.classes), at) for token, at in said]
-    if classed != said:
-        texts += [text for text in _sequences(classed) if _CLASS in text[0]]
-    return [(zlib.crc32(text.encode()) % BUCKETS, first, last) for text, first, last in texts]
+
+    tokens: list[str]
+    classed: list[str]
+    at: list[int]
+
+    @classmethod
+    def of(cls, words: Sequence[str], wording: Wording) -> Said:
+        """What counts of a turn with its sentence ends."""
+        counted = _counted(words, wording)
+        tokens = [_EDGE, *(token for token, _ in counted), _EDGE]
+        at = [0, *(place for _, place in counted), len(words) - 1]
+        return cls(tokens, [_classed(token, wording.classes) for token in tokens], at)
+
+    def features(self) -> set[int]:
+        """One to three tokens in a row, and pairs with one between; each in [0, BUCKETS).
+
+        The same again with classes, where there are any.
+        """
+        found = set(_hashed(self.tokens))
+        return found if self.classed == self.tokens else found.union(_hashed(self.classed))
+
+    def places(self) -> list[tuple[int, int, int]]:
+        """The same with the first and the last word of each."""
+        threes = list(zip(self.at, self.at[2:], strict=False))
+        covered = [*((at, at) for at in self.at[1:-1]), *pairwise(self.at), *threes, *threes]
+        both = dict.fromkeys(
+            (hashed, *places)
+            for tokens in (self.tokens, self.classed)
+            for hashed, places in zip(_hashed(tokens), covered, strict=True)
+        )
+        return list(both)
 
 
-def _sequences(said: Sequence[tuple[str, int]]) -> list[tuple[str, int, int]]:
-    out = [(token, at, at) for token, at in said[1:-1]]
-    for (a, first), (b, last) in pairwise(said):
-        out.append((f"{a} {b}", first, last))
-    for (a, first), (b, _), (c, last) in zip(said, said[1:], said[2:], strict=False):
-        out.append((f"{a} {b} {c}", first, last))
-        out.append((f"{a} _ {c}", first, last))
-    return out
+def _hashed(tokens: Sequence[str]) -> list[int]:
+    """Each token but the edges, then pairs, threes, and pairs with one token between."""
+    plain = [token.encode() for token in tokens]
+    spaced = [b" " + token for token in plain]
+    ones = list(map(zlib.crc32, plain))
+    twos = list(map(zlib.crc32, spaced[1:], ones))
+    threes = map(zlib.crc32, spaced[2:], twos)
+    apart = map(zlib.crc32, spaced[2:], map(zlib.crc32, repeat(b" _"), ones[:-2]))
+    return [hashed & _MASK for hashed in (*ones[1:-1], *twos, *threes, *apart)]
 
 
 def _classed(token: str, classes: Mapping[str, str]) -> str:
@@ -74,7 +95,7 @@ def _classed(token: str, classes: Mapping[str, str]) -> str:
     return token.replace(word, f"{_CLASS}{classes[word]}") if word in classes else token
 
 
-def _said(words: Sequence[str], wording: Wording) -> list[tuple[str, int]]:
+def _counted(words: Sequence[str], wording: Wording) -> list[tuple[str, int]]:
     """The words that count, negated ones marked, each with its place in `words`."""
     said: list[tuple[str, int]] = []
     negated, before = 0, ""
@@ -116,19 +137,18 @@ class Recogniser:
     unit: float
     intercept: float
 
-    def score(self, turn: Sequence[Gram]) -> float:
+    def score(self, features: set[int]) -> float:
         """How clearly the cue is there in a turn of some words: above 0 it is."""
-        hashed = list({hashed for hashed, _, _ in turn})
-        total = int(self.weight[hashed].sum(dtype=np.int64))
-        return total * self.unit / unit_length(len(hashed)) + self.intercept
+        total = int(self.weight[list(features)].sum(dtype=np.int64))
+        return total * self.unit / unit_length(len(features)) + self.intercept
 
     def span(self, words: Sequence[str], wording: Wording) -> tuple[int, int] | None:
         """The words that speak most for the cue, as (first, after the last); None without it."""
-        turn = grams(words, wording)
-        if not turn or self.score(turn) <= 0.0:
+        said = Said.of(words, wording)
+        if len(said.tokens) == 2 or self.score(said.features()) <= 0.0:
             return None
         for_cue = [0.0] * len(words)
-        for hashed, first, last in turn:
+        for hashed, first, last in said.places():
             share = float(self.weight[hashed]) / (last - first + 1)
             for at in range(first, last + 1):
                 for_cue[at] += share

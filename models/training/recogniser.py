@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from ..cues import LANGUAGES, Language, readable
 from ..errors import UnreadableInputError
 from ..files import whole_file, write_json
-from ..recogniser import BUCKETS, Recogniser, grams, unit_length
+from ..recogniser import BUCKETS, Recogniser, Said, unit_length
 from .texts import Flags, read_goemotions
 
 SENTENCES = Path(__file__).with_name("asks_for_human_en.tsv")
@@ -127,7 +127,7 @@ def _with_snippets(comments: list[str]) -> list[str]:
 def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
     language = Language(LANGUAGES / f"{LANGUAGE}.yaml", trained=False)
     columns = [
-        sorted({hashed for hashed, *_ in grams(language.words(readable(text)), language.wording)})
+        sorted(Said.of(language.words(readable(text)), language.wording).features())
         for text in texts
     ]
     counts = np.array([len(column) for column in columns])

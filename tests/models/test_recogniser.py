@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipecat_deescalate.models.cues import find_cues, load_language
 from pipecat_deescalate.models.errors import ModelFileError
-from pipecat_deescalate.models.recogniser import BUCKETS, Recogniser, Wording, grams
+from pipecat_deescalate.models.recogniser import BUCKETS, Recogniser, Said, Wording
 from pipecat_deescalate.models.registry import WEIGHTS
 from pipecat_deescalate.models.types import Cue
 
@@ -27,7 +27,7 @@ WORDING = Wording(
 
 def hashed(words: str) -> set[int]:
     """The sequences of some words between sentence ends."""
-    return {found for found, *_ in grams([".", *words.split(), "."], WORDING)}
+    return Said.of([".", *words.split(), "."], WORDING).features()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def test_negation_ends_where_the_caller_turns_round() -> None:
     """A caller who refuses the bot and then asks would not be heard."""
     plain, negated = hashed("want agents"), hashed("dont want agents")
     turned = hashed("dont want bots get agents")
-    agents = {found for found, first, last in grams([".", "agents"], WORDING) if first == last == 1}
+    places = Said.of([".", "agents", "."], WORDING).places()
+    agents = {found for found, first, last in places if first == last == 1}
     assert agents <= plain
     assert not agents & negated
     assert agents <= turned
