@@ -73,7 +73,7 @@ async def test_a_full_queue_refuses_at_once(gate: threading.Event) -> None:
 
 async def test_a_hung_model_does_not_block_other_calls(gate: threading.Event) -> None:
     """One call's hang must cost the others no more than the time limit."""
-    pool = InferencePool(time_limit_s=0.1)
+    pool = InferencePool(time_limit_s=0.5)
     with pytest.raises(InferenceRefusedError, match="time limit"):
         await pool.run(gate.wait)
     assert await pool.run(lambda: "alive") == "alive"
