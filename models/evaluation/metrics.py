@@ -37,9 +37,7 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     positives, negatives = int(truth.sum()), int((~truth).sum())
     if not positives or not negatives:
         return float("nan")
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    pairs = float(ranks[truth].sum()) - positives * (positives + 1) / 2
+    pairs = float(_ranks(values)[truth].sum()) - positives * (positives + 1) / 2
     return pairs / (positives * negatives)
 
 
@@ -56,6 +54,20 @@ def class_figures(
     truth, values = _checked(labels, scores)
     called = values >= threshold
     return _figures(truth, called), _figures(~truth, ~called)
+
+
+def false_positive_rate(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
+    """Return the share of the rows that are not negative but called so; NaN without such rows."""
+    truth, values = _checked(labels, scores)
+    return _ratio(float((values[~truth] >= threshold).sum()), float((~truth).sum()))
+
+
+def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
+    """Return Spearman's correlation, ties sharing their rank; NaN where one does not vary."""
+    ranks = [_ranks(np.asarray(values, np.float64)) for values in (first, second)]
+    if not all(np.ptp(values) for values in ranks):
+        return float("nan")
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:
@@ -97,6 +109,12 @@ def bootstrap(
 def _figures(truth: _Bools, called: _Bools) -> ClassFigures:
     right = float((truth & called).sum())
     return ClassFigures(_ratio(right, float(called.sum())), _ratio(right, float(truth.sum())))
+
+
+def _ranks(values: _Floats) -> _Floats:
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: _Floats = (np.cumsum(count) - (count - 1) / 2)[place]
+    return ranks
 
 
 def _ratio(part: float, whole: float) -> float:

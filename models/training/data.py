@@ -25,7 +25,11 @@ TRAIN_SPLIT = "train"
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One row of a manifest; `negative` is None for unlabelled audio."""
+    """One row of a manifest; `negative` is None for unlabelled audio.
+
+    `group` is what the speaker is compared by, such as gender, "" where nothing is known;
+    `soft_negative` the share of raters who heard a negative emotion.
+    """
 
     path: Path
     corpus: str
@@ -33,6 +37,8 @@ class Clip:
     emotion: str
     negative: bool | None
     split: str
+    group: str = ""
+    soft_negative: float | None = None
 
     @property
     def key(self) -> int:
@@ -43,12 +49,13 @@ class Clip:
 def read_manifest(manifest: Path) -> list[Clip]:
     """Read a speech manifest (path, corpus, speaker, emotion, negative, split).
 
-    Raises UnreadableInputError for a missing file, column or label.
+    The columns group and soft_negative may be there. Raises UnreadableInputError for a missing
+    file, column or label.
     """
     try:
         with manifest.open(newline="", encoding="utf-8") as file:
             return [_clip(manifest.parent, row) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UnreadableInputError(manifest, f"cannot be read ({error})") from error
     except KeyError as error:
         raise UnreadableInputError(manifest, f"has no column or value {error}") from error
@@ -87,9 +94,16 @@ def _rows_with(path: Path, *columns: str) -> list[dict[str, str]]:
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:
-    negative = {"0": False, "1": True}[row["negative"]]
+    soft = row.get("soft_negative")
     return Clip(
-        folder / row["path"], row["corpus"], row["speaker"], row["emotion"], negative, row["split"]
+        path=folder / row["path"],
+        corpus=row["corpus"],
+        speaker=row["speaker"],
+        emotion=row["emotion"],
+        negative={"0": False, "1": True}[row["negative"]],
+        split=row["split"],
+        group=row.get("group") or "",
+        soft_negative=float(soft) if soft else None,
     )
 
 
