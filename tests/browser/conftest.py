@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tarfile
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .visitor import Visitor
 
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
+BOT_SPEAKS_S = 6
 AXE = "axe-core@4.14.1"
 
 
@@ -79,10 +81,18 @@ def page(visitor: Visitor, demo: DemoServer) -> Page:
 
 @pytest.fixture(scope="session")
 def caller_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The caller of the sample call, as the 16-bit WAV file that a fake microphone can play."""
+    """A caller who says what is wrong, then twice that they want a human: a 16-bit WAV file."""
     stereo, rate = soundfile.read(ESCALATING, always_2d=True)
+    turns = [json.loads(line) for line in ESCALATING.with_suffix(".jsonl").read_text().splitlines()]
+    said = [
+        stereo[round(turn["start_s"] * rate) : round(turn["end_s"] * rate), 0]
+        for turn in turns
+        if turn["speaker"] == "caller"
+    ]
+    pause = np.zeros(BOT_SPEAKS_S * rate)
+    call = [pause, said[0], pause, said[-1], pause, said[-1]]
     path = tmp_path_factory.mktemp("caller") / "caller.wav"
-    soundfile.write(path, np.ascontiguousarray(stereo[:, 0]), rate, subtype="PCM_16")
+    soundfile.write(path, np.concatenate(call), rate, subtype="PCM_16")
     return path
 
 
