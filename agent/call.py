@@ -11,16 +11,17 @@ from ..models.audio import CallAudio, CallerChannel, open_call
 from ..models.classifier import EmotionClassifier, load_classifier
 from ..models.errors import AudioError
 from ..models.hearing import CallHearing, HeardTurn, listen
-from ..models.types import Samples
+from ..models.types import Samples, TurnReading
 from ..policies.config import MitigationPolicy, load_policy
 from ..policies.decide import decide
 from ..policies.record import CallRecord, TurnRecord
 from ..policies.types import CallState, Evidence
 from .transcript import Transcript, TranscriptLike, read_transcript
-from .turns import MAX_TURN_S, TurnRules, find_turns
+from .turns import MAX_TURN_S, TurnRules, cut_turns, find_turns
 from .vad import SAMPLE_RATE, WINDOW_MS
 
 CLIPPED_SHARE = 0.001
+NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 Progress = Callable[[float, float | None], None]
 """Called now and then with the seconds done, and the seconds in all where the file says so."""
@@ -37,6 +38,15 @@ class HeardCall:
     model: str
     turns: tuple[HeardTurn, ...]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTurn:
+    """One turn with all that can be known of it before a policy decides."""
+
+    reading: TurnReading
+    dialog_state: str | None = None
+    text: str | None = None
 
 
 def analyze_call(
@@ -90,9 +100,14 @@ def hear_call(
     *,
     caller_channel: CallerChannel | None = None,
     turn_rules: TurnRules | None = None,
+    known_turns: Sequence[tuple[float, float]] | None = None,
     on_progress: Progress | None = None,
+    on_block: Callable[[Samples], None] | None = None,
 ) -> HeardCall:
     """Find the caller's turns in a recording and hear each one: all that takes time.
+
+    `known_turns`, found earlier by the same rules (started at, ended at, in seconds), spare the
+    search. `on_block` sees all of the caller's audio, at 16 kHz.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -100,8 +115,13 @@ def hear_call(
     with open_call(
         path, caller_channel=caller_channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
     ) as call:
-        blocks = _watched(call, on_progress)
-        turns = [listen(turn, classifier) for turn in find_turns(blocks, turn_rules or TurnRules())]
+        blocks, rules = _watched(call, on_progress, on_block), turn_rules or TurnRules()
+        found = (
+            find_turns(blocks, rules)
+            if known_turns is None
+            else cut_turns(blocks, known_turns, rules)
+        )
+        turns = [listen(turn, classifier) for turn in found]
     if call.is_silent:
         raise AudioError(path, "holds only digital silence; is this the caller's channel?")
     return HeardCall(
@@ -125,17 +145,14 @@ def decide_call(
     started_at: datetime | None = None,
 ) -> CallRecord:
     """What a policy makes of a call that was heard; the options are those of `analyze_call`."""
-    transcript = transcript or Transcript()
-    hearing, state = CallHearing(language=language), CallState()
+    transcript, state = transcript or Transcript(), CallState()
     records = []
-    for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
-        asked = said.dialog_state if said.prompted else None
-        reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
-        available = _agents_available(policy, started_at, turn.ended_at_s)
-        evidence = Evidence(reading, said.dialog_state, available)
+    for turn in read_call(call, transcript, language=language):
+        available = _agents_available(policy, started_at, turn.reading.ended_at_s)
+        evidence = Evidence(turn.reading, turn.dialog_state, available)
         state, decision = decide(state, evidence, policy)
-        records.append(TurnRecord(decision, said.text if keep_text else None))
-    unsaid = () if transcript.has_caller else ("the transcript holds nothing that the caller said",)
+        records.append(TurnRecord(decision, turn.text if keep_text else None))
+    unsaid = () if transcript.has_caller else (NOTHING_SAID,)
     return CallRecord(
         call_id=call.call_id,
         source=call.source,
@@ -148,16 +165,35 @@ def decide_call(
     )
 
 
+def read_call(
+    call: HeardCall, transcript: TranscriptLike, *, language: str = "en"
+) -> list[ReadTurn]:
+    """Put the words beside the turns that were heard; no policy has a part in this."""
+    hearing = CallHearing(language=language)
+    turns = []
+    for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
+        asked = said.dialog_state if said.prompted else None
+        reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
+        turns.append(ReadTurn(reading, said.dialog_state, said.text))
+    return turns
+
+
 def _agents_available(policy: MitigationPolicy, started_at: datetime | None, at_s: float) -> bool:
     if policy.opening_hours is None or started_at is None:
         return True
     return policy.opening_hours.is_open(started_at + timedelta(seconds=at_s))
 
 
-def _watched(call: CallAudio, on_progress: Progress | None) -> Iterator[Samples]:
+def _watched(
+    call: CallAudio,
+    on_progress: Progress | None,
+    on_block: Callable[[Samples], None] | None,
+) -> Iterator[Samples]:
     """The call's blocks, reporting once a second of audio."""
     reported_s = 0.0
     for block in call:
+        if on_block is not None:
+            on_block(block)
         yield block
         done_s = call.samples_read / SAMPLE_RATE
         if on_progress is not None and done_s - reported_s >= 1.0:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..models.turns import TurnBuffer
+import numpy as np
+
+from ..models.turns import TurnBuffer, to_samples
 from ..models.types import Samples, TurnAudio
 from .vad import SAMPLE_RATE, WINDOW, WINDOW_MS, SileroVad
 
@@ -54,6 +56,48 @@ def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudi
         if buffer.in_turn and not activity.speaking and silence_s >= rules.gap_s:
             yield from _ended(buffer)
     yield from _ended(buffer)
+
+
+def cut_turns(
+    blocks: Iterable[Samples], turns: Iterable[tuple[float, float]], rules: TurnRules
+) -> Iterator[TurnAudio]:
+    """Cut a call into turns that `find_turns` found before, by when they started and ended.
+
+    Takes the same blocks, whatever their length, and gives the same audio without the search.
+    """
+    buffer = TurnBuffer(SAMPLE_RATE, pre_roll_s=rules.pre_roll_s, max_turn_s=MAX_TURN_S)
+    pieces = _Pieces(blocks, buffer)
+    for started_at_s, ended_at_s in turns:
+        pieces.feed_until(started_at_s)
+        buffer.start(buffer.elapsed_s - started_at_s)
+        pieces.feed_until(ended_at_s + rules.stop_s)
+        buffer.stop(buffer.elapsed_s - ended_at_s)
+        yield from _ended(buffer)
+    for _ in blocks:
+        pass  # what is wrong with the rest of a file is known once it was read
+
+
+class _Pieces:
+    """A call's blocks, fed to a buffer up to a moment of one's choice."""
+
+    def __init__(self, blocks: Iterable[Samples], buffer: TurnBuffer) -> None:
+        self._blocks = iter(blocks)
+        self._buffer = buffer
+        self._rest = np.zeros(0, np.float32)
+        self._fed = 0
+
+    def feed_until(self, moment_s: float) -> None:
+        """Feed audio up to this many seconds from the start, or to the end of the call."""
+        missing = to_samples(moment_s, SAMPLE_RATE) - self._fed
+        while missing > 0:
+            if not self._rest.size:
+                self._rest = next(self._blocks, self._rest)
+                if not self._rest.size:
+                    return
+            piece, self._rest = self._rest[:missing], self._rest[missing:]
+            self._buffer.append(piece)
+            self._fed += piece.size
+            missing -= piece.size
 
 
 def _ended(buffer: TurnBuffer) -> Iterator[TurnAudio]:

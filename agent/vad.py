@@ -6,7 +6,10 @@ wrapping costs as much as the model. A test holds the two against each other.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import onnxruntime as ort
 
 from ..models.registry import shipped_with_pipecat
 from ..models.session import open_session
@@ -29,7 +32,7 @@ class SileroVad:
     """
 
     def __init__(self) -> None:
-        self._session = open_session(shipped_with_pipecat("audio/vad/data/silero_vad.onnx"))
+        self._session = _shared_session()
         self._state = np.zeros((2, 1, 128), np.float32)
         self._windows = self._low_windows = 0
         self._rate = np.array(SAMPLE_RATE, np.int64)
@@ -58,3 +61,9 @@ class SileroVad:
         self._state = np.zeros_like(self._state)
         self._input[:] = 0.0
         self._windows = 0
+
+
+@cache
+def _shared_session() -> ort.InferenceSession:
+    """One session a process: opening it takes as long as half a minute of audio."""
+    return open_session(shipped_with_pipecat("audio/vad/data/silero_vad.onnx"))

@@ -10,7 +10,7 @@ import pytest
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADParams, VADState
 
-from pipecat_deescalate.agent.turns import TurnRules, VoiceActivity, find_turns
+from pipecat_deescalate.agent.turns import TurnRules, VoiceActivity, cut_turns, find_turns
 from pipecat_deescalate.agent.vad import SAMPLE_RATE, WINDOW, WINDOW_MS, SileroVad
 from pipecat_deescalate.models.audio import CallerChannel, open_call
 
@@ -69,3 +69,20 @@ def test_a_shorter_gap_makes_more_turns(windows: list[np.ndarray]) -> None:
     assert len(few) <= 5 <= len(many)
     assert [turn.index for turn in many] == list(range(len(many)))
     assert all(a.ended_at_s <= b.started_at_s for a, b in pairwise(many))
+
+
+@pytest.mark.parametrize("windows_left", [0, 30, 45])
+def test_turns_cut_by_their_times_are_the_turns_found(
+    windows: list[np.ndarray], windows_left: int
+) -> None:
+    """A recording that is heard again by a new model must be heard in the very same turns."""
+    call = windows[: len(windows) - windows_left]
+    found = list(find_turns(call, TurnRules()))
+    again = list(
+        cut_turns(iter(call), [(turn.started_at_s, turn.ended_at_s) for turn in found], TurnRules())
+    )
+    assert len(found) >= 4
+    for one, other in zip(found, again, strict=True):
+        assert (one.index, one.started_at_s) == (other.index, other.started_at_s)
+        assert one.ended_at_s == other.ended_at_s
+        assert np.array_equal(one.samples, other.samples)
