@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.npz' '*.json' pyproject.toml)
+SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.npz' '*.json' '*.tsv' '*.html' '*.css' '*.js' pyproject.toml)
 
-.PHONY: demo test test-training check clean
+.PHONY: demo test test-browser test-training check clean
 
 demo: $(VENV)/core
 	@for call in synthetic_calm synthetic_escalating; do \
@@ -13,13 +13,17 @@ demo: $(VENV)/core
 	done
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -rs --ignore tests/training
+	$(BIN)/python -m pytest -rs --ignore tests/training --ignore tests/browser
+
+# The demo in Chromium, from the system's packages; skipped with a reason where there is none.
+test-browser: $(VENV)/dev
+	$(BIN)/python -m pytest -rs tests/browser
 
 # Torch first, by the version with a CPU build: `hf` alone would fetch several GB for GPUs.
 test-training: $(VENV)/dev
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[train,hf]"
-	$(BIN)/python -m pytest -rs tests/training tests/models/test_wording.py
+	$(BIN)/python -m pytest -rs tests/training tests/models/test_wording.py tests/models/test_recogniser.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check
