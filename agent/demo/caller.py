@@ -182,6 +182,7 @@ class Caller:
                 frame = await track.recv()
             except MediaStreamError:
                 return
+            assert isinstance(frame, AudioFrame)
             samples = frame.to_ndarray()
             if np.abs(samples).max(initial=0) > _QUIET * 32_767:
                 self.heard_s += frame.samples / frame.sample_rate
@@ -201,7 +202,8 @@ async def calling(
 
 
 def _pcm(samples: NDArray[Any]) -> NDArray[np.int16]:
-    return (np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    pcm: NDArray[np.int16] = (np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    return pcm
 
 
 def _from_first_sound(samples: Samples) -> Samples:

@@ -124,7 +124,7 @@ class KeyedKit:
         )
         return Parts([stt, user], llm, tts, self._greeting, [assistant])
 
-    def _named(self, **variables: str) -> dict[str, str]:
+    def _named(self, **variables: str) -> dict[str, Any]:
         """Those of these settings whose environment variables are set."""
         found = {key: self._environment.get(name) for key, name in variables.items()}
         return {key: value for key, value in found.items() if value}

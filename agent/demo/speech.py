@@ -28,6 +28,7 @@ _DONT_EXIT = 0x8000  # without it the library ends the process where its data is
 _CHARS_UTF8 = 1
 _POS_CHARACTER = 1
 _RATE = 1
+_LOADING = threading.Lock()
 
 
 class SpeechError(DeescalateError):
@@ -88,9 +89,14 @@ class Espeak:
         return 0
 
 
-@lru_cache(maxsize=1)
 def espeak() -> Espeak:
     """The process's own library; the first call loads it."""
+    with _LOADING:
+        return _loaded()
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> Espeak:
     return Espeak()
 
 

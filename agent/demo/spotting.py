@@ -54,19 +54,19 @@ class Spotter:
             *(sys.executable, "-m", f"{__package__}.spotter"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl+C is for the server, which then closes this one
         )
         spotter = cls(process)
         try:
             async with asyncio.timeout(_START_S):
                 await spotter._send(json.dumps({"phrases": dict(phrases)}).encode() + b"\n")
-                ready = await spotter._output.readline()
-        except (TimeoutError, OSError) as error:
+                error = json.loads(await spotter._output.readline())["error"]
+        except (TimeoutError, OSError, ValueError) as failed:
+            error = type(failed).__name__
+        if error is not None:
             await spotter.close()
-            raise SpotterError("the keyword spotter does not start") from error
-        if not ready:
-            await spotter.close()
-            raise SpotterError("the keyword spotter does not start")
+            raise SpotterError(f"the keyword spotter does not start: {error}")
         return spotter
 
     async def hear(self, pcm: bytes, grammar: Grammar | None = None) -> str:

@@ -8,21 +8,27 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from pipecat_deescalate.agent.demo.caller import RATE, Caller
-from pipecat_deescalate.models.audio import CallerChannel, read_audio
+from pipecat_deescalate.agent.demo.speech import espeak
+from pipecat_deescalate.models.audio import resample
 from pipecat_deescalate.models.types import Samples
 
-from ..audio import ESCALATING
+from ..audio import noise
 
 Messages = list[dict[str, Any]]
 
 
-def recorded(from_s: float, to_s: float, rate: int = RATE) -> Samples:
-    """A part of what the angry sample caller says."""
-    samples = read_audio(ESCALATING, caller_channel=CallerChannel.LEFT, sample_rate=rate)
-    return samples[round(from_s * rate) : round(to_s * rate)]
+def spoken(*texts: str, pause_s: float = 5.0, rate: int = RATE) -> Samples:
+    """What a synthetic caller says, with a pause after each sentence; their line is not silent."""
+    parts = []
+    for text in texts:
+        samples = np.frombuffer(espeak().say(text), "<i2").astype(np.float32) / 32_768
+        parts += [resample(samples, espeak().sample_rate, rate), np.zeros(round(pause_s * rate))]
+    said = np.concatenate(parts)
+    return (said + noise(len(said) / rate, rate, level=3e-4)[: len(said)]).astype(np.float32)
 
 
 def web(origin: str, *, client: str = "127.0.0.1") -> httpx.AsyncClient:
@@ -47,7 +53,7 @@ async def follow(
     until: Callable[[Messages], object],
     *,
     on_message: Callable[[dict[str, Any]], None] = lambda _message: None,
-    limit_s: float = 30.0,
+    limit_s: float = 60.0,
 ) -> Messages:
     """What a caller is told until something is, playing the recording after the greeting."""
     told: Messages = []
