@@ -16,8 +16,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..models.evaluation.evaluate import Role, ScoredClip
 from ..models.evaluation.metrics import roc_auc
+from ..models.evaluation.report import Role, ScoredClip
 from ..models.fusion import fuse
 from ..models.training.texts import read_goemotions, read_recipe, spoken
 from ..models.types import EmotionReading, TurnReading, WordReading

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from ..models.classifier import load_classifier
 from ..models.errors import DeescalateError
-from ..models.evaluation.evaluate import EvaluationReport, add_evaluation, evaluate
+from ..models.evaluation.evaluate import add_evaluation, evaluate
+from ..models.evaluation.report import EvaluationReport
 from ..policies.config import load_policy
 from .alarms import count_alarms, hear_calls, print_alarms
 from .assembled import compare_sources, print_assembled

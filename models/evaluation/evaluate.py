@@ -47,31 +47,30 @@ def evaluate(
         raise UnreadableInputError(manifest, "lists no clips")
     kept = _out_of_fold(out_of_fold) if out_of_fold else {}
     plain = Condition.TELEPHONE if telephone else Condition.CLEAN
-    conditions = [c for c in Condition if c is not Condition.NOISE or noises] if robustness else []
-    rows: list[ScoredClip] = []
-    others: dict[Condition, list[ScoredClip]] = {condition: [] for condition in conditions}
+    others = [c for c in Condition if c is not Condition.NOISE or noises] if robustness else []
+    scored: dict[Condition, list[ScoredClip]] = {plain: []} | {c: [] for c in others}
     for index, clip in enumerate(clips):
         if index % 20 == 0:
             progress("evaluating", index, len(clips))
+        role = _role(manifest, clip)
         # A training run writes folder and name, wherever the manifest lies.
         name = f"{clip.path.parent.name}/{clip.path.name}"
-        role = _role(manifest, clip)
         if name in kept:
-            rows.append(_row(clip, Role.SPEAKERS_LEFT_OUT, kept[name]))
+            scored[plain].append(_row(clip, Role.SPEAKERS_LEFT_OUT, kept[name]))
             continue
         samples = read_audio(clip.path)
-        for condition in {plain: None, **dict.fromkeys(conditions)}:
-            if condition is not plain and role is not Role.ZERO_SHOT:
-                continue
+        for condition in scored if role is Role.ZERO_SHOT else [plain]:
             heard = under(condition, samples, clip, noises)
-            row = _row(clip, role, classifier.classify(heard, SAMPLE_RATE).p_negative)
-            if condition is plain:
-                rows.append(row)
-            if condition in others and role is Role.ZERO_SHOT:
-                others[condition].append(row)
+            p_negative = classifier.classify(heard, SAMPLE_RATE).p_negative
+            scored[condition].append(_row(clip, role, p_negative))
     progress("evaluating", len(clips), len(clips))
-    found = {condition: scored for condition, scored in others.items() if scored}
-    return report(classifier.name, rows, telephone=telephone, robustness=found)
+    zero_shot = {c: [row for row in scored[c] if row.role is Role.ZERO_SHOT] for c in others}
+    return report(
+        classifier.name,
+        scored[plain],
+        telephone=telephone,
+        robustness={condition: rows for condition, rows in zero_shot.items() if rows},
+    )
 
 
 def _role(manifest: Path, clip: Clip) -> Role:

@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipecat_deescalate.models.errors import UnreadableInputError
-from pipecat_deescalate.models.evaluation.evaluate import EvaluationReport, Role, evaluate
+from pipecat_deescalate.models.evaluation.evaluate import evaluate
 from pipecat_deescalate.models.evaluation.metrics import (
     accuracy,
     bootstrap,
     calibration_error,
     class_figures,
+    false_positive_rate,
+    rank_correlation,
     roc_auc,
 )
+from pipecat_deescalate.models.evaluation.report import EvaluationReport, Role
 from pipecat_deescalate.models.types import EmotionReading, Samples, Unknown
 
 from ..audio import noise, write_audio

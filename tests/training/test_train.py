@@ -12,7 +12,8 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 from pipecat_deescalate.models.calibration import Calibration
 from pipecat_deescalate.models.errors import UnreadableInputError
-from pipecat_deescalate.models.evaluation.evaluate import Role, add_evaluation, evaluate
+from pipecat_deescalate.models.evaluation.evaluate import add_evaluation, evaluate
+from pipecat_deescalate.models.evaluation.report import Role
 from pipecat_deescalate.models.features import log_mel
 from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.training.config import Corpus, Recipe, load_recipe
