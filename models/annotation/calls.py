@@ -1,0 +1,213 @@
+"""Calls as data: turns in JSON lines or Parquet, checked, in an embedded DuckDB.
+
+The schema is described in docs/calls-as-data.md; `COLUMNS` and `validation` change with it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Self
+
+import duckdb
+
+from ..audio import CallerChannel
+from ..errors import DeescalateError, UnreadableInputError
+from ..files import OutputError, whole_file
+
+COLUMNS = {
+    "call_id": "VARCHAR",
+    "turn": "BIGINT",
+    "speaker": "VARCHAR",
+    "text": "VARCHAR",
+    "dialog_state": "VARCHAR",
+    "events": "VARCHAR[]",
+    "audio": "VARCHAR",
+    "channel": "VARCHAR",
+    "start_s": "DOUBLE",
+    "end_s": "DOUBLE",
+    "outcome": "VARCHAR",
+    "p_negative": "DOUBLE",
+}
+"""The fields of a turn, with DuckDB's types. `call_id`, `turn` and `speaker` are never null."""
+
+SPEAKERS = ("caller", "bot", "agent")
+EVENTS = ("no_match", "no_input", "agent_request")
+OUTCOMES = ("resolved", "unresolved", "transferred", "hung_up")
+HEARABLE = "audio IS NOT NULL AND start_s IS NOT NULL"
+"""What a caller's turn needs to be listened to, as SQL."""
+
+_MEMORY = "1200MB"
+_CALLS_VIEW = """
+CREATE VIEW calls AS
+SELECT call_id, min(outcome) AS outcome, max(end_s) AS duration_s,
+       count(*) AS turns, count(*) FILTER (speaker = 'caller') AS caller_turns
+FROM turns GROUP BY call_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a call, by whoever spoke; the fields as in `COLUMNS`.
+
+    `audio` is the path as it was written, relative to the folder of the file that names it.
+    """
+
+    call_id: str
+    turn: int
+    speaker: str
+    text: str | None = None
+    dialog_state: str | None = None
+    events: tuple[str, ...] = ()
+    audio: str | None = None
+    channel: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    outcome: str | None = None
+    p_negative: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The turns of one call in order, and the folder from which their audio is named."""
+
+    call_id: str
+    folder: Path
+    turns: tuple[Turn, ...]
+
+    def recording(self, turn: Turn) -> tuple[Path, CallerChannel | None] | None:
+        """The file in which a turn is heard, and on which channel; None without audio."""
+        if turn.audio is None:
+            return None
+        channel = CallerChannel(turn.channel) if turn.channel is not None else None
+        return self.folder / turn.audio, channel
+
+
+class CallsError(DeescalateError):
+    """Calls or labels cannot be used; one line a complaint, each with file, line and field."""
+
+    def __init__(self, *complaints: str) -> None:
+        super().__init__("\n".join(complaints))
+        self.complaints = complaints
+
+
+def complaint(path: str | Path, reason: str) -> str:
+    """What is wrong with a file, on one line."""
+    return str(UnreadableInputError(path, reason))
+
+
+class Calls:
+    """Turns in a database in memory, as the tables `turns` and `calls`; use it with `with`.
+
+    `turns` has `COLUMNS` and the `file` that a turn came from, `calls` one row a call. Once the
+    turns are read the database reaches no file: what queries others wrote can read is this.
+    """
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        database.execute(_CALLS_VIEW)
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        self.database = database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.database.close()
+
+    def count(self, where: str = "true") -> int:
+        """How many turns fulfil a condition."""
+        return int(self.rows(f"SELECT count(*) FROM turns WHERE {where}")[0][0])  # noqa: S608 - ours
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a query."""
+        return self.database.execute(query, list(values)).fetchall()
+
+    def choose(self, keys: Iterable[tuple[str, int]]) -> int:
+        """Keep the calls of these turns alone; return how many of the turns are not there."""
+        self.database.execute("CREATE OR REPLACE TEMP TABLE chosen (call_id VARCHAR, turn BIGINT)")
+        wanted = list(dict.fromkeys(keys))
+        for at in range(0, len(wanted), 10_000):
+            ids, turns = zip(*wanted[at : at + 10_000], strict=True)
+            self.database.execute(
+                "INSERT INTO chosen SELECT unnest(?::VARCHAR[]), unnest(?::BIGINT[])",
+                [list(ids), list(turns)],
+            )
+        self.database.execute("DELETE FROM turns WHERE call_id NOT IN (SELECT call_id FROM chosen)")
+        missing = self.rows("SELECT count(*) FROM chosen ANTI JOIN turns USING (call_id, turn)")
+        return int(missing[0][0])  # type: ignore[call-overload]
+
+    def each(self) -> Iterator[Call]:
+        """The calls, by id, each with its turns in order."""
+        fields = ", ".join(COLUMNS)
+        cursor = self.database.cursor().execute(
+            f"SELECT file, {fields} FROM turns ORDER BY call_id, turn"  # noqa: S608 - ours
+        )
+        for call_id, rows in groupby(_fetched(cursor), key=lambda row: row[1]):
+            found = [(row[0], _turn(row[1:])) for row in rows]
+            yield Call(call_id, Path(found[0][0]).parent, tuple(turn for _, turn in found))
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
+    while rows := cursor.fetchmany(10_000):
+        yield from rows
+
+
+def _turn(values: Sequence[object]) -> Turn:
+    given = dict(zip(COLUMNS, values, strict=True))
+    events = given.pop("events")
+    return Turn(**given, events=tuple(events))  # type: ignore[arg-type]
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory: two threads, 1.2 GB, no extensions from elsewhere."""
+    database = duckdb.connect()
+    database.execute(
+        f"SET threads = 2; SET memory_limit = '{_MEMORY}'; SET enable_progress_bar = false;"
+        "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
+    )
+    return database
+
+
+def write_turns(path: Path, turns: Iterable[Turn]) -> int:
+    """Write turns as JSON lines, or as Parquet if the path ends so; return how many.
+
+    Raises:
+        OutputError: the file cannot be written; then nothing is there.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        lines = path if path.suffix != ".parquet" else Path(folder) / "turns.jsonl"
+        count = 0
+        with whole_file(lines) as file:
+            for turn in turns:
+                file.write(f"{json.dumps(asdict(turn), ensure_ascii=False)}\n".encode())
+                count += 1
+        if lines is not path and count:
+            with connect() as database:
+                types = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
+                source = f"read_json(?, format = 'newline_delimited', columns = {{{types}}})"
+                write_query(path, database, f"SELECT * FROM {source}", [str(lines)])  # noqa: S608 - ours
+    return count
+
+
+def write_query(
+    path: Path, database: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()
+) -> None:
+    """Write what a query gives as Parquet.
+
+    Raises:
+        OutputError: the file cannot be written; then nothing is there.
+    """
+    with tempfile.TemporaryDirectory() as folder, whole_file(path) as file:
+        made = Path(folder) / "rows.parquet"
+        try:
+            database.execute(f"COPY ({query}) TO '{made}' (FORMAT parquet)", list(values))
+        except duckdb.IOException as error:
+            raise OutputError(path, "cannot be written: no space for it") from error
+        with made.open("rb") as source:
+            while part := source.read(1 << 20):
+                file.write(part)
