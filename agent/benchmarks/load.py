@@ -135,7 +135,7 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         missed + sum(delay > LATE_S for delay in delays),
         max(delays, default=0.0) * 1000,
         sum(notes[log.call_id].turns for log in logs),
-        sum(faults.get("late", 0) for faults in late),
+        sum(faults.get("late", 0) + faults.get("refused", 0) for faults in late),
     )
 
 
