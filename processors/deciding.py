@@ -48,7 +48,8 @@ class TurnDecider:
 
     def words(self, text: str) -> None:
         """The caller said this, in a bot without an LLM: it belongs to the turn under way."""
-        self._words.append(text)
+        if text.strip():
+            self._words.append(text)
 
     def withdrawn(self) -> None:
         """A speculative run, if there is one, came too early."""

@@ -20,7 +20,7 @@ from pipecat_deescalate.agent.demo.samples import CALLS
 from pipecat_deescalate.models.audio import CallerChannel, read_audio
 from pipecat_deescalate.models.types import Samples
 
-SETTLE_S = 2.0
+SETTLE_S = 4.0
 
 
 def memory_mb(pid: int) -> float:

@@ -58,7 +58,7 @@ class ScriptedReplies(FrameProcessor):
             await self._answer()
 
     async def _answer(self) -> None:
-        heard = ". ".join(self._heard) or None
+        heard = ". ".join(filter(None, self._heard)) or None
         await self._on_turn(heard)
         self._place, said = reply(self._script, self._place, heard)
         self._on_state(self._place.state)

@@ -7,10 +7,11 @@ import json
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import soxr
-from pipecat.frames.frames import Frame, TranscriptionFrame
+from pipecat.frames.frames import Frame, SystemFrame, TranscriptionFrame
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.utils.time import time_now_iso8601
@@ -23,7 +24,8 @@ from .spotter import ANSWER, GRAMMARS, RATE, REQUEST
 _START_S = 20.0
 _ANSWER_S = 5.0
 _MAX_AUDIO_S = 20
-_USUAL_DELAY_S = 0.5
+_DELAY_LIMIT_S = 2.0
+"""How long the end of a turn waits for its words; usually they are there before it."""
 
 log = get_logger("demo")
 
@@ -111,12 +113,17 @@ class Spotter:
         log.error("spotter failed, no words from now on", error=type(error).__name__)
 
 
+@dataclass
+class SpottedFrame(SystemFrame, TranscriptionFrame):
+    """A transcription that the end of its turn, a system frame, cannot overtake."""
+
+
 class SpottingSTTService(SegmentedSTTService):
     """Transcribes what the spotter finds; `expects` says which grammar the dialogue waits for."""
 
     def __init__(self, spotter: Spotter, expects: Callable[[], Grammar | None]) -> None:
         super().__init__(
-            ttfs_p99_latency=_USUAL_DELAY_S, settings=STTSettings(model=None, language=None)
+            ttfs_p99_latency=_DELAY_LIMIT_S, settings=STTSettings(model=None, language=None)
         )
         self._spotter = spotter
         self._expects = expects
@@ -127,11 +134,10 @@ class SpottingSTTService(SegmentedSTTService):
         return False
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
-        """One transcription of a stretch of speech, if anything was found in it."""
+        """One transcription of a stretch of speech; an empty one says that nothing was found."""
         pcm = audio[-_MAX_AUDIO_S * self.sample_rate * 2 :]
         if self.sample_rate != RATE:
             samples = np.frombuffer(pcm, "<i2")
             pcm = soxr.resample(samples, self.sample_rate, RATE).astype("<i2").tobytes()
         text = await self._spotter.hear(pcm, self._expects())
-        if text:
-            yield TranscriptionFrame(text, "caller", time_now_iso8601())
+        yield SpottedFrame(text, "caller", time_now_iso8601())
