@@ -21,7 +21,7 @@ from .limits import Ended
 from .memory import release
 
 _GOODBYE_S = 5.0
-_RELEASE_S = 1.0
+_RELEASE_S = 2.0
 
 log = get_logger("demo")
 
