@@ -92,6 +92,22 @@ def evaluate(
     ] = None,
     policy: Annotated[str, typer.Option(help="The policy for --calls.")] = "balanced",
     model: Annotated[Path | None, typer.Option(help="A model of your own.")] = None,
+    hf: Annotated[
+        str | None, typer.Option(help="Hugging Face audio-classification model: fetches it.")
+    ] = None,
+    negative_label: Annotated[
+        list[str] | None, typer.Option(help="A label of --hf that is negative; several times.")
+    ] = None,
+    audio_lm: Annotated[
+        str | None, typer.Option(help="Hugging Face audio language model: fetches it.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="What --audio-lm is asked.")] = None,
+    answers: Annotated[
+        str | None, typer.Option(help="Its two answers: negative,non-negative.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option(help="Run the code that comes with --hf or --audio-lm.")
+    ] = False,
     out_of_fold: Annotated[
         Path | None, typer.Option(help="out_of_fold.csv of the model's own training run.")
     ] = None,
@@ -99,24 +115,86 @@ def evaluate(
         Path | None, typer.Option(help="Put the figures of --data into this model card too.")
     ] = None,
     clean: Annotated[bool, typer.Option(help="Leave out the 8 kHz telephone band.")] = False,
+    robustness: Annotated[
+        bool, typer.Option(help="Also: 16 kHz, mu-law, noise, lost packets (5 times as long).")
+    ] = False,
+    noise: Annotated[
+        Path | None, typer.Option(help="Folder of recorded noise for --robustness.")
+    ] = None,
     as_json: Json = False,
     out: Out = None,
 ) -> None:
     """Measure a model: accuracy by corpus, and false alarms on real calls."""
-    from .evaluate import run_evaluation
+    from .classifiers import ClassifierChoice
+    from .evaluate import Evaluation, run_evaluation
 
-    failed = run_evaluation(
+    wanted = Evaluation(
         manifest=data / "manifest.csv" if data is not None and data.is_dir() else data,
         calls=calls,
         texts=texts,
         words=words,
         policy=policy,
-        model=model,
+        classifier=ClassifierChoice(
+            model=model,
+            hf=hf,
+            audio_lm=audio_lm,
+            negative_labels=tuple(negative_label or ()),
+            prompt=prompt,
+            answers=answers,
+            trust_remote_code=trust_remote_code,
+        ),
         out_of_fold=out_of_fold,
         clean=clean,
+        robustness=robustness,
+        noise=noise,
         card=card,
-        as_json=as_json,
-        out=out,
+    )
+    failed = run_evaluation(wanted, as_json=as_json, out=out)
+    raise typer.Exit(2 if failed else 0)
+
+
+@app.command()
+def manifest(
+    corpora: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME=FOLDER…", help="None: list the names.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("manifest.csv"),
+) -> None:
+    """List the clips of corpora on disk, as `evaluate --data` reads them; nothing is fetched."""
+    from rich.console import Console
+
+    from .manifest import print_corpora, run_manifest
+
+    if corpora:
+        typer.echo(run_manifest(corpora, out))
+    else:
+        print_corpora(Console())
+
+
+@app.command()
+def calibrate(
+    calls: Annotated[
+        list[Path], typer.Argument(metavar="CALL…", help="Your own calls, or folders of them.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="The model to write (.onnx), its card beside it.")],
+    model: Annotated[Path | None, typer.Option(help="The model to start from.")] = None,
+    caller_channel: Annotated[
+        CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
+    ] = None,
+    negative_rate: Annotated[
+        float, typer.Option(min=0.001, max=0.2, help="Share of negative turns, roughly.")
+    ] = 0.02,
+) -> None:
+    """Re-centre the voice model on your own calls; nobody needs to label them.
+
+    Exit code 2 if any call could not be read; the others count all the same.
+    """
+    require_extra("train", "onnx")
+    from .calibrate import run_calibration
+
+    failed = run_calibration(
+        calls, out=out, model=model, caller_channel=caller_channel, rate=negative_rate
     )
     raise typer.Exit(2 if failed else 0)
 

@@ -8,10 +8,31 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..models.errors import DeescalateError
 from ..models.files import whole_file
+
+_AUDIO = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
 
 Emit = Callable[[str, Callable[[Console], None]], None]
 """Takes one result: its JSON, and what prints it for a person."""
+
+
+class NoRecordingsError(DeescalateError):
+    """A folder that was named for its recordings holds none."""
+
+
+def recordings(path: Path) -> list[Path]:
+    """The recordings of a folder by name; a file is taken for one, whatever it is called.
+
+    Raises:
+        NoRecordingsError: the folder holds none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix in _AUDIO)
+    if not found:
+        raise NoRecordingsError(f"{path}: no recordings in this folder")
+    return found
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -58,12 +59,12 @@ class OnnxEmotionClassifier:
         try:
             self._session = open_session(model.content)
             metadata = self._session.get_modelmeta().custom_metadata_map
-            self._calibration = Calibration.from_json(metadata["calibration"])
+            self.calibration = Calibration.from_json(metadata["calibration"])
             self.name = metadata["name"]
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
             raise ModelFileError(path, "is not a model made by `deescalate train`") from error
         self.failures = 0
-        self._run(np.zeros(SAMPLE_RATE, np.float32))
+        self._logit(np.zeros(SAMPLE_RATE, np.float32))
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         """Read one turn: mono, shape (samples,), float in [-1, 1] or int16, any rate from 8 kHz.
@@ -71,36 +72,33 @@ class OnnxEmotionClassifier:
         Raises:
             SamplesError: this is not mono audio of such a type, scale and rate.
         """
-        started = time.perf_counter()
-        samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
-        unknown = _cannot_be_heard(samples)
-        llr = None if unknown else self._log_likelihood_ratio(samples)
-        if unknown is None and llr is None:
-            unknown = Unknown.MODEL_FAILED
-        return EmotionReading(
-            p_negative=None if llr is None else 1.0 / (1.0 + math.exp(-llr)),
-            model=self.name,
-            audio_s=len(samples) / SAMPLE_RATE,
-            inference_ms=(time.perf_counter() - started) * 1000.0,
-            reason=unknown,
-        )
+        return read_turn(audio, sample_rate, self.name, self._probability)
 
-    def _log_likelihood_ratio(self, samples: Samples) -> float | None:
+    def logits(self, audio: NDArray[np.generic], sample_rate: int) -> list[float]:
+        """The model's output for each window of a turn before calibration; none if not heard.
+
+        Raises:
+            SamplesError: as `classify`.
+        """
+        samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
+        return [] if _why_unheard(samples) else [self._logit(part) for part in _windows(samples)]
+
+    def _probability(self, samples: Samples) -> float | None:
         try:
-            count = math.ceil(len(samples) / (MAX_WINDOW_S * SAMPLE_RATE))
-            ratios = [self._run(window) for window in np.array_split(samples, count)]
-            llr = float(np.logaddexp.reduce(ratios) - math.log(count))
+            logits = [self._logit(window) for window in _windows(samples)]
+            ratios = [self.calibration.log_likelihood_ratio(logit) for logit in logits]
+            llr = float(np.logaddexp.reduce(ratios) - math.log(len(ratios)))
         except Exception as error:  # noqa: BLE001 - whatever the model does, the call goes on
             self._count_failure(error)
             return None
         if not math.isfinite(llr):
             self._count_failure(ArithmeticError("the model's output is not finite"))
             return None
-        return llr
+        return 1.0 / (1.0 + math.exp(-llr))
 
-    def _run(self, window: Samples) -> float:
+    def _logit(self, window: Samples) -> float:
         (logit,) = self._session.run(["logit"], {"log_mel": log_mel(window)[np.newaxis]})
-        return self._calibration.log_likelihood_ratio(float(logit[0]))
+        return float(logit[0])
 
     def _count_failure(self, error: Exception) -> None:
         self.failures += 1
@@ -108,7 +106,39 @@ class OnnxEmotionClassifier:
             log.error("voice model failed, its readings are unknown", error=repr(error))
 
 
-def _cannot_be_heard(samples: Samples) -> Unknown | None:
+def _windows(samples: Samples) -> list[Samples]:
+    return np.array_split(samples, math.ceil(len(samples) / (MAX_WINDOW_S * SAMPLE_RATE)))
+
+
+def read_turn(
+    audio: NDArray[np.generic],
+    sample_rate: int,
+    model: str,
+    probability: Callable[[Samples], float | None],
+) -> EmotionReading:
+    """A reading by any model: `probability` takes the turn at 16 kHz, and gives None if it fails.
+
+    It is not asked about a turn in which nothing can be heard.
+
+    Raises:
+        SamplesError: this is not mono audio of a usable type, scale and rate.
+    """
+    started = time.perf_counter()
+    samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
+    unknown = _why_unheard(samples)
+    p_negative = None if unknown else probability(samples)
+    if unknown is None and p_negative is None:
+        unknown = Unknown.MODEL_FAILED
+    return EmotionReading(
+        p_negative=p_negative,
+        model=model,
+        audio_s=len(samples) / SAMPLE_RATE,
+        inference_ms=(time.perf_counter() - started) * 1000.0,
+        reason=unknown,
+    )
+
+
+def _why_unheard(samples: Samples) -> Unknown | None:
     if len(samples) < MIN_AUDIO_S * SAMPLE_RATE:
         return Unknown.TOO_SHORT
     return Unknown.SILENT if np.ptp(samples) < 2 * SILENCE_PEAK else None

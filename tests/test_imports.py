@@ -30,6 +30,7 @@ HEAVY_ROOMS = (
     "models/training/",
     "models/annotation/",
     "models/evaluation/",
+    "models/voice_hf.py",
     "models/wording_hf.py",
 )
 PIPECAT_ROOMS = ("processors/", "agent/")

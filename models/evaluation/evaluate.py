@@ -48,7 +48,7 @@ def evaluate(
     kept = _out_of_fold(out_of_fold) if out_of_fold else {}
     plain = Condition.TELEPHONE if telephone else Condition.CLEAN
     others = [c for c in Condition if c is not Condition.NOISE or noises] if robustness else []
-    scored: dict[Condition, list[ScoredClip]] = {plain: []} | {c: [] for c in others}
+    scored: dict[Condition, list[ScoredClip]] = {c: [] for c in (plain, *others)}
     for index, clip in enumerate(clips):
         if index % 20 == 0:
             progress("evaluating", index, len(clips))

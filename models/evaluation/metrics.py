@@ -67,7 +67,7 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
     ranks = [_ranks(np.asarray(values, np.float64)) for values in (first, second)]
     if not all(np.ptp(values) for values in ranks):
         return float("nan")
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:

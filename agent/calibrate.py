@@ -1,0 +1,68 @@
+"""The `calibrate` command: a model is re-centred on a deployment's own calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from ..models.audio import CallerChannel, open_call
+from ..models.classifier import OnnxEmotionClassifier
+from ..models.errors import DeescalateError
+from ..models.evaluation.recalibration import recalibrate, write_recalibrated
+from ..models.registry import BUNDLED_VOICE
+from .files import recordings
+from .progress import stages
+from .turns import TurnRules, find_turns
+from .vad import SAMPLE_RATE, WINDOW_MS
+
+
+def run_calibration(
+    calls: Sequence[Path],
+    *,
+    out: Path,
+    model: Path | None,
+    caller_channel: CallerChannel | None,
+    rate: float,
+) -> int:
+    """Read the calls turn by turn, write the model, and say what changed.
+
+    Returns how many calls could not be read; each gets a line on stderr.
+
+    Raises:
+        TooFewTurnsError: the calls hold too few turns.
+        ModelFileError, OutputError: the model cannot be read, or the new one written.
+    """
+    source = model or BUNDLED_VOICE
+    classifier = OnnxEmotionClassifier(source)
+    paths = [path for call in calls for path in recordings(call)]
+    logits: list[float] = []
+    failed: list[str] = []
+    with stages() as progress:
+        for done, path in enumerate(paths):
+            progress("calls", done, len(paths))
+            try:
+                logits += _logits(path, classifier, caller_channel)
+            except DeescalateError as error:
+                failed.append(str(error))
+    made = recalibrate(classifier.calibration, logits, rate)
+    name = write_recalibrated(source, out, made, len(paths) - len(failed))
+    for line in failed:
+        typer.echo(f"failed: {line}", err=True)
+    before, after = made.over_half
+    typer.echo(
+        f"{out}: {name}, moved by {made.shift:+.2f} nats on {made.turns} turns of "
+        f"{len(paths) - len(failed)} calls; over p = 0.5 were {before:.1%} of them, now {after:.1%}"
+    )
+    return len(failed)
+
+
+def _logits(
+    path: Path, classifier: OnnxEmotionClassifier, caller_channel: CallerChannel | None
+) -> list[float]:
+    with open_call(
+        path, caller_channel=caller_channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
+    ) as call:
+        turns = find_turns(call, TurnRules())
+        return [x for turn in turns for x in classifier.logits(turn.samples, turn.sample_rate)]
