@@ -49,6 +49,15 @@ def read_transcript(path: Path) -> Transcript:
     """Read a transcript.
 
     Raises:
+        TranscriptError: as `read_utterances`.
+    """
+    return Transcript(read_utterances(path))
+
+
+def read_utterances(path: Path) -> list[Utterance]:
+    """Read the lines of a transcript.
+
+    Raises:
         TranscriptError: the file cannot be read, or a line is not a valid utterance.
     """
     try:
@@ -67,7 +76,7 @@ def read_transcript(path: Path) -> Transcript:
             raise TranscriptError(
                 path, f"line {number}: {first_complaint(error, 'line')}"
             ) from error
-    return Transcript(utterances)
+    return utterances
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ class Transcript:
     def __init__(self, utterances: Sequence[Utterance] = ()) -> None:
         by_time = sorted(utterances, key=lambda utterance: utterance.start_s)
         self._caller = [u for u in by_time if u.speaker == "caller"]
-        self._bot = list(_with_states(by_time))
+        self._bot = list(with_states(by_time))
         self.has_caller = bool(self._caller) or not by_time
 
     def beside(self, turns: Sequence[HeardTurn]) -> list[TurnWords]:
@@ -138,7 +147,8 @@ class PromptStates:
         return self._known.setdefault(words, f"prompt-{len(self._known) + 1}")
 
 
-def _with_states(utterances: Sequence[Utterance]) -> Iterator[tuple[Utterance, str]]:
+def with_states(utterances: Sequence[Utterance]) -> Iterator[tuple[Utterance, str]]:
+    """The bot's utterances, given in order of time, each with its dialog state."""
     prompts = PromptStates()
     for utterance in utterances:
         if utterance.speaker == "bot":

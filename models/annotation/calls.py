@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 
@@ -123,7 +123,7 @@ class Calls:
         """How many turns fulfil a condition."""
         return int(self.rows(f"SELECT count(*) FROM turns WHERE {where}")[0][0])  # noqa: S608 - ours
 
-    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         return self.database.execute(query, list(values)).fetchall()
 
@@ -139,7 +139,7 @@ class Calls:
             )
         self.database.execute("DELETE FROM turns WHERE call_id NOT IN (SELECT call_id FROM chosen)")
         missing = self.rows("SELECT count(*) FROM chosen ANTI JOIN turns USING (call_id, turn)")
-        return int(missing[0][0])  # type: ignore[call-overload]
+        return int(missing[0][0])
 
     def each(self) -> Iterator[Call]:
         """The calls, by id, each with its turns in order."""
@@ -152,15 +152,15 @@ class Calls:
             yield Call(call_id, Path(found[0][0]).parent, tuple(turn for _, turn in found))
 
 
-def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     while rows := cursor.fetchmany(10_000):
         yield from rows
 
 
-def _turn(values: Sequence[object]) -> Turn:
+def _turn(values: Sequence[Any]) -> Turn:
     given = dict(zip(COLUMNS, values, strict=True))
     events = given.pop("events")
-    return Turn(**given, events=tuple(events))  # type: ignore[arg-type]
+    return Turn(**given, events=tuple(events))
 
 
 def connect() -> duckdb.DuckDBPyConnection:

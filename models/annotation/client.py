@@ -102,9 +102,7 @@ class AnnotatorClient:
         self._resume_at = 0.0
         self._http = httpx.AsyncHTTPTransport(
             verify=tls,
-            limits=httpx.Limits(
-                max_connections=concurrency, max_keepalive_connections=concurrency
-            ),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
         )
 
     async def __aenter__(self) -> Self:
@@ -173,6 +171,9 @@ class AnnotatorClient:
             return _Fault("no answer in time", retry=True)
         except httpx.HTTPError as error:
             return _Fault(f"connection lost: {type(error).__name__}", retry=True)
+        return self._judge(status, headers, body)
+
+    def _judge(self, status: int, headers: httpx.Headers, body: bytes) -> Reply | float | _Fault:
         if status == 200:
             try:
                 return self._endpoint.wire.reply(json.loads(body))

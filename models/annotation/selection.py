@@ -127,9 +127,10 @@ def select(calls: Calls, rules: Sequence[Rule], sampling: Sampling) -> Selection
         "SELECT (SELECT count(*) FROM calls), (SELECT count(*) FROM turns),"
         " (SELECT count(*) FROM turns WHERE speaker = 'caller'),"
         " (SELECT count(*) FROM candidates),"
-        f" (SELECT count(*) FROM picked WHERE reason = '{RANDOM}'),"
-        f" (SELECT count(*) FROM picked WHERE reason = '{NEGATIVE}'),"
+        " (SELECT count(*) FROM picked WHERE reason = ?),"
+        " (SELECT count(*) FROM picked WHERE reason = ?),"
         " (SELECT count(*) FROM selection)",
+        [RANDOM, NEGATIVE],
     )
     return Selection(
         sampling=sampling,
@@ -174,4 +175,4 @@ def _pick(calls: Calls, reason: str, source: str, limit: int, seed: int) -> None
 
 
 def _count(calls: Calls, query: str, values: Sequence[object] = ()) -> list[int]:
-    return [int(str(value)) for value in calls.rows(query, values)[0]]
+    return [int(value) for value in calls.rows(query, values)[0]]

@@ -153,7 +153,9 @@ def _stage(database: duckdb.DuckDBPyConnection, path: Path) -> None:
     except duckdb.OutOfMemoryException as error:
         raise CallsError(complaint(path, "needs more memory than there is; split it")) from error
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        raise CallsError(complaint(path, "is damaged, or neither JSON lines in UTF-8 nor Parquet")) from error
+        raise CallsError(
+            complaint(path, "is damaged, or neither JSON lines in UTF-8 nor Parquet")
+        ) from error
 
 
 def _json_query() -> str:
@@ -167,7 +169,7 @@ def _json_query() -> str:
     )  # fmt: skip
     fields = ", ".join(f"o.{name} AS json_{name}" for name in COLUMNS)
     return (
-        f"SELECT ?, line, coalesce(json_type(json) <> 'OBJECT', true),"
+        "SELECT ?, line, coalesce(json_type(json) <> 'OBJECT', true),"  # noqa: S608 - from COLUMNS
         f" list_filter([{wrong}], lambda x: x IS NOT NULL), {values}"
         f" FROM (SELECT line, json, {fields} FROM ("
         f"  SELECT row_number() OVER () AS line, json, json_transform(json, '{{{shape}}}') AS o"
@@ -219,7 +221,7 @@ def _complain(database: duckdb.DuckDBPyConnection, first: Path) -> None:
     for file, place, number in rows[:MAX_COMPLAINTS]:
         field, _, what = _CHECKS[number]
         line = places[file].get(place, place)
-        lines.append(complaint(file, f"line {line}: {field} {what}" if field else f"line {line}: {what}"))
+        lines.append(complaint(file, f"line {line}: {field}{' ' if field else ''}{what}"))
     if len(rows) > MAX_COMPLAINTS:
         lines.append(f"… and {len(rows) - MAX_COMPLAINTS} more complaints")
     raise CallsError(*lines)

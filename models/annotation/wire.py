@@ -97,8 +97,9 @@ def _gemini_body(_model: str, question: Question) -> dict[str, Any]:
 
 def _gemini_reply(answer: Any) -> Reply:
     usage = answer.get("usageMetadata", {})
-    tokens = usage.get("promptTokenCount", 0), _sum(
-        usage, "candidatesTokenCount", "thoughtsTokenCount"
+    tokens = (
+        usage.get("promptTokenCount", 0),
+        _sum(usage, "candidatesTokenCount", "thoughtsTokenCount"),
     )
     if not answer.get("candidates"):
         _ = answer["promptFeedback"]  # blocked; without it this is no answer of Gemini's
