@@ -1,0 +1,194 @@
+"""Hugging Face's models, tiny and random, behind the classifier protocol; nothing is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipecat_deescalate.models.errors import ModelFileError
+from pipecat_deescalate.models.types import Unknown
+
+from ..agent.test_analyze import deescalate
+from ..agent.test_measuring import a_manifest
+from ..audio import speech_like
+
+torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")
+transformers = pytest.importorskip("transformers")
+
+from pipecat_deescalate.models.evaluation.audio_lm import AudioLanguageModel  # noqa: E402 - torch
+from pipecat_deescalate.models.voice_hf import HuggingFaceVoiceClassifier  # noqa: E402 - torch
+
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>"]
+SPECIAL += ["<|audio_bos|>", "<|audio_eos|>"]
+TURN = speech_like(1.0, seed=2)
+
+
+def save_wav2vec2(folder: Path, labels: list[str], **options: object) -> Path:
+    torch.manual_seed(0)
+    config = transformers.Wav2Vec2Config(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        conv_dim=(16, 16),
+        conv_kernel=(10, 3),
+        conv_stride=(5, 2),
+        num_feat_extract_layers=2,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+        classifier_proj_size=8,
+        id2label=dict(enumerate(labels)),
+        label2id={label: place for place, label in enumerate(labels)},
+        **options,
+    )
+    transformers.Wav2Vec2ForSequenceClassification(config).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(sampling_rate=16_000).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_wav2vec2(tmp_path_factory.mktemp("w2v"), ["neutral", "Angry", "disgust", "happy"])
+
+
+@pytest.fixture(scope="module")
+def qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Qwen2-Audio of 142 k parameters with a tokenizer trained on one line."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("qwen")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["negative or non-negative, the caller sounds"] * 9, trainer)
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",  # noqa: S106 - a token of text
+        pad_token="<|endoftext|>",  # noqa: S106 - a token of text
+        additional_special_tokens=SPECIAL[1:],
+        padding_side="left",
+    )
+    features = transformers.WhisperFeatureExtractor(feature_size=16, chunk_length=2)
+    transformers.Qwen2AudioProcessor(feature_extractor=features, tokenizer=fast).save_pretrained(
+        folder
+    )
+    torch.manual_seed(0)
+    audio = transformers.Qwen2AudioEncoderConfig(
+        num_mel_bins=16,
+        encoder_layers=1,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        d_model=32,
+        max_source_positions=100,
+    )
+    text = transformers.Qwen2Config(
+        vocab_size=len(fast),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        pad_token_id=fast.pad_token_id,
+    )
+    config = transformers.Qwen2AudioConfig(
+        audio_config=audio.to_dict(),
+        text_config=text.to_dict(),
+        audio_token_index=fast.convert_tokens_to_ids("<|AUDIO|>"),
+    )
+    transformers.Qwen2AudioForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def test_the_negative_labels_are_found_by_their_names(wav2vec2: Path) -> None:
+    """P(negative) is the share of anger and disgust together, whatever their case and place."""
+    found = HuggingFaceVoiceClassifier(wav2vec2).classify(TURN, 16_000)
+    named = [
+        HuggingFaceVoiceClassifier(wav2vec2, [label]).classify(TURN, 16_000).p_negative
+        for label in ("ANGRY", "disgust", "neutral", "happy")
+    ]
+    assert found.p_negative == pytest.approx(sum(filter(None, named[:2])), abs=1e-6)
+    assert sum(filter(None, named)) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_independent_labels_take_the_highest(tmp_path: Path) -> None:
+    """Summed, the probabilities of labels that do not exclude each other could pass one."""
+    folder = save_wav2vec2(
+        tmp_path, ["anger", "disgust", "joy"], problem_type="multi_label_classification"
+    )
+    both = HuggingFaceVoiceClassifier(folder).classify(TURN, 16_000).p_negative
+    each = [
+        HuggingFaceVoiceClassifier(folder, [label]).classify(TURN, 16_000).p_negative
+        for label in ("anger", "disgust")
+    ]
+    assert both == pytest.approx(max(filter(None, each)))
+
+
+def test_labels_that_do_not_match_are_named(tmp_path: Path) -> None:
+    """Whoever named a wrong label needs to know the right ones."""
+    folder = save_wav2vec2(tmp_path, ["LABEL_0", "LABEL_1"])
+    with pytest.raises(ModelFileError, match=r"\['label_0', 'label_1'\], none known as negative"):
+        HuggingFaceVoiceClassifier(folder)
+    with pytest.raises(ModelFileError, match=r"not all of \['anger'\]"):
+        HuggingFaceVoiceClassifier(folder, ["anger"])
+    with pytest.raises(ModelFileError, match="all are negative"):
+        HuggingFaceVoiceClassifier(folder, ["LABEL_0", "LABEL_1"])
+
+
+def test_what_cannot_be_heard_is_unknown_to_them_too(wav2vec2: Path, qwen2_audio: Path) -> None:
+    """Silence is not calm, whichever model hears it; an audio language model would not say so."""
+    for classifier in (HuggingFaceVoiceClassifier(wav2vec2), AudioLanguageModel(qwen2_audio)):
+        silent = classifier.classify(np.zeros(16_000, np.float32), 16_000)
+        assert (silent.p_negative, silent.reason) == (None, Unknown.SILENT)
+
+
+def test_a_model_that_is_not_there_is_one_line_and_nothing_is_fetched(tmp_path: Path) -> None:
+    """Without leave to download, a name that is not on disk is an error, not a request."""
+    for kind in (HuggingFaceVoiceClassifier, AudioLanguageModel):
+        with pytest.raises(ModelFileError, match="cannot be loaded") as raised:
+            kind(tmp_path / "absent")
+        assert len(str(raised.value).splitlines()) == 1
+
+
+def test_the_two_answers_share_all_probability(qwen2_audio: Path) -> None:
+    """Asked the other way round, the same pass must give the rest of one."""
+    one = AudioLanguageModel(qwen2_audio).classify(TURN, 16_000)
+    other = AudioLanguageModel(qwen2_audio, answers=("non-negative", "negative"))
+    p, q = one.p_negative, other.classify(TURN, 16_000).p_negative
+    assert p is not None
+    assert q is not None
+    assert 0 < p < 1
+    assert p + q == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_audio_language_model_hears_the_turn(qwen2_audio: Path) -> None:
+    """If the audio did not reach the model, every turn would get the same answer."""
+    model = AudioLanguageModel(qwen2_audio)
+    heard = {model.classify(speech_like(1.0, seed=seed), 16_000).p_negative for seed in range(3)}
+    assert len(heard) == 3
+
+
+def test_answers_that_begin_alike_are_refused(qwen2_audio: Path) -> None:
+    """One token cannot tell two answers apart."""
+    with pytest.raises(ModelFileError, match="alike"):
+        AudioLanguageModel(qwen2_audio, answers=("negative", "negative"))
+
+
+def test_evaluate_takes_them_by_name(wav2vec2: Path, qwen2_audio: Path, tmp_path: Path) -> None:
+    """The command must hand every option on, and refuse two models at once."""
+    manifest = a_manifest(tmp_path)
+    run = deescalate("evaluate", "--data", manifest, "--hf", wav2vec2, "--negative-label", "happy")
+    assert run.returncode == 0, run.stderr
+    run = deescalate("evaluate", "--data", manifest, "--audio-lm", qwen2_audio, "--json")
+    assert run.returncode == 0, run.stderr
+    assert str(qwen2_audio) in run.stdout
+    both = deescalate("evaluate", "--data", manifest, "--hf", "a", "--audio-lm", "b")
+    assert both.returncode == 2
+    assert "name one of" in both.stderr
