@@ -5,7 +5,7 @@ calibrated log-likelihood ratios l satisfy mean(sigmoid(l + logit r)) = r: the f
 estimation by Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a
 priori probabilities", 2002, here solved for a shift of l at a known r. Half of that shift is
 applied, and at most 1.5 nats: over training corpora read by a model that had not met them, that
-was best whether 0 or 10 % of the turns were negative (docs/training-log.md).
+was best whether 0 or 10 % of the turns were negative (docs/evaluation.md).
 """
 
 from __future__ import annotations

@@ -18,8 +18,6 @@ from pipecat_deescalate.models.evaluation.metrics import (
     bootstrap,
     calibration_error,
     class_figures,
-    false_positive_rate,
-    rank_correlation,
     roc_auc,
 )
 from pipecat_deescalate.models.evaluation.report import EvaluationReport, Role
@@ -92,7 +90,7 @@ def test_rows_that_do_not_fit_are_refused(labels: list[int], scores: list[float]
         roc_auc(labels, scores)
 
 
-class _Loudness:
+class Loudness:
     """A classifier that takes what is loud for negative and does not hear what is faint."""
 
     name = "loudness"
@@ -104,7 +102,7 @@ class _Loudness:
         return EmotionReading(min(1.0, level * 5), self.name, len(audio) / sample_rate, 0.0)
 
 
-def _manifest(folder: Path, rows: list[tuple[str, str, int, float]]) -> Path:
+def a_manifest(folder: Path, rows: list[tuple[str, str, int, float]]) -> Path:
     lines = ["path,corpus,language,speaker,emotion,negative,duration_s,split"]
     for index, (corpus, split, negative, level) in enumerate(rows):
         path = f"{corpus}/{index}.wav"
@@ -125,7 +123,7 @@ def report(tmp_path: Path) -> EvaluationReport:
     rows += [("near", "eval", 0, 1e-6)]
     rows += [("own", "train", k, 0.05 + 0.1 * k) for k in (0, 1)]
     rows += [("odd", "probe", k, 0.05 + 0.1 * k) for k in (0, 1)]
-    return evaluate(_Loudness(), _manifest(tmp_path, rows), telephone=False)
+    return evaluate(Loudness(), a_manifest(tmp_path, rows), telephone=False)
 
 
 def test_only_what_was_never_met_counts_in_the_mean(report: EvaluationReport) -> None:
@@ -145,10 +143,10 @@ def test_what_could_not_be_heard_is_counted_not_scored(report: EvaluationReport)
 
 def test_predictions_of_the_training_run_replace_the_models_own(tmp_path: Path) -> None:
     """A model asked about its own training clips only shows that it learned them."""
-    manifest = _manifest(tmp_path, [("own", "train", k, 0.05 + 0.1 * k) for k in (0, 1)])
+    manifest = a_manifest(tmp_path, [("own", "train", k, 0.05 + 0.1 * k) for k in (0, 1)])
     kept = tmp_path / "out_of_fold.csv"
     kept.write_text("path,p_speaker_left_out\nown/0.wav,0.7\nown/1.wav,0.6\n")
-    (own,) = evaluate(_Loudness(), manifest, out_of_fold=kept).corpora
+    (own,) = evaluate(Loudness(), manifest, out_of_fold=kept).corpora
     assert own.role is Role.SPEAKERS_LEFT_OUT
     assert own.roc_auc == 0.0
 
@@ -156,4 +154,4 @@ def test_predictions_of_the_training_run_replace_the_models_own(tmp_path: Path) 
 def test_a_manifest_without_clips_is_an_error(tmp_path: Path) -> None:
     """An empty table of figures would read like a result."""
     with pytest.raises(UnreadableInputError, match="lists no clips"):
-        evaluate(_Loudness(), _manifest(tmp_path, []))
+        evaluate(Loudness(), a_manifest(tmp_path, []))
