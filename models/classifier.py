@@ -86,13 +86,12 @@ class OnnxEmotionClassifier:
     def _probability(self, samples: Samples) -> float | None:
         try:
             logits = [self._logit(window) for window in _windows(samples)]
+            if not all(map(math.isfinite, logits)):
+                raise ArithmeticError("the model's output is not finite")
             ratios = [self.calibration.log_likelihood_ratio(logit) for logit in logits]
             llr = float(np.logaddexp.reduce(ratios) - math.log(len(ratios)))
         except Exception as error:  # noqa: BLE001 - whatever the model does, the call goes on
             self._count_failure(error)
-            return None
-        if not math.isfinite(llr):
-            self._count_failure(ArithmeticError("the model's output is not finite"))
             return None
         return 1.0 / (1.0 + math.exp(-llr))
 

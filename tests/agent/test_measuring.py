@@ -44,6 +44,45 @@ def test_evaluate_reports_each_corpus_and_the_mean_over_those_never_met(tmp_path
     assert report["mean"]["roc_auc"] == report["corpora"][0]["roc_auc"]
 
 
+def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path) -> None:
+    """The longer tables must reach the person and the file, and not stand there unasked."""
+    manifest = a_manifest(tmp_path)
+    lines = manifest.read_text().splitlines()
+    grouped = [f"{line},{'mf'[i % 3 == 0]}" for i, line in enumerate(lines[1:])]
+    manifest.write_text("\n".join([f"{lines[0]},group", *grouped]))
+    (tmp_path / "noise").mkdir()
+    soundfile.write(tmp_path / "noise" / "hiss.wav", noise(0.5, 16_000, seed=9), 16_000)
+    out = tmp_path / "figures.json"
+    run = deescalate(
+        *("evaluate", "--data", manifest, "--robustness"),
+        *("--noise", tmp_path / "noise", "--out", out),
+    )
+    assert run.returncode == 0, run.stderr
+    assert "I cannot tell" in run.stdout
+    assert "largest gap" in run.stdout
+    report = json.loads(out.read_text())["corpora"]
+    assert len(report["robustness"]) == 5
+    assert {g["group"] for c in report["groups"] for g in c["groups"]} == {"m", "f"}
+    assert "noise" in deescalate("evaluate", "--data", manifest, "--noise", tmp_path).stderr
+
+
+def test_manifest_lists_corpora_and_reads_them(tmp_path: Path) -> None:
+    """What `manifest` writes goes straight into `evaluate`; a bad name is one line."""
+    for index, name in enumerate(("EB0_anger_1", "EB0_fear_2", "WR0_anger_3", "WR0_sadness_4")):
+        clip = noise(0.6, 16_000, seed=index, level=0.05 * (1 + index))
+        soundfile.write(tmp_path / f"{name}.wav", clip, 16_000)
+    assert "CC BY-NC-SA" in deescalate("manifest").stdout
+    out = tmp_path / "list.csv"
+    run = deescalate("manifest", f"nemo={tmp_path}", "--out", out)
+    assert run.returncode == 0, run.stderr
+    assert "4 clips of nemo" in run.stdout
+    assert deescalate("evaluate", "--data", out).returncode == 0
+    bad = deescalate("manifest", tmp_path, "--out", out)
+    assert bad.returncode == 2
+    assert "NAME=FOLDER" in bad.stderr
+    assert len(bad.stderr.splitlines()) == 1
+
+
 def test_evaluate_counts_alarms_with_and_without_words(tmp_path: Path) -> None:
     """Every turn is in the distribution, and words that have no times find their turns."""
     audio, rate = soundfile.read(CALM, dtype="float32")

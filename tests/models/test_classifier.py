@@ -115,7 +115,7 @@ def test_a_failing_model_is_unknown_counted_and_logged_once(
             raise RuntimeError("broken")
         return float(output)
 
-    monkeypatch.setattr(voice, "_run", broken)
+    monkeypatch.setattr(voice, "_logit", broken)
     with caplog.at_level(logging.ERROR, module.__name__.split(".")[0]):
         readings = [voice.classify(noise(1.0, RATE), RATE) for _ in range(3)]
     assert {reading.reason for reading in readings} == {Unknown.MODEL_FAILED}
