@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, time
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -137,6 +138,8 @@ class MitigationPolicy(Rules):
 def load_policy(name_or_path: str | Path) -> MitigationPolicy:
     """Load a preset by name, or a policy from a YAML file.
 
+    A file is read each time, and parsed when its text is new: what was parsed is shared.
+
     Raises:
         PolicyError: no such preset or file, not YAML, an unknown key or a value out of range.
     """
@@ -153,6 +156,7 @@ def load_policy(name_or_path: str | Path) -> MitigationPolicy:
     return _parse(text, str(path))
 
 
+@lru_cache(maxsize=32)
 def _parse(text: str, source: str) -> MitigationPolicy:
     try:
         values = yaml.safe_load(text)

@@ -53,6 +53,17 @@ def test_a_bad_policy_says_which_key(tmp_path: Path, text: str, complaint: str) 
     assert "\n" not in str(caught.value)
 
 
+def test_a_policy_is_parsed_once_and_again_when_its_file_changes(tmp_path: Path) -> None:
+    """Every call loads one: none may wait for a parser, nor run on what an operator took back."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("max_empathy: 1")
+    first = load_policy(path)
+    assert load_policy(path) is first
+    assert load_policy("balanced") is load_policy("balanced")
+    path.write_text("max_empathy: 3")
+    assert load_policy(path).max_empathy == 3
+
+
 def test_a_missing_policy_names_the_presets(tmp_path: Path) -> None:
     """A mistyped preset must be told apart from a missing file."""
     with pytest.raises(PolicyError, match="no such policy; use gentle, balanced, eager"):
