@@ -1,7 +1,6 @@
 """Voice, words and both, on calls put together from labelled clips and labelled texts.
 
-No corpus has whole calls with real distress and their words. So calls are assembled: the clips of
-one speaker, each with a text of the same label, calm throughout or distressed from the middle on.
+Half of the calls are distressed (see `assembly`); each clip comes with a text of the same label.
 A call's score is the highest belief that it reaches. What this cannot show is how real words and
 a real voice go together in one angry caller.
 """
@@ -9,7 +8,6 @@ a real voice go together in one angry caller.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +23,11 @@ from ..models.wording import load_word_classifier
 from ..policies.config import MitigationPolicy
 from ..policies.decide import decide
 from ..policies.types import CallState, Evidence
+from .assembly import CallShape, PlannedTurn, plan_calls, voices
 
 CALLS = 4_000
-TURNS = 8
+SHAPE = CallShape(turns=(8, 8))
 SEED = 2026
-SHARE_OF_DISTRESS = 0.6
-"""Of the turns from the middle of a distressed call on, how many are negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +58,13 @@ def compare_sources(
         UnreadableInputError: the texts cannot be read.
     """
     rng = random.Random(SEED)  # noqa: S311 - a draw of turns, not security
-    clips: dict[str, dict[bool, list[EmotionReading]]] = defaultdict(lambda: {True: [], False: []})
-    for row in rows:
-        if row.role is Role.ZERO_SHOT and row.p_negative is not None:
-            reading = EmotionReading(row.p_negative, "", 1.0, 0.0)
-            clips[f"{row.corpus}/{row.speaker}"][row.negative].append(reading)
-    speakers = sorted(name for name, found in clips.items() if found[True] and found[False])
+    heard = [row for row in rows if row.role is Role.ZERO_SHOT and row.p_negative is not None]
+    found = voices(heard, lambda row: (row.corpus, row.speaker, row.negative))
     words = _words(texts, rng)
-    calls = [
-        [_draw(clips[rng.choice(speakers)], words, negative, rng) for negative in pattern]
-        for pattern in (_pattern(index % 2 == 1, rng) for index in range(CALLS))
-    ]
-    return _report(calls, policy)
+    plans = plan_calls(found, calls=CALLS, distressed=0.5, seed=SEED, shape=SHAPE)
+    return _report(
+        [[_turn(planned, words, rng) for planned in plan.turns] for plan in plans], policy
+    )
 
 
 def _words(folder: Path, rng: random.Random) -> dict[bool, list[WordReading]]:
@@ -86,20 +78,11 @@ def _words(folder: Path, rng: random.Random) -> dict[bool, list[WordReading]]:
     return found
 
 
-def _pattern(distressed: bool, rng: random.Random) -> list[bool]:
-    return [
-        distressed and turn >= TURNS // 2 and rng.random() < SHARE_OF_DISTRESS
-        for turn in range(TURNS)
-    ]
-
-
-def _draw(
-    clips: dict[bool, list[EmotionReading]],
-    words: dict[bool, list[WordReading]],
-    negative: bool,
-    rng: random.Random,
+def _turn(
+    planned: PlannedTurn[ScoredClip], words: dict[bool, list[WordReading]], rng: random.Random
 ) -> _Turn:
-    return _Turn(rng.choice(clips[negative]), rng.choice(words[negative]), negative)
+    voice = EmotionReading(planned.item.p_negative, "", 1.0, 0.0)
+    return _Turn(voice, rng.choice(words[planned.negative]), planned.negative)
 
 
 def _report(calls: Sequence[Sequence[_Turn]], policy: MitigationPolicy) -> AssembledReport:
@@ -114,7 +97,7 @@ def _report(calls: Sequence[Sequence[_Turn]], policy: MitigationPolicy) -> Assem
         ]
         by_call[source] = roc_auc(distressed, [_highest_belief(call, policy) for call in ratios])
         by_turn[source] = roc_auc(negative, [ratio or 0.0 for call in ratios for ratio in call])
-    return AssembledReport(len(calls), TURNS, **by_call, turns=by_turn)
+    return AssembledReport(len(calls), SHAPE.turns[0], **by_call, turns=by_turn)
 
 
 def _highest_belief(ratios: Sequence[float | None], policy: MitigationPolicy) -> float:

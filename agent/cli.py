@@ -300,6 +300,303 @@ def demo(
         phone=phone is not None,
     )
 
+class EngineChoice(StrEnum):
+    """What `deescalate simulate` hears calls on."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@app.command()
+def simulate(
+    calls: Annotated[
+        list[str], typer.Argument(metavar="CALLS…", help="Recordings, folders, manifests, URLs.")
+    ],
+    policy: Annotated[
+        list[str] | None, typer.Option(help="gentle, balanced, eager or a file; again for more.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Table: call_id with distressed, or with stretches.")
+    ] = None,
+    transcripts: Annotated[
+        str | None, typer.Option(help="Folder of <call id>.jsonl, or one file of untimed lines.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="The language of the transcripts.")] = "en",
+    caller_channel: Annotated[
+        CallerChannel | None, typer.Option(help="The caller's side of stereo recordings.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A model of your own.")] = None,
+    evidence: Annotated[
+        str, typer.Option(help="Folder for what was heard; a run goes on from what is there.")
+    ] = "evidence",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one a core if not given.")
+    ] = None,
+    engine: Annotated[EngineChoice, typer.Option(help="Ray for many machines.")] = (
+        EngineChoice.LOCAL
+    ),
+    base_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of distressed calls to expect.")
+    ] = 0.01,
+    calls_a_day: Annotated[
+        float | None,
+        typer.Option(min=1, help="Calls a day to staff for; as recorded if not given."),
+    ] = None,
+    handling_s: Annotated[
+        float, typer.Option(min=1, help="Seconds that a human takes for a transfer.")
+    ] = 360.0,
+    wait_s: Annotated[float, typer.Option(min=0, help="Seconds that a transfer may wait.")] = 20.0,
+    results: Annotated[
+        str | None, typer.Option(help="Folder for all decisions as Parquet.")
+    ] = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option(help="key=from:to:step of the first policy; several times.")
+    ] = None,
+    missed_cost: Annotated[float, typer.Option(min=0, help="Of a missed caller.")] = 20.0,
+    needless_cost: Annotated[float, typer.Option(min=0, help="Of a needless transfer.")] = 5.0,
+    minute_cost: Annotated[float, typer.Option(min=0, help="Of a minute of a human.")] = 1.0,
+    best: Annotated[Path | None, typer.Option(help="Write the cheapest policy here.")] = None,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Replay escalation policies on recorded calls, and compare what they would have done.
+
+    Exit code 2 if any call could not be read; the others are counted all the same.
+    """
+    require_extra("simulate", "duckdb", "fsspec", "pyarrow")
+    from ..policies.staffing import Service
+    from ..policies.sweep import Costs
+    from .simulate.command import EngineName, Options, run_simulation
+
+    if engine is EngineChoice.RAY:
+        require_extra("ray", "ray")
+    failed = run_simulation(
+        Options(
+            calls=calls,
+            policies=policy or ["balanced"],
+            labels=labels,
+            transcripts=transcripts,
+            language=language,
+            caller_channel=caller_channel,
+            model=model,
+            evidence=evidence,
+            engine=EngineName(engine.value),
+            workers=workers,
+            base_rate=base_rate,
+            calls_a_day=calls_a_day,
+            service=Service(handling_s=handling_s, wait_s=wait_s),
+            results=results,
+            sweep=sweep or [],
+            costs=Costs(missed=missed_cost, needless=needless_cost, minute=minute_cost),
+            best=best,
+            as_json=as_json,
+            out=out,
+        )
+    )
+    raise typer.Exit(2 if failed else 0)
+
+
+@app.command("import")
+def import_calls(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE…", help="Recordings, records of calls, turns.")
+    ],
+    out: Annotated[Path, typer.Option(help="The turns, as .jsonl or .parquet.")],
+    caller_channel: Annotated[
+        CallerChannel | None, typer.Option(help="The caller's side of stereo recordings.")
+    ] = None,
+    transcripts: Annotated[
+        Path | None, typer.Option(help="Folder with CALL.jsonl for each recording CALL.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="The language of the transcripts.")] = "en",
+    as_json: Json = False,
+) -> None:
+    """Bring calls into one table of turns, the form that select and annotate read.
+
+    Exit code 2 if any source could not be read; the others are imported all the same.
+    """
+    require_extra("annotate", "duckdb")
+    from .importing import run_import
+
+    failed = run_import(
+        sources,
+        out=out,
+        caller_channel=caller_channel,
+        transcripts=transcripts,
+        language=language,
+        as_json=as_json,
+    )
+    raise typer.Exit(2 if failed else 0)
+
+
+@app.command()
+def select(
+    calls: Annotated[
+        list[Path], typer.Argument(metavar="CALLS…", help="Turns, as .jsonl or .parquet.")
+    ],
+    out: Annotated[Path, typer.Option(help="The chosen turns, as .jsonl or .parquet.")],
+    rules: Annotated[Path | None, typer.Option(help="Folder of rules of your own (*.sql).")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed chooses the same turns.")] = 0,
+    per_rule: Annotated[
+        int | None, typer.Option(min=0, help="At most so many turns of each rule.")
+    ] = None,
+    random: Annotated[int, typer.Option(min=0, help="Turns drawn from all of them.")] = 500,
+    negatives: Annotated[
+        int, typer.Option(min=0, help="Turns that no rule found, for each that one chose.")
+    ] = 1,
+    as_json: Json = False,
+    report: Annotated[Path | None, typer.Option(help="Also write the report to this file.")] = None,
+) -> None:
+    """Choose the turns that are worth labelling, by rules in SQL and at random."""
+    require_extra("annotate", "duckdb")
+    from ..models.annotation.selection import Sampling
+    from .select import run_selection
+
+    sampling = Sampling(seed=seed, per_rule=per_rule, random=random, negatives=negatives)
+    run_selection(calls, out=out, rules=rules, sampling=sampling, as_json=as_json, report=report)
+
+
+class ApiChoice(StrEnum):
+    """What kind of endpoint `deescalate annotate` speaks to."""
+
+    GEMINI = "gemini"
+    OPENAI = "openai"
+
+
+class StrategyChoice(StrEnum):
+    """How `deescalate annotate` asks."""
+
+    SIMPLE = "simple"
+    COT_SIMPLE = "cot_simple"
+    COT_CONTEXT = "cot_context"
+    COT_DETAILED = "cot_detailed"
+    PLAN_AND_SOLVE = "plan_and_solve"
+    ROLE_PLAY_DETAILED = "role_play_detailed"
+
+
+_Price = Annotated[
+    float | None, typer.Option(min=0, help="Price of a million tokens, for --dry-run.")
+]
+
+
+@app.command()
+def annotate(
+    calls: Annotated[
+        list[Path], typer.Argument(metavar="CALLS…", help="Turns, as .jsonl or .parquet.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="The labels (JSON lines); a run goes on there.")],
+    api: Annotated[ApiChoice, typer.Option(help="The kind of endpoint.")],
+    endpoint: Annotated[
+        str | None,
+        typer.Option(help="Where audio is sent: a URL. There is no default."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name there.")] = None,
+    selection: Annotated[
+        Path | None, typer.Option(help="Turns of `select`; else all of the caller's with audio.")
+    ] = None,
+    strategy: Annotated[
+        list[StrategyChoice] | None, typer.Option(help="How to ask; again for more ways.")
+    ] = None,
+    context: Annotated[int, typer.Option(min=0, help="Previous exchanges to show.")] = 3,
+    key_variable: Annotated[
+        str | None,
+        typer.Option(help="Environment variable with the key, else that of the API's vendor."),
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=512, help="Requests in flight.")] = 8,
+    timeout_s: Annotated[float, typer.Option(min=0.1, help="For one request.")] = 120.0,
+    attempts: Annotated[int, typer.Option(min=1, help="For a turn, if the endpoint fails.")] = 6,
+    dry_run: Annotated[bool, typer.Option(help="Count and estimate; send nothing.")] = False,
+    audio_price: _Price = None,
+    text_price: _Price = None,
+    output_price: _Price = None,
+    as_json: Json = False,
+) -> None:
+    """Let a language model that hears label turns, at the endpoint you name.
+
+    Goes on where it stopped: what is in --out is not asked again. Exit code 1 if turns got no
+    answer; run it again to ask for them.
+    """
+    require_extra("annotate", "duckdb")
+    from ..models.annotation.client import Patience
+    from ..models.annotation.estimate import Prices
+    from ..models.annotation.prompts import Strategy
+    from ..models.annotation.wire import Api
+    from .annotate import Asking, run_annotation
+
+    failed = run_annotation(
+        calls,
+        selection=selection,
+        asking=Asking(
+            strategies=tuple(
+                Strategy(name.value) for name in strategy or [StrategyChoice.COT_DETAILED]
+            ),
+            context=context,
+            api=Api(api.value),
+            model=model,
+        ),
+        endpoint=endpoint,
+        key_variable=key_variable,
+        concurrency=concurrency,
+        patience=Patience(timeout_s=timeout_s, attempts=attempts),
+        out=out,
+        prices=Prices(audio=audio_price, text=text_price, output=output_price),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def agreement(
+    labels: Annotated[
+        list[Path], typer.Argument(metavar="LABELS…", help="Labels of annotators (JSON lines).")
+    ],
+    reference: Annotated[
+        Path | None, typer.Option(help="Labels of a person, to hold the others against.")
+    ] = None,
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Measure how far annotators agree, by strategy and context."""
+    require_extra("annotate", "duckdb")
+    from .agreement import run_agreement
+
+    run_agreement(labels, reference=reference, as_json=as_json, out=out)
+
+
+@app.command()
+def assemble(
+    data: Annotated[Path, typer.Option(help="A manifest of labelled utterances (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder for the calls, calls.csv and labels.csv.")],
+    calls: Annotated[int, typer.Option(min=1, help="How many calls.")] = 100,
+    distressed: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of calls with distress.")
+    ] = 0.01,
+    split: Annotated[str, typer.Option(help="Which utterances of the manifest.")] = "eval",
+    texts: Annotated[
+        Path | None, typer.Option(help="Folder of texts: transcripts of the same labels, too.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another number gives other calls.")] = 2026,
+) -> None:
+    """Put labelled telephone calls together from utterances, to simulate on."""
+    from .simulate.assemble import assemble as put_together
+
+    put_together(data, out, split=split, calls=calls, distressed=distressed, seed=seed, texts=texts)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on stderr and exit code 2."""
+    try:
+        app()
+    except DeescalateError as error:
+        print(f"deescalate: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # such as a full disk, or a reader of our output that went away
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"deescalate: {where}{error.strerror}", file=sys.stderr)
+        sys.exit(2)
+
 
 def main() -> None:
     """Run the command; an error of ours is one line on stderr and exit code 2."""

@@ -64,6 +64,16 @@ class CallBatch:
         return np.arange(self.turns) - self.offsets[:-1][self.call_of_turn]
 
     @cached_property
+    def began_s(self) -> Floats:
+        """For each call the second of the day at which it began, where that was; NaN if unknown."""
+        return np.array(
+            [
+                np.nan if at is None else 3600.0 * at.hour + 60.0 * at.minute + at.second
+                for at in self.started_at
+            ]
+        )
+
+    @cached_property
     def steps(self) -> tuple[Ints, ...]:
         """The rows of all first turns, of all second turns …, the longest calls always first."""
         lengths = np.diff(self.offsets)
@@ -118,6 +128,7 @@ class _Limits:
     """A policy's rules as columns over the steps' turns: scalars, or one value a turn."""
 
     def __init__(self, policy: MitigationPolicy, batch: CallBatch) -> None:
+        self.policy = policy
         named = [policy.rules_in(name) for name in batch.state_names]
         self._rules: list[Rules] = [*named, policy]  # -1, no dialog state, is the last
         self._vary = any(rules is not policy for rules in named)
@@ -172,10 +183,10 @@ def replay(batch: CallBatch, policy: MitigationPolicy) -> Replay:
         np.zeros(batch.turns, bool),
     )
     for rows in batch.steps:
-        negative = _observe(state, batch, rows, policy, limits, found)
+        negative = _observe(state, batch, rows, limits, found)
         humans = available[rows] if available is not None else np.ones(len(rows), bool)
         asks = batch.asks_for_human[rows]
-        action = _choose(state, negative, asks, humans, rows, limits)
+        action = _choose(state, _Turns(negative, asks, humans), rows, limits)
         _remember(state, action)
         found.action[rows] = action
         found.callback[rows] = (action == _OFFER) & ~humans
@@ -186,12 +197,11 @@ def _observe(
     state: _State,
     batch: CallBatch,
     rows: Ints,
-    policy: MitigationPolicy,
     limits: _Limits,
     found: Replay,
 ) -> Bools:
     """Take the next turn of the calls that have one; return which turns speak for distress."""
-    n, llr = len(rows), batch.log_likelihood_ratio[rows]
+    n, llr, policy = len(rows), batch.log_likelihood_ratio[rows], limits.policy
     faded = policy.memory * state.support[:n]
     limit = policy.max_turn_evidence
     added = np.maximum(0.0, faded + np.clip(llr, -limit, limit))
@@ -216,11 +226,18 @@ def _observe(
     return negative
 
 
-def _choose(
-    state: _State, negative: Bools, asks: Bools, humans: Bools, rows: Ints, limits: _Limits
-) -> NDArray[np.int8]:
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """Of the turns of one step: which speak for distress, ask for a human, and could have one."""
+
+    negative: Bools
+    asks: Bools
+    humans: Bools
+
+
+def _choose(state: _State, turns: _Turns, rows: Ints, limits: _Limits) -> NDArray[np.int8]:
     """The action of each call's turn, the strongest of those that hold written last."""
-    n = len(rows)
+    n, negative, asks, humans = len(rows), turns.negative, turns.asks, turns.humans
     highest, level = limits.at("highest_action", rows), state.level[:n]
     patient = state.empathy_streak[:n] < limits.at("max_empathy", rows)
     distressed = negative & (level == _DISTRESSED)

@@ -1,0 +1,1 @@
+"""`deescalate simulate`: escalation policies on recorded calls."""

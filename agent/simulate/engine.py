@@ -1,0 +1,125 @@
+"""The evidence stage on one machine: as many processes as it has cores, and none of them needed.
+
+A worker that dies (killed, or by a crash in a decoder) takes its pool with it. The calls that were
+under way then are heard again, each in a process of its own; a call that kills that one too is
+written off, and the others go on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from itertools import islice
+from multiprocessing.process import BaseProcess
+
+from .hearing import HearingSettings, Row, Task, hear_all, preload
+
+Handful = tuple[Task, ...]
+Engine = Callable[[Sequence[Task], HearingSettings], Iterator[list[Row]]]
+"""Hears all calls, and gives the rows as they come, in any order."""
+
+_AHEAD = 2
+"""How many handfuls wait for each worker."""
+CALLS_IN_HAND = 16
+"""How many calls of a worker are lost, to be heard again, when all is killed."""
+
+
+def handfuls(tasks: Sequence[Task], workers: int) -> Iterator[Handful]:
+    """The calls as workers take them, few at a time where there are few."""
+    size = max(1, min(CALLS_IN_HAND, len(tasks) // (4 * workers)))
+    for at in range(0, len(tasks), size):
+        yield tuple(tasks[at : at + size])
+
+
+def hear_locally(
+    tasks: Sequence[Task], settings: HearingSettings, workers: int
+) -> Iterator[list[Row]]:
+    """Hear calls in this many processes; with one, in this very process."""
+    todo = handfuls(tasks, workers)
+    if workers == 1:
+        for handful in todo:
+            yield hear_all(handful, settings)
+        return
+    while True:
+        suspects: list[Task] = []
+        yield from _in_a_pool(todo, settings, workers, suspects)
+        if not suspects:
+            return
+        for task in suspects:
+            yield [_alone(task, settings)]
+
+
+def _in_a_pool(
+    todo: Iterator[Handful], settings: HearingSettings, workers: int, suspects: list[Task]
+) -> Iterator[list[Row]]:
+    """Hear until all is done, or until the pool breaks: then `suspects` were under way."""
+    with _pool(workers, settings) as pool:
+        running: dict[Future[list[Row]], Handful] = {}
+        _submit(pool, islice(todo, workers * _AHEAD), settings, running, suspects)
+        while running and not suspects:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                handful = running.pop(future)
+                try:
+                    rows = future.result()
+                except BrokenProcessPool:
+                    suspects.extend(handful)
+                    continue
+                yield rows
+                if not suspects:
+                    _submit(pool, islice(todo, 1), settings, running, suspects)
+        suspects.extend(task for handful in running.values() for task in handful)
+
+
+def _submit(
+    pool: ProcessPoolExecutor,
+    todo: Iterable[Handful],
+    settings: HearingSettings,
+    running: dict[Future[list[Row]], Handful],
+    suspects: list[Task],
+) -> None:
+    for handful in todo:
+        try:
+            running[pool.submit(hear_all, handful, settings)] = handful
+        except BrokenProcessPool:
+            suspects.extend(handful)
+
+
+def _alone(task: Task, settings: HearingSettings) -> Row:
+    with _pool(1, settings) as pool:
+        try:
+            return pool.submit(hear_all, (task,), settings).result()[0]
+        except BrokenProcessPool:
+            return {
+                "call_id": task.source.call_id,
+                "evidence_key": task.evidence_key,
+                "turns_key": task.turns_key,
+                "error": f"{task.source.place}: ends the process that reads it; leave it out",
+                "turns": [],
+                "warnings": [],
+            }
+
+
+def _pool(workers: int, settings: HearingSettings) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")  # a fork would share the sessions' threads
+    return ProcessPoolExecutor(workers, context, partial(_start_worker, settings))
+
+
+def _start_worker(settings: HearingSettings) -> None:
+    """Load the models; end without a word when interrupted, or when the parent was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    preload(settings)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

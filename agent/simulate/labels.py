@@ -1,0 +1,59 @@
+"""Labels of recorded calls, one row a call or one row a stretch of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from ...models.errors import UnreadableInputError
+from ...policies.labels import CallLabel, Span
+from .tables import read_table
+
+_YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
+
+
+def read_labels(place: str) -> dict[str, CallLabel]:
+    """Read labels by call id: `call_id` with `distressed`, or with `start_s`, `end_s`, `negative`.
+
+    A call with a negative stretch is a distressed one; one whose stretches are all not is calm.
+
+    Raises:
+        UnreadableInputError: the table cannot be read, or a value is not a label.
+    """
+    distressed: dict[str, bool] = {}
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for number, row in enumerate(read_table(place, "call_id"), 1):
+        call_id, where = str(row["call_id"]), f"row {number}"
+        flags = {
+            name: _flag(place, where, name, row[name])
+            for name in ("distressed", "negative")
+            if row.get(name) not in {None, ""}
+        }
+        if not flags:
+            raise UnreadableInputError(place, f"{where}: neither distressed nor negative is given")
+        distressed[call_id] = distressed.get(call_id, False) or any(flags.values())
+        if flags.get("negative"):
+            spans[call_id].append(_span(place, where, row))
+    return {
+        call_id: CallLabel(said, tuple(sorted(spans[call_id])))
+        for call_id, said in distressed.items()
+    }
+
+
+def _flag(place: str, where: str, name: str, value: object) -> bool:
+    text = str(value).strip().lower()
+    if text not in _YES | _NO:
+        raise UnreadableInputError(place, f"{where}: {name} is {value!r}, not 0 or 1")
+    return text in _YES
+
+
+def _span(place: str, where: str, row: dict[str, Any]) -> Span:
+    try:
+        start_s, end_s = float(row["start_s"]), float(row["end_s"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableInputError(
+            place, f"{where}: a negative stretch needs start_s and end_s in seconds"
+        ) from error
+    if not 0 <= start_s <= end_s:
+        raise UnreadableInputError(place, f"{where}: end_s must not be before start_s")
+    return start_s, end_s

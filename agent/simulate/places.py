@@ -1,0 +1,133 @@
+"""Files on a disk or in a bucket, by one set of functions; a place is a path or a URL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import fsspec
+
+from ...models.errors import UnreadableInputError
+from ...models.files import OutputError, whole_file
+
+
+def is_remote(place: str) -> bool:
+    """Whether a place is a URL such as s3://bucket/calls."""
+    return "://" in place
+
+
+def filesystem(place: str) -> fsspec.AbstractFileSystem:
+    """The file system that a place is on.
+
+    Raises:
+        UnreadableInputError: no such kind is installed, or it refuses.
+    """
+    try:
+        return fsspec.core.url_to_fs(place)[0]
+    except (ImportError, ValueError) as error:
+        raise UnreadableInputError(place, str(error)) from error
+
+
+def join(folder: str, name: str) -> str:
+    """A place inside a folder; an absolute path or a URL stands for itself."""
+    if is_remote(name) or Path(name).is_absolute():
+        return name
+    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder) / name)
+
+
+def parent(place: str) -> str:
+    """The folder that a file lies in."""
+    return place.rsplit("/", 1)[0] if is_remote(place) else str(Path(place).parent)
+
+
+def listed(pattern: str) -> list[str]:
+    """What a pattern matches, or all files under a folder, sorted; [] if there is nothing."""
+    system = filesystem(pattern)
+    path = system._strip_protocol(pattern)
+    try:
+        found = system.glob(path) if any(c in path for c in "*?[") else system.find(path)
+    except OSError as error:
+        raise UnreadableInputError(pattern, error.strerror or str(error)) from error
+    return sorted(system.unstrip_protocol(name) if is_remote(pattern) else name for name in found)
+
+
+def fingerprint(place: str) -> str:
+    """What changes when the file changes: its size, and when or what it was written.
+
+    Raises:
+        UnreadableInputError: there is no such file.
+    """
+    if not is_remote(place):
+        try:
+            found = Path(place).stat()
+        except OSError as error:
+            raise UnreadableInputError(place, error.strerror or "cannot be read") from error
+        return f"{found.st_size}/{found.st_mtime_ns}"
+    info = _info(place)
+    return f"{info.get('size')}/{info.get('ETag') or info.get('mtime') or info.get('created')}"
+
+
+def _info(place: str) -> dict[str, Any]:
+    try:
+        return dict(filesystem(place).info(place))
+    except OSError as error:
+        raise UnreadableInputError(place, error.strerror or "cannot be read") from error
+
+
+@contextmanager
+def on_disk(place: str) -> Iterator[Path]:
+    """The file as one on this machine: itself, or a copy while the block lasts.
+
+    Raises:
+        UnreadableInputError: it cannot be fetched.
+    """
+    if not is_remote(place):
+        yield Path(place)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / place.rsplit("/", 1)[-1]
+        try:
+            filesystem(place).get_file(place, str(copy))
+        except OSError as error:
+            raise UnreadableInputError(place, f"cannot be fetched ({error})") from error
+        yield copy
+
+
+@contextmanager
+def writing(place: str) -> Iterator[BinaryIO]:
+    """A file that appears when the block ends without an error, whole.
+
+    Raises:
+        OutputError: it cannot be written; of a file on disk that is known at once.
+    """
+    if not is_remote(place):
+        with whole_file(Path(place)) as file:
+            yield file
+        return
+    try:
+        file = filesystem(place).open(place, "wb")
+        try:
+            yield file
+        except BaseException:
+            file.discard()
+            raise
+        file.close()
+    except OSError as error:
+        raise OutputError(place, f"cannot be written ({error})") from error
+
+
+def make_folder(place: str) -> None:
+    """Make a folder where there is none.
+
+    Raises:
+        UnreadableInputError: it cannot be made.
+    """
+    if is_remote(place):
+        return
+    try:
+        Path(place).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreadableInputError(place, error.strerror or "cannot be made") from error
