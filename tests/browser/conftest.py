@@ -123,6 +123,7 @@ def picture() -> Callable[[Page, str], None]:
         if os.environ.get("DEESCALATE_PICTURES"):
             PICTURES.mkdir(parents=True, exist_ok=True)
             page.set_viewport_size({"width": 1200, "height": 900})
+            page.evaluate("scrollTo(0, 0)")  # boxes are measured from the viewport's top
             call, columns = (page.locator(part).bounding_box() for part in ("#call", ".columns"))
             top, bottom = call["y"] - 16, columns["y"] + columns["height"] + 16
             clip = {"x": 0, "y": top, "width": 1200, "height": bottom - top}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3, help="of all sample calls")
     options = parser.parse_args()
-    figures = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
+    figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         figures["start_to_page_s"] = summary([start_to_page_s(log) for _ in range(STARTS)])
@@ -65,7 +66,9 @@ def main() -> None:
     figures["click_to_first_word_s"] = summary([first_word_s(marks) for marks in calls])
     figures["words_to_reading_ms"] = summary([ms for marks in calls for ms in readings_ms(marks)])
     figures["turn_to_decision_ms"] = summary([ms for marks in calls for ms in decisions_ms(marks)])
-    options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    figures["load_average"] = round(os.getloadavg()[1], 1)  # of five minutes, over all programs
+    kept = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
+    options.out.write_text(json.dumps({**kept, **figures}, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 
 
