@@ -300,6 +300,7 @@ def demo(
         phone=phone is not None,
     )
 
+
 class EngineChoice(StrEnum):
     """What `deescalate simulate` hears calls on."""
 
@@ -583,19 +584,6 @@ def assemble(
     from .simulate.assemble import assemble as put_together
 
     put_together(data, out, split=split, calls=calls, distressed=distressed, seed=seed, texts=texts)
-
-
-def main() -> None:
-    """Run the command; an error of ours is one line on stderr and exit code 2."""
-    try:
-        app()
-    except DeescalateError as error:
-        print(f"deescalate: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:  # such as a full disk, or a reader of our output that went away
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"deescalate: {where}{error.strerror}", file=sys.stderr)
-        sys.exit(2)
 
 
 def main() -> None:
