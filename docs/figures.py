@@ -1,6 +1,6 @@
-"""Puts the figures in docs/results into the README: `python docs/figures.py`.
+"""Puts the figures in docs/results into README.md and docs/results.md: `python docs/figures.py`.
 
-A test fails when README and results differ.
+A test fails when a document and the results differ.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+TABLES = ROOT / "docs" / "results.md"
 RESULTS = ROOT / "docs" / "results"
+NOT_MEASURED = "Not part of the run that these results are from."
 
 
 LANGUAGES = {
@@ -50,6 +52,68 @@ def _row(name: str, role: str, auc: str, figures: dict[str, Any]) -> str:
         f"| {name} | {role} | {auc} | {figures['accuracy']:.3f} | {classes} "
         f"| {figures['calibration_error']:.3f} |"
     )
+
+
+def selective(results: dict[str, Any]) -> str:
+    """What is right when only the most certain turns are decided."""
+    rows = [row for row in results["corpora"]["corpora"] if "selective" in row]
+    if not rows:
+        return NOT_MEASURED
+    shares = [f"{part['coverage']:.0%}" for part in rows[0]["selective"]["decided"]]
+    lines = [f"| corpus | | {' | '.join(shares)} | area |", "|---" * (len(shares) + 3) + "|"]
+    for row in rows:
+        cells = [
+            f"{part['accuracy']:.3f} / {_number(part['negative_precision'], 2)}"
+            for part in row["selective"]["decided"]
+        ]
+        area = f"{row['selective']['risk_coverage_area']:.3f}"
+        name = LANGUAGES[row["corpus"]]
+        lines.append(f"| {name} | {row['role']} | {' | '.join(cells)} | {area} |")
+    return "\n".join(lines)
+
+
+def robustness(results: dict[str, Any]) -> str:
+    """ROC-AUC of the zero-shot corpora by what the line does."""
+    rows = results["corpora"].get("robustness")
+    if not rows:
+        return NOT_MEASURED
+    names = [LANGUAGES[name] for name in rows[0]["by_corpus"]]
+    lines = [
+        f"| condition | {' | '.join(names)} | mean | mean accuracy |",
+        "|---" * (len(names) + 3) + "|",
+    ]
+    for row in rows:
+        cells = [f"{auc:.3f}" for auc in (*row["by_corpus"].values(), row["roc_auc"])]
+        lines.append(f"| {row['condition']} | {' | '.join(cells)} | {row['accuracy']:.3f} |")
+    return "\n".join(lines)
+
+
+def groups(results: dict[str, Any]) -> str:
+    """Figures by group of speakers, and the largest gap in each corpus."""
+    found = results["corpora"].get("groups")
+    if not found:
+        return NOT_MEASURED
+    keys = ("roc_auc", "false_positives_over_half", "false_positives_over_alarm")
+    lines = [
+        "| corpus | group | speakers | clips | ROC-AUC | false at 0.5 | false at 0.8 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for part in found:
+        for row in part["groups"]:
+            name = f"{LANGUAGES[part['corpus']]} | {row['group']}"
+            lines.append(_group(f"{name} | {row['speakers']} | {row['clips']}", row, keys))
+        lines.append(_group("| **largest gap** | |", part["largest_gap"], keys))
+    return "\n".join(lines)
+
+
+def _group(name: str, row: dict[str, Any], keys: tuple[str, ...]) -> str:
+    auc, *false = (row[key] for key in keys)
+    shares = " | ".join("" if share is None else f"{share:.1%}" for share in false)
+    return f"| {name} | {_number(auc, 3)} | {shares} |"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def words(results: dict[str, Any]) -> str:
@@ -184,31 +248,41 @@ def _calls(held: dict[str, Any]) -> str:
     return f"{held['calls']}{' or more' if held['reached_limit'] else ''}"
 
 
-BLOCKS: dict[str, tuple[Path, Callable[[dict[str, Any]], str]]] = {
-    "evaluate": (RESULTS / "evaluate.json", corpora),
-    "alarms": (RESULTS / "calls.json", alarms),
-    "words": (ROOT / "models" / "weights" / "wording.json", words),
-    "assembled": (RESULTS / "evaluate.json", assembled),
-    "alarms_with_words": (RESULTS / "calls.json", alarms_with_words),
-    "bench": (RESULTS / "bench.json", bench),
-    "live": (RESULTS / "live.json", live),
+Block = tuple[Path, Callable[[dict[str, Any]], str]]
+BLOCKS: dict[Path, dict[str, Block]] = {
+    README: {
+        "evaluate": (RESULTS / "evaluate.json", corpora),
+        "alarms": (RESULTS / "calls.json", alarms),
+        "words": (ROOT / "models" / "weights" / "wording.json", words),
+        "assembled": (RESULTS / "evaluate.json", assembled),
+        "alarms_with_words": (RESULTS / "calls.json", alarms_with_words),
+        "bench": (RESULTS / "bench.json", bench),
+        "live": (RESULTS / "live.json", live),
+    },
+    TABLES: {
+        "selective": (RESULTS / "evaluate.json", selective),
+        "robustness": (RESULTS / "evaluate.json", robustness),
+        "groups": (RESULTS / "evaluate.json", groups),
+    },
 }
 
 
-def rendered(readme: str) -> str:
-    """The README with every block made anew from the results."""
-    for name, (file, render) in BLOCKS.items():
-        if not file.exists():  # not measured yet: once it is, the README must show it
+def rendered(document: Path) -> str:
+    """The document with every block made anew from the results."""
+    found = document.read_text(encoding="utf-8")
+    for name, (file, render) in BLOCKS[document].items():
+        if not file.exists():  # not measured yet: once it is, the document must show it
             continue
         text = render(json.loads(file.read_text(encoding="utf-8")))
         start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, found, rest = readme.partition(start)
+        before, opened, rest = found.partition(start)
         _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise ValueError(f"README.md has no block {name}")
-        readme = f"{before}{start}{text}\n{end}{after}"
-    return readme
+        if not opened or not closed:
+            raise ValueError(f"{document.name} has no block {name}")
+        found = f"{before}{start}{text}\n{end}{after}"
+    return found
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in BLOCKS:
+        path.write_text(rendered(path), encoding="utf-8")
