@@ -122,11 +122,10 @@ def picture() -> Callable[[Page, str], None]:
     def take(page: Page, name: str) -> None:
         if os.environ.get("DEESCALATE_PICTURES"):
             PICTURES.mkdir(parents=True, exist_ok=True)
-            page.set_viewport_size({"width": 1200, "height": 900})
-            page.evaluate("scrollTo(0, 0)")  # boxes are measured from the viewport's top
+            page.set_viewport_size({"width": 1200, "height": 2400})  # all of it, without scrolling
             call, columns = (page.locator(part).bounding_box() for part in ("#call", ".columns"))
             top, bottom = call["y"] - 16, columns["y"] + columns["height"] + 16
             clip = {"x": 0, "y": top, "width": 1200, "height": bottom - top}
-            page.screenshot(path=PICTURES / name, full_page=True, clip=clip)
+            page.screenshot(path=PICTURES / name, clip=clip)
 
     return take
