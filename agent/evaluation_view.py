@@ -43,7 +43,7 @@ def _corpora(report: EvaluationReport) -> Table:
             "mean",
             "zero-shot",
             f"{mean.roc_auc:.3f}",
-            "",
+            f"{mean.roc_auc_interval.low:.3f} to {mean.roc_auc_interval.high:.3f}",
             f"{mean.accuracy:.3f}",
             _classes(mean.negative),
             _classes(mean.not_negative),

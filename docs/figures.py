@@ -35,12 +35,18 @@ def corpora(results: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in report["corpora"]:
-        low, high = row["roc_auc_interval"]["low"], row["roc_auc_interval"]["high"]
-        auc = f"{row['roc_auc']:.3f} ({low:.3f} to {high:.3f})"
+        auc = f"{row['roc_auc']:.3f}{_interval(row)}"
         lines.append(_row(LANGUAGES[row["corpus"]], row["role"], auc, row))
     mean = report["mean"]
-    lines.append(_row("**mean**", "zero-shot", f"**{mean['roc_auc']:.3f}**", mean))
+    auc = f"**{mean['roc_auc']:.3f}**{_interval(mean)}"
+    lines.append(_row("**mean**", "zero-shot", auc, mean))
     return "\n".join([*lines, "", "P / R: precision / recall at p = 0.5. ECE: calibration error."])
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if "roc_auc_interval" not in row:
+        return ""
+    return " ({low:.3f} to {high:.3f})".format(**row["roc_auc_interval"])
 
 
 def _row(name: str, role: str, auc: str, figures: dict[str, Any]) -> str:

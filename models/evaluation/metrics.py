@@ -91,17 +91,25 @@ def bootstrap(
     *,
     rounds: int = 300,
     seed: int = 0,
-) -> Interval:
-    """Return the central 95 % of a figure over rows drawn again, each class apart."""
+) -> _Floats:
+    """Return a figure over rows drawn again `rounds` times, each class apart.
+
+    NaN throughout if one class is missing. Efron and Tibshirani, 1993.
+    """
     truth, values = _checked(labels, scores)
     rng = np.random.default_rng(seed)
     classes = [np.flatnonzero(truth), np.flatnonzero(~truth)]
     if not all(rows.size for rows in classes):
-        return Interval(float("nan"), float("nan"))
+        return np.full(rounds, np.nan)
     drawn = np.empty(rounds)
     for index in range(rounds):
         rows = np.concatenate([rng.choice(rows, rows.size) for rows in classes])
         drawn[index] = figure(truth[rows], values[rows])
+    return drawn
+
+
+def interval(drawn: _Floats) -> Interval:
+    """Return the central 95 % of what was drawn."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Interval(float(low), float(high))
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import cast
+from zlib import crc32
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from .metrics import (
     bootstrap,
     calibration_error,
     class_figures,
+    interval,
     rank_correlation,
     roc_auc,
 )
@@ -80,10 +82,11 @@ class CorpusFigures:
 
 @dataclass(frozen=True, slots=True)
 class MeanFigures:
-    """The unweighted mean over the zero-shot corpora."""
+    """The unweighted mean over the zero-shot corpora; the interval as theirs."""
 
     corpora: tuple[str, ...]
     roc_auc: float
+    roc_auc_interval: Interval
     accuracy: float
     negative: ClassFigures
     not_negative: ClassFigures
@@ -131,15 +134,18 @@ def report(
     robustness: Mapping[Condition, Sequence[ScoredClip]] | None = None,
 ) -> EvaluationReport:
     """Return the figures of rows that are already scored, and of those under other conditions."""
-    corpora = tuple(_figures(part) for part in _by_corpus(rows))
+    parts = _by_corpus(rows)
+    # A seed of its own for each corpus: the mean needs draws that do not go together.
+    drawn = [bootstrap(*_scores(part), seed=crc32(part[0].corpus.encode())) for part in parts]
+    corpora = tuple(map(_figures, parts, drawn))
     under = (robustness or {}).items()
     return EvaluationReport(
         model=model,
         telephone=telephone,
         corpora=corpora,
-        mean=_mean(corpora),
+        mean=_mean(corpora, drawn),
         robustness=tuple(_condition(condition, part) for condition, part in under),
-        groups=tuple(filter(None, map(_groups, _by_corpus(rows)))),
+        groups=tuple(filter(None, map(_groups, parts))),
         rows=tuple(rows),
     )
 
@@ -158,7 +164,7 @@ def _scores(rows: Sequence[ScoredClip]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([label for label, _ in read], bool), np.array([p for _, p in read], float)
 
 
-def _figures(rows: Sequence[ScoredClip]) -> CorpusFigures:
+def _figures(rows: Sequence[ScoredClip], drawn: np.ndarray) -> CorpusFigures:
     truth, p = _scores(rows)
     negative, not_negative = class_figures(truth, p)
     return CorpusFigures(
@@ -168,7 +174,7 @@ def _figures(rows: Sequence[ScoredClip]) -> CorpusFigures:
         unknown=len(rows) - len(p),
         negatives=int(truth.sum()),
         roc_auc=roc_auc(truth, p),
-        roc_auc_interval=bootstrap(truth, p),
+        roc_auc_interval=interval(drawn),
         accuracy=accuracy(truth, p),
         negative=negative,
         not_negative=not_negative,
@@ -187,10 +193,11 @@ def _rater_correlation(rows: Sequence[ScoredClip]) -> float | None:
     return rank_correlation(*zip(*rated, strict=True)) if rated else None
 
 
-def _mean(corpora: Sequence[CorpusFigures]) -> MeanFigures | None:
+def _mean(corpora: Sequence[CorpusFigures], drawn: Sequence[np.ndarray]) -> MeanFigures | None:
     met = [c for c in corpora if c.role is Role.ZERO_SHOT]
     if not met:
         return None
+    zero_shot = [d for c, d in zip(corpora, drawn, strict=True) if c.role is Role.ZERO_SHOT]
 
     def mean(values: Sequence[float]) -> float:
         return float(np.mean(values))
@@ -201,6 +208,7 @@ def _mean(corpora: Sequence[CorpusFigures]) -> MeanFigures | None:
     return MeanFigures(
         corpora=tuple(c.corpus for c in met),
         roc_auc=mean([c.roc_auc for c in met]),
+        roc_auc_interval=interval(np.mean(zero_shot, axis=0)),
         accuracy=mean([c.accuracy for c in met]),
         negative=both([c.negative for c in met]),
         not_negative=both([c.not_negative for c in met]),

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.evaluation.evaluate import evaluate
 from pipecat_deescalate.models.evaluation.metrics import (
+    Interval,
     accuracy,
     bootstrap,
     calibration_error,
     class_figures,
+    interval,
     roc_auc,
 )
 from pipecat_deescalate.models.evaluation.report import EvaluationReport, Role
@@ -75,7 +77,7 @@ def test_the_interval_holds_the_figure_and_is_the_same_again() -> None:
     rng = np.random.default_rng(1)
     labels = rng.random(300) < 0.4
     scores = rng.normal(labels.astype(float))
-    first, again = bootstrap(labels, scores), bootstrap(labels, scores)
+    first, again = (interval(bootstrap(labels, scores)) for _ in range(2))
     assert first == again
     assert first.low < roc_auc(labels, scores) < first.high
     assert first.high - first.low < 0.15
@@ -132,6 +134,7 @@ def test_only_what_was_never_met_counts_in_the_mean(report: EvaluationReport) ->
     assert report.mean.corpora == ("far", "near")
     assert [c.roc_auc for c in report.corpora] == [1.0, 0.0, 1.0, 1.0]
     assert report.mean.roc_auc == pytest.approx(0.5)
+    assert report.mean.roc_auc_interval == Interval(0.5, 0.5)
     assert [c.role for c in report.corpora[2:]] == [Role.IN_TRAINING, Role.PROBE]
 
 
