@@ -100,10 +100,12 @@ class AnnotatorClient:
         self._sleep = sleep
         self._url = endpoint.url.rstrip("/") + endpoint.wire.path(endpoint.model)
         self._resume_at = 0.0
-        self._http = httpx.AsyncHTTPTransport(
-            verify=tls,
-            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-        )
+        # One connection each: what httpx's pool does for a request grows with its connections.
+        self._free = [
+            httpx.AsyncHTTPTransport(verify=tls, limits=httpx.Limits(max_connections=1))
+            for _ in range(concurrency)
+        ]
+        self._slots = asyncio.Semaphore(concurrency)
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,7 +116,8 @@ class AnnotatorClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._http.aclose()
+        for connection in self._free:
+            await connection.aclose()
 
     async def ask(self, question: Question) -> Asked:
         """Ask, and ask once more if the answer cannot be read.
@@ -165,7 +168,7 @@ class AnnotatorClient:
     async def _attempt(self, content: bytes) -> Reply | float | _Fault:
         """One request: its reply, or how many seconds to wait, or why there is none."""
         try:
-            async with asyncio.timeout(self._patience.timeout_s):
+            async with self._slots, asyncio.timeout(self._patience.timeout_s):
                 status, headers, body = await self._exchange(content)
         except (TimeoutError, httpx.TimeoutException):
             return _Fault("no answer in time", retry=True)
@@ -200,15 +203,19 @@ class AnnotatorClient:
             headers=headers | self._endpoint.wire.headers(self._endpoint.key.get_secret_value()),
             extensions={"timeout": timeout.as_dict()},
         )
-        response = await self._http.handle_async_request(request)
+        connection = self._free.pop()
         body = bytearray()
         try:
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > _MAX_REPLY_BYTES:
-                    break
+            response = await connection.handle_async_request(request)
+            try:
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > _MAX_REPLY_BYTES:
+                        break
+            finally:
+                await response.aclose()
         finally:
-            await response.aclose()
+            self._free.append(connection)
         return response.status_code, response.headers, bytes(body)
 
 
