@@ -10,7 +10,7 @@ import typer
 from ..models.audio import CallerChannel, open_call
 from ..models.classifier import OnnxEmotionClassifier
 from ..models.errors import DeescalateError
-from ..models.evaluation.recalibration import recalibrate, write_recalibrated
+from ..models.evaluation.recalibration import check_output, recalibrate, write_recalibrated
 from ..models.registry import BUNDLED_VOICE
 from .files import recordings
 from .progress import stages
@@ -35,6 +35,7 @@ def run_calibration(
         ModelFileError, OutputError: the model cannot be read, or the new one written.
     """
     source = model or BUNDLED_VOICE
+    check_output(source, out)
     classifier = OnnxEmotionClassifier(source)
     paths = [path for call in calls for path in recordings(call)]
     logits: list[float] = []

@@ -1,24 +1,28 @@
 """An audio language model asked about a turn: P(negative) from its two answers' first tokens.
 
 One forward pass, nothing is generated: the probability of the token that begins "negative", against
-that of the one that begins "non-negative". Seconds a turn on a CPU, so for evaluation only.
+that of the one that begins "non-negative". Seconds a turn on a CPU, so for evaluation and training
+only.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForMultimodalLM, AutoProcessor
+from torch import Tensor
 
 from ..audio import resample
 from ..classifier import read_turn
 from ..errors import ModelFileError
 from ..features import SAMPLE_RATE
 from ..types import EmotionReading, Samples
+from .audio_lm_files import load_network, load_processor
 
 PROMPT = (
     "This is one turn of a caller on the phone. Negative means that the caller sounds angry,"
@@ -32,11 +36,13 @@ _WINDOW_S = 30.0
 _log = logging.getLogger(__name__)
 
 
-class AudioLanguageModel:
-    """An audio language model of the Qwen2-Audio kind, by name or folder.
+class AudioLm:
+    """An audio language model of the Qwen2-Audio kind, by name or folder, and what it is asked.
 
-    Nothing is downloaded unless `download` is true, and no code that comes with a model is run
-    unless `trust_remote_code` is.
+    A folder may hold LoRA weights alone, as `deescalate train teacher` writes them; the model that
+    they belong to is loaded with them. `network` is on the GPU if there is one. Nothing is
+    downloaded unless `download` is true, and no code that comes with a model is run unless
+    `trust_remote_code` is.
     """
 
     def __init__(
@@ -45,48 +51,107 @@ class AudioLanguageModel:
         *,
         prompt: str = PROMPT,
         answers: tuple[str, str] = ANSWERS,
+        dtype: str = "auto",
         download: bool = False,
         trust_remote_code: bool = False,
     ) -> None:
-        """Load a model; `answers` are the negative one and the other.
+        """Load a model; `answers` are the negative one and the other, `dtype` as torch names it.
 
         Raises:
             ModelFileError: if it cannot be loaded, or both answers begin with the same token.
         """
         options = {"local_files_only": not download, "trust_remote_code": trust_remote_code}
-        try:
-            self._processor = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]  # theirs
-                model, **options
-            )
-            network = AutoModelForMultimodalLM.from_pretrained(model, dtype="auto", **options)
-        except (OSError, ValueError, ImportError) as error:
-            raise ModelFileError(model, f"cannot be loaded ({error})") from error
-        self._model = network.eval()
         self.name = str(model)
-        self._rate = self._processor.feature_extractor.sampling_rate
-        encode = self._processor.tokenizer.encode
-        self._tokens = [encode(answer, add_special_tokens=False)[0] for answer in answers]
-        if self._tokens[0] == self._tokens[1]:
+        self.processor = load_processor(model, **options)
+        self.network = load_network(model, dtype=dtype, **options).eval()
+        if torch.cuda.is_available():
+            self.network.to("cuda")
+        self._rate = self.processor.feature_extractor.sampling_rate
+        self._question = self._chat(prompt)
+        self._answers = [self._ending(prompt, answer) for answer in answers]
+        self.answer_tokens = [self._encode(answer) for answer in self._answers]
+        """Tokens of the negative answer and of the other, each with the end of the turn."""
+        self._first_tokens = [tokens[0] for tokens in self.answer_tokens]
+        if self._first_tokens[0] == self._first_tokens[1]:
             raise ModelFileError(model, f"begins {answers[0]!r} and {answers[1]!r} alike")
-        turn = {"type": "audio", "audio_url": "turn"}, {"type": "text", "text": prompt}
-        self._text = self._processor.apply_chat_template(
-            [{"role": "user", "content": list(turn)}], add_generation_prompt=True, tokenize=False
+
+    def inputs(self, turns: Sequence[Samples], answered: Sequence[bool] | None = None) -> Any:
+        """The network's inputs for turns at 16 kHz; with their answers (True: negative) if given.
+
+        Padded on the left, so that the answers end where the inputs do.
+        """
+        asked = [self._question] * len(turns)
+        if answered is not None:
+            asked = [self._question + self._answers[0 if negative else 1] for negative in answered]
+        last = -int(_WINDOW_S * SAMPLE_RATE)
+        heard = [resample(turn[last:], SAMPLE_RATE, self._rate) for turn in turns]
+        inputs = self.processor(
+            text=asked,
+            audio=heard,
+            sampling_rate=self._rate,
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
         )
+        return inputs.to(self.network.device)
+
+    def answer_logits(self, turns: Sequence[Samples], answered: Sequence[bool]) -> list[Tensor]:
+        """What predicts each token of each turn's answer: logits, (answer tokens, vocabulary)."""
+        lengths = [len(self.answer_tokens[0 if negative else 1]) for negative in answered]
+        keep = max(lengths) + 1
+        inputs = self.inputs(turns, answered)
+        logits = self.network(**inputs, logits_to_keep=keep, use_cache=False).logits
+        return [row[-length - 1 : -1] for row, length in zip(logits, lengths, strict=True)]
+
+    @torch.inference_mode()
+    def p_negative(self, turns: Sequence[Samples]) -> list[float]:
+        """P(negative) of each turn; not a number where the model's output is none."""
+        logits = self.network(**self.inputs(turns), logits_to_keep=1).logits[:, -1].float()
+        share: list[float] = torch.softmax(logits[:, self._first_tokens], dim=-1)[:, 0].tolist()
+        return share
+
+    def _chat(self, prompt: str, answer: str | None = None) -> str:
+        turn = {"type": "audio", "audio_url": "turn"}, {"type": "text", "text": prompt}
+        messages: list[dict[str, Any]] = [{"role": "user", "content": list(turn)}]
+        if answer is not None:
+            messages.append({"role": "assistant", "content": answer})
+        text: str = self.processor.apply_chat_template(
+            messages, add_generation_prompt=answer is None, tokenize=False
+        )
+        return text
+
+    def _ending(self, prompt: str, answer: str) -> str:
+        """An answer as the chat template ends it; bare if it rewrites the question by it."""
+        chat = self._chat(prompt, answer)
+        if not chat.startswith(self._question):
+            return answer
+        return chat.removeprefix(self._question).rstrip()
+
+    def _encode(self, text: str) -> list[int]:
+        tokens: list[int] = self.processor.tokenizer.encode(text, add_special_tokens=False)
+        return tokens
+
+
+class AudioLanguageModel:
+    """An audio language model behind the classifier protocol; the arguments are `AudioLm`'s."""
+
+    def __init__(self, model: str | Path, **options: Any) -> None:
+        """Load a model.
+
+        Raises:
+            ModelFileError: if it cannot be loaded, or both answers begin with the same token.
+        """
+        self._model = AudioLm(model, **options)
+        self.name = self._model.name
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         """Read one turn; one that cannot be heard, or a fault of the model, is unknown."""
         return read_turn(audio, sample_rate, self.name, self._probability)
 
     def _probability(self, samples: Samples) -> float | None:
-        heard = resample(samples[-int(_WINDOW_S * SAMPLE_RATE) :], SAMPLE_RATE, self._rate)
-        inputs = self._processor(
-            text=[self._text], audio=[heard], sampling_rate=self._rate, return_tensors="pt"
-        )
         try:
-            with torch.inference_mode():
-                logits = self._model(**inputs, logits_to_keep=1).logits[0, -1].float()
+            (value,) = self._model.p_negative([samples])
         except (RuntimeError, ValueError, IndexError):
             _log.exception("audio language model failed")
             return None
-        value = float(torch.softmax(logits[self._tokens], dim=-1)[0])
         return value if np.isfinite(value) else None

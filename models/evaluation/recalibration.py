@@ -86,6 +86,16 @@ def _ratios(calibration: Calibration, logits: np.ndarray) -> np.ndarray:
     return np.clip(ratios, -calibration.limit, calibration.limit)
 
 
+def check_output(source: Path, out: Path) -> None:
+    """Raise OutputError if a model made from `source` cannot be called `out`; before the work."""
+    if out.suffix != ".onnx":
+        raise OutputError(out, "a model is named *.onnx, its card stands beside it")
+    if out.resolve() == source.resolve():
+        raise OutputError(out, "is the model that this one is made from")
+    if not out.resolve().parent.is_dir():
+        raise OutputError(out, "its folder is missing")
+
+
 def write_recalibrated(source: Path, out: Path, made: Recalibration, calls: int) -> str:
     """Write a copy of a model with another calibration, and its card, and return its name.
 
@@ -93,12 +103,9 @@ def write_recalibrated(source: Path, out: Path, made: Recalibration, calls: int)
 
     Raises:
         ModelFileError: the source is missing or damaged.
-        OutputError: `out` cannot be written, is no .onnx file, or is the source.
+        OutputError: `out` cannot be written.
     """
-    if out.suffix != ".onnx":
-        raise OutputError(out, "a model is named *.onnx, its card stands beside it")
-    if out.resolve() == source.resolve():
-        raise OutputError(out, "is the model that this one is made from")
+    check_output(source, out)
     original = read_model(source)
     model = onnx.load_model_from_string(original.content)
     properties = {entry.key: entry.value for entry in model.metadata_props}

@@ -17,6 +17,7 @@ from pipecat_deescalate.models.classifier import OnnxEmotionClassifier
 from pipecat_deescalate.models.evaluation.recalibration import (
     MAX_SHIFT,
     TooFewTurnsError,
+    check_output,
     recalibrate,
     write_recalibrated,
 )
@@ -97,13 +98,15 @@ def test_the_new_file_is_a_model_with_a_card_of_its_own(tmp_path: Path) -> None:
     assert (card["recalibration"]["turns"], card["recalibration"]["calls"]) == (4000, 7)
 
 
-def test_a_model_is_not_written_over_its_source_or_under_another_ending(tmp_path: Path) -> None:
+def test_a_model_has_a_place_before_anything_is_heard(tmp_path: Path) -> None:
     """The card stands beside the model under the same name, so the ending matters."""
-    made = recalibrate(HONEST, turns())
     with pytest.raises(OutputError, match=r"named \*\.onnx"):
-        write_recalibrated(BUNDLED_VOICE, tmp_path / "ours.json", made, calls=1)
+        check_output(BUNDLED_VOICE, tmp_path / "ours.json")
     with pytest.raises(OutputError, match="is made from"):
-        write_recalibrated(BUNDLED_VOICE, BUNDLED_VOICE, made, calls=1)
+        check_output(BUNDLED_VOICE, BUNDLED_VOICE)
+    with pytest.raises(OutputError, match="folder is missing"):
+        check_output(BUNDLED_VOICE, tmp_path / "absent" / "ours.onnx")
+    check_output(BUNDLED_VOICE, tmp_path / "ours.onnx")
 
 
 def test_the_command_makes_a_model_that_analyze_takes(tmp_path: Path) -> None:
