@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ..policies.types import Action, Decision
-from .live import LiveCall, Preview
-from .turn import SPOKEN, LiveTurn
+from .live import LiveCall
+from .turn import SPOKEN, LiveTurn, Preview
 
 CONTEXT_LIMIT_S = 1.0
 """A context that is not there so long after the end of its turn will not come."""
@@ -37,18 +38,20 @@ class TurnDecider:
         self._max_wait = max_wait
         self._turn_open = True
         self._preview: Preview | None = None
-        self._words: list[str] = []
+        self._words: deque[str] = deque(maxlen=50)
         self._next_turn = asyncio.Event()
 
     def turn_started(self) -> None:
         """The caller has the floor."""
         self._turn_open, self._preview = True, None
-        self._words.clear()
         self._next_turn.set()
 
     def words(self, text: str) -> None:
-        """The caller said this, in a bot without an LLM: it belongs to the turn under way."""
-        if text.strip():
+        """The caller said this, in a bot without an LLM: it counts in the next turn decided.
+
+        That is the turn under way; or, where speech recognition is late, the one after it.
+        """
+        if text.strip() and self._call.active:
             self._words.append(text)
 
     def withdrawn(self) -> None:
@@ -62,7 +65,7 @@ class TurnDecider:
         preview, self._preview = self._preview, None
         if preview is None or preview.turn.dropped:
             return None
-        preview.turn.guided = preview.decision.action in SPOKEN
+        preview.turn.guided = preview.to_say.action in SPOKEN
         self._call.commit(preview)
         return preview.decision
 
@@ -74,24 +77,25 @@ class TurnDecider:
         return turn
 
     async def decide(self, turn: LiveTurn) -> Decision | None:
-        """Decide a turn whose reply comes from a script, and waits while the turn is `due`.
+        """Decide a turn that is over; None if it was decided meanwhile.
 
-        None if it was decided meanwhile.
+        Where a prompt waits for it (the turn is `due`) on the words that came by until then, else
+        on the voice, when no context can be expected any more.
         """
         try:
-            return await self._decide(turn, " ".join(self._words) or None)
+            if not turn.due:
+                await self._no_context()
+            await self._heard(turn)
+            if turn.decision is not None or turn.dropped or self._call.hand_over.under_way:
+                return None
+            turn.text = " ".join(self._words) or None
+            self._words.clear()
+            preview = self._call.preview(turn)
+            self._call.commit(preview)
+            return preview.decision
         finally:
             turn.due = False
             turn.decided.set()
-
-    async def decide_unanswered(self, turn: LiveTurn) -> Decision | None:
-        """Decide a turn that is over, unless its context comes after all; then None."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CONTEXT_LIMIT_S):
-                await self._next_turn.wait()
-        if self._call.hand_over.under_way:
-            return None
-        return await self._decide(turn, None)
 
     async def reply(self, text: str | None, *, speculative: bool) -> Reply:
         """Decide a turn whose reply comes from an LLM; `text` is what the caller said."""
@@ -102,28 +106,25 @@ class TurnDecider:
             return Reply(silent=True)
         if turn is None or turn.dropped:
             return Reply()
-        decision, provisional, fresh = turn.decision, speculative and self._turn_open, False
-        if decision is None:
+        to_say, provisional, fresh = turn.to_say, speculative and self._turn_open, False
+        if to_say is None:
             turn.text = text
             preview = call.preview(turn)
-            decision, fresh = preview.decision, not provisional
+            to_say, fresh = preview.to_say, not provisional
             if provisional:
                 self._preview = preview
             else:
                 call.commit(preview)
-        note = turn.guidance(decision)
+        note = turn.guidance(to_say)
         turn.guided = turn.guided or (note is not None and not provisional)
-        silent = decision.action is Action.TRANSFER and (fresh or provisional)
-        return Reply(silent, note, decision if fresh else None)
+        silent = to_say.action is Action.TRANSFER and (fresh or provisional)
+        return Reply(silent, note, turn.decision if fresh else None)
 
-    async def _decide(self, turn: LiveTurn, text: str | None) -> Decision | None:
-        await self._heard(turn)
-        if turn.decision is not None or turn.dropped:
-            return None
-        turn.text = text
-        preview = self._call.preview(turn)
-        self._call.commit(preview)
-        return preview.decision
+    async def _no_context(self) -> None:
+        """Wait until no context can be expected any more for the turn that is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONTEXT_LIMIT_S):
+                await self._next_turn.wait()
 
     async def _heard(self, turn: LiveTurn) -> None:
         with suppress(TimeoutError):

@@ -102,6 +102,7 @@ class EmotionProcessor(Bystander):
                 self._turn = None
             elif isinstance(frame, BotStartedSpeakingFrame):
                 self.call.floor.bot_started(self.capture.elapsed_s)
+                self.call.owed.bot_started()
             elif isinstance(frame, BotStoppedSpeakingFrame):
                 self.call.floor.bot_stopped(self.capture.elapsed_s)
             elif isinstance(frame, InterruptionFrame):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from ..policies.config import OpeningHours
@@ -16,25 +18,41 @@ class HandOver:
     """The way of one call to a human.
 
     `ready` is set while a transfer target waits at the end of the pipeline: without one no human
-    counts as available. `failed` says that a transfer was tried in vain.
+    counts as available.
     """
 
     def __init__(self, faults: Faults, agents_available: Callable[[], bool] | None = None) -> None:
         self.ready = False
-        self.failed = False
+        self._failed = False
         self._faults = faults
         self._agents_available = agents_available
         self._since: float | None = None
+        self._ended = asyncio.Event()
 
     def begin(self) -> None:
         """It was decided that the call is handed over."""
         self._since = time.monotonic()
+        self._ended.clear()
 
     def end(self, *, ok: bool) -> None:
         """The hand-over ended; if it failed, no human counts as available from now on."""
         self._since = None
         self.ready = self.ready and ok
-        self.failed = self.failed or not ok
+        self._failed = self._failed or not ok
+        self._ended.set()
+
+    async def settled(self) -> None:
+        """Wait while a hand-over is under way."""
+        if self._since is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._since + LIMIT_S - time.monotonic()):
+                await self._ended.wait()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a transfer was tried in vain, or got lost on its way to the target."""
+        return self._failed or (self._since is not None and not self.under_way)
 
     @property
     def under_way(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,28 +13,19 @@ from ..policies.decide import decide
 from ..policies.empathy import Language, Moment, PhraseBook
 from ..policies.record import TurnRecord
 from ..policies.transfer import TransferRequest, Utterance, transfer_request
-from ..policies.types import Action, CallState, Decision, Evidence
+from ..policies.types import Action, CallState, Evidence
 from .faults import Faults
 from .floor import Floor
 from .frames import GuardSpeakFrame
 from .handover import HandOver
-from .turn import LiveTurn
+from .owed import Owed
+from .turn import LiveTurn, Preview
 
 
 @lru_cache(maxsize=16)
 def phrase_book(language: Language | Path) -> PhraseBook:
     """The sentences of a language, read once a process: a call must not wait for a file."""
     return PhraseBook.load(language)
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What would be decided about a turn, which may not be over yet."""
-
-    turn: LiveTurn
-    state: CallState
-    decision: Decision
-    hearing: CallHearing | None
 
 
 class LiveCall:
@@ -65,6 +55,7 @@ class LiveCall:
         self._active = True
         self.faults = Faults(call_id)
         self.floor = Floor()
+        self.owed = Owed()
         self.hand_over = HandOver(self.faults, agents_available)
         self._hearing = hearing
         self._state = CallState()
@@ -92,13 +83,16 @@ class LiveCall:
             agents_available=self.hand_over.available(self.policy.opening_hours),
             transfer_failed=self.hand_over.failed,
         )
-        return Preview(turn, *decide(self._state, evidence, self.policy), hearing)
+        state, decision = decide(self._state, evidence, self.policy)
+        highest = self.policy.rules_in(turn.dialog_state).highest_action
+        return Preview(turn, state, decision, self.owed.over(decision, highest), hearing)
 
     def commit(self, preview: Preview) -> None:
         """Make a preview the decision about its turn."""
         turn, decision = preview.turn, preview.decision
         self._state, self._hearing = preview.state, preview.hearing
-        turn.decision = decision
+        turn.decision, turn.to_say = decision, preview.to_say
+        self.owed.decided(turn)
         turn.due = False
         turn.decided.set()
         self.turns.append(TurnRecord(decision, turn.text if self.keep_text else None))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
 
 from pipecat.frames.frames import (
     EagerEndOfTurnCancelFrame,
+    EndFrame,
     Frame,
     InterruptionFrame,
     LLMContextFrame,
@@ -16,30 +16,29 @@ from pipecat.frames.frames import (
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
+from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..policies.empathy import Moment
-from ..policies.transfer import Utterance
 from ..policies.types import Action, Decision
 from .bystander import Bystander
 from .context import BotKind, caller_words, transcript, with_guidance
 from .deciding import TurnDecider
 from .frames import TransferCallFrame, decision_message
 from .live import LiveCall
+from .turn import LiveTurn
 
 
 class MitigationProcessor(Bystander):
     """Decides once a turn, when the turn goes to the LLM; stands before it.
 
     The LLM gets a copy of the context with guidance for one reply (`TurnDecider` says when). A
-    call that is handed over gets none, but a sentence and a `TransferCallFrame`, and until the
-    outcome is known the LLM is not asked again.
-
-    Bots without an LLM (`scripted`; None: look for one in the pipeline) have the decision at the
-    end of the turn, on the transcriptions that came by until then, and `PromptProcessor` says it.
-    Speech-to-speech services send no context per turn: they have readings and events of
-    `EmotionProcessor`, and no decisions.
+    call that is handed over gets none, but a sentence and a `TransferCallFrame`; until the
+    outcome is known the LLM is not asked again, and an `EndFrame` waits. Bots without an LLM
+    (`scripted`; None: look for one in the pipeline) have the decision at the end of the turn, on
+    the transcriptions that came by, and `PromptProcessor` says it. Speech-to-speech services send
+    no context per turn: nothing is decided for them.
 
     Events: `on_decision(processor, decision)`, `on_transfer(processor, request)`. RTVI clients
     get `caller-decision`.
@@ -57,6 +56,7 @@ class MitigationProcessor(Bystander):
         self._call = call
         self._decider = TurnDecider(call, max_wait)
         self._bot = None if scripted is None else BotKind.SCRIPTED if scripted else BotKind.LLM
+        self._context = LLMContext()
         self._tasks: set[asyncio.Task[None]] = set()
         self._register_event_handler("on_decision")
         self._register_event_handler("on_transfer")
@@ -81,20 +81,22 @@ class MitigationProcessor(Bystander):
             self._decider.withdrawn()
         elif isinstance(frame, UserStoppedSpeakingFrame):
             self._turn_stopped()
-        elif isinstance(frame, TranscriptionFrame):
+        elif isinstance(frame, TranscriptionFrame) and self._bot is BotKind.SCRIPTED:
             self._decider.words(frame.text)
         elif isinstance(frame, StartFrame) and self._bot is None:
             self._bot = BotKind.of(self.pipeline_worker.pipeline)
+        elif isinstance(frame, EndFrame):
+            await self._call.hand_over.settled()  # the end would close the line before
         if passed is not None:
             await self.push_frame(passed, direction)
 
     async def _mitigated(self, frame: LLMContextFrame) -> LLMContextFrame | None:
         """The context for the LLM; None if it is not to reply."""
+        context = self._context = frame.context
         try:
-            words = caller_words(frame.context)
-            reply = await self._decider.reply(words, speculative=frame.speculation)
+            reply = await self._decider.reply(caller_words(context), speculative=frame.speculation)
             if reply.decided is not None:
-                self._spawn(self._act(reply.decided, transcript(frame.context)))
+                self._spawn(self._act(reply.decided))
             if reply.silent:
                 return None
             return frame if reply.guidance is None else with_guidance(frame, reply.guidance)
@@ -106,30 +108,28 @@ class MitigationProcessor(Bystander):
         try:
             confirmed = self._decider.turn_stopped()
             turn = self._decider.undecided()
+            if confirmed is not None:
+                self._spawn(self._act(confirmed))
+            elif turn is not None and self._bot is not BotKind.SPEECH_TO_SPEECH:
+                turn.due = self._bot is BotKind.SCRIPTED
+                self._spawn(self._decide(turn))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
             self._fault(error)
-            return
-        if confirmed is not None:
-            self._spawn(self._act(confirmed))
-        elif turn is not None and self._bot is not BotKind.SPEECH_TO_SPEECH:
-            turn.due = self._bot is BotKind.SCRIPTED
-            decide = self._decider.decide if turn.due else self._decider.decide_unanswered
-            self._spawn(self._decide(decide(turn)))
 
-    async def _decide(self, deciding: Coroutine[Any, Any, Decision | None]) -> None:
+    async def _decide(self, turn: LiveTurn) -> None:
         try:
-            decision = await deciding
+            decision = await self._decider.decide(turn)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
             self._fault(error)
-            return
-        if decision is not None:
-            await self._act(decision)
+        else:
+            if decision is not None:
+                await self._act(decision)
 
-    async def _act(self, decision: Decision, said: tuple[Utterance, ...] = ()) -> None:
+    async def _act(self, decision: Decision) -> None:
         """Start the hand-over, and tell everyone; in a task of its own, which no barge-in cuts."""
         if decision.action is Action.TRANSFER:
             try:
-                request = self._call.request(said)
+                request = self._call.request(transcript(self._context))
                 sentence = self._call.sentence(Moment.HAND_OVER, interruptible=False)
             except Exception as error:  # noqa: BLE001 - the caller goes on with the bot
                 self._call.hand_over.end(ok=False)
@@ -144,7 +144,7 @@ class MitigationProcessor(Bystander):
     def _fault(self, error: Exception) -> None:
         self._call.faults.report("decision", "nothing could be decided, the bot goes on", error)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Protocol
 
 from pipecat.frames.frames import (
@@ -23,8 +22,6 @@ from .context import with_guidance
 from .frames import GuardSpeakFrame
 from .live import LiveCall
 from .turn import SPOKEN, LiveTurn
-
-DECISION_LIMIT_S = 0.3
 
 
 class Rewriter(Protocol):
@@ -92,17 +89,15 @@ class PromptProcessor(Bystander):
     async def _prompt(self, frame: TTSSpeakFrame) -> TTSSpeakFrame | None:
         turn = self._call.turn
         if turn is not None and turn.due:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(DECISION_LIMIT_S):
-                    await turn.decided.wait()
+            await turn.decided.wait()
         if self._call.hand_over.under_way:
             return None
-        if turn is None or turn.decision is None or turn.guided or turn.expressed:
+        if turn is None or turn.to_say is None or turn.told:
             return frame
-        if turn.decision.action in SPOKEN:
+        if turn.to_say.action in SPOKEN:
             try:
                 prompt = frame.text
-                said = await self._rewritten(prompt, turn.decision, turn)
+                said = await self._rewritten(prompt, turn.to_say, turn)
                 frame.text, self._call.used_phrases = said.text, said.used
                 await self._call_event_handler("on_rewritten", prompt, said.text)
             except Exception as error:  # noqa: BLE001 - the bot must speak
@@ -134,7 +129,7 @@ class PromptProcessor(Bystander):
         turn = self._call.turn
         if self._call.hand_over.under_way:
             return None
-        if turn is None or turn.decision is None or not turn.guided or turn.answered:
+        if turn is None or turn.to_say is None or not turn.guided or turn.answered:
             return frame
-        note = guidance(turn.decision, turn.text)
+        note = guidance(turn.to_say, turn.text)
         return frame if note is None else with_guidance(frame, note)

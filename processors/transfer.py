@@ -25,7 +25,8 @@ class TransferProcessor(Bystander):
     processor neither ends the pipeline nor hangs up, and the transport must not either:
     serializers hang up by default when a pipeline ends (`auto_hang_up=False`).
 
-    An `EndFrame` waits for a transfer that is under way; a `CancelFrame` cancels it.
+    An `EndFrame` waits for a transfer that is under way (`MitigationProcessor` keeps it from the
+    transport besides, which would close the line); a `CancelFrame` cancels it.
 
     Events: `on_outcome(processor, outcome)`. RTVI clients get `caller-transfer`.
     """

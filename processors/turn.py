@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..models.hearing import HeardTurn
+from ..models.hearing import CallHearing, HeardTurn
 from ..models.types import EmotionReading, TurnAudio, TurnReading, Unknown
 from ..policies.empathy import guidance
-from ..policies.types import Action, Decision
+from ..policies.types import Action, CallState, Decision
 
 SPOKEN = frozenset({Action.EMPATHIZE, Action.OFFER_HUMAN})
 """What the bot's next reply is to say; a transfer is said in its place."""
@@ -17,11 +17,12 @@ SPOKEN = frozenset({Action.EMPATHIZE, Action.OFFER_HUMAN})
 class LiveTurn:
     """A caller turn: what was heard in it, and what became of it.
 
-    `request` numbers the readings that were asked for; only the newest one is taken. `due` is set
-    while a decision is on its way, `guided` once the LLM was told how to reply, `answered` once
-    it replied, `expressed` once a prompt said what was decided. `dialog_state` is the bot's when
-    the turn began; `prompted` and `barge_in` are as `Floor` has them. `dropped` is set when the
-    guard is switched off meanwhile: nothing is decided then.
+    `request` numbers the readings that were asked for; only the newest one is taken. `to_say` is
+    what the bot's reply is to follow: the turn's own decision, or an earlier one that the caller
+    did not get to hear. `due` is set while a decision is on its way, `guided` once the LLM was
+    told how to reply, `answered` once it replied, `expressed` once a prompt said it.
+    `dialog_state` is the bot's when the turn began; `prompted` and `barge_in` are as `Floor` has
+    them. `dropped` is set when the guard is switched off meanwhile: nothing is decided then.
     """
 
     def __init__(
@@ -33,10 +34,16 @@ class LiveTurn:
         self.heard = _unheard(index, 0.0, 0.0)
         self.request = 0
         self.decision: Decision | None = None
+        self.to_say: Decision | None = None
         self.text: str | None = None
         self.due = self.guided = self.answered = self.expressed = self.dropped = False
         self.ready = asyncio.Event()
         self.decided = asyncio.Event()
+
+    @property
+    def told(self) -> bool:
+        """Whether what is to be said was given to the LLM, or to the speech synthesis."""
+        return self.guided or self.expressed
 
     @property
     def reading(self) -> TurnReading:
@@ -66,6 +73,17 @@ class LiveTurn:
         if self.guided or decision.action not in SPOKEN:
             return None
         return guidance(decision, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be decided about a turn, which may not be over yet."""
+
+    turn: LiveTurn
+    state: CallState
+    decision: Decision
+    to_say: Decision
+    hearing: CallHearing | None
 
 
 def _unheard(index: int, started_at_s: float, ended_at_s: float) -> HeardTurn:

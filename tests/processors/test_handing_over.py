@@ -6,17 +6,17 @@ import asyncio
 import datetime
 
 import pytest
-from pipecat.frames.frames import (
-    LLMContextFrame,
-)
+from pipecat.frames.frames import EndFrame, LLMContextFrame
 from pipecat.processors.frame_processor import FrameProcessor
 
+from pipecat_deescalate.models.hearing import CallHearing
 from pipecat_deescalate.policies import OpeningHours, load_policy
 from pipecat_deescalate.policies.types import Action
 from pipecat_deescalate.processors import (
     GuardSpeakFrame,
     InferencePool,
     TransferCallFrame,
+    deciding,
     handover,
 )
 
@@ -146,3 +146,58 @@ async def test_a_hand_over_without_a_sentence_is_called_off(pool: InferencePool)
         await take_turn(call, a_context("no"))
         assert len(await take_turn(call, a_context("hello?"))) == 1
     assert guarded.desk.requests == []
+
+
+async def test_a_hand_over_that_got_lost_has_failed(
+    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller who asks again for the human who never came must at least be called back."""
+    monkeypatch.setattr(handover, "LIMIT_S", 0.3)
+    guarded = Guarded(pool, 0.5, hearing=CallHearing())
+    guarded.call.hand_over.ready = True
+    context = a_context("let me talk to a real person please")
+    async with running(*guarded.parts[:2]) as call:
+        await take_turn(call, context)
+        await asyncio.sleep(0.3)
+        (frame,) = await take_turn(call, context)
+    assert guarded.actions == ["transfer", "offer_human"]
+    assert "calls back" in frame.context.get_messages()[-1]["content"]
+
+
+@pytest.mark.parametrize("end", ["outcome", "limit"])
+async def test_the_end_of_the_call_waits_for_the_hand_over(
+    end: str, pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transport that gets the end closes the line, and nobody is left to be put through."""
+    if end == "limit":
+        monkeypatch.setattr(handover, "LIMIT_S", 0.5)
+    guarded = Guarded(pool, ANGRY)
+    guarded.desk.gate.clear()
+    async with running(*guarded.parts, end="none") as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        await call.until(lambda: guarded.desk.requests)
+        await call.worker.stop_when_done()
+        await asyncio.sleep(0.1)
+        assert not call.after.of(EndFrame)
+        if end == "limit":
+            await call.until(lambda: not guarded.call.hand_over.under_way)
+        guarded.desk.gate.set()
+    assert not guarded.desk.cancelled
+
+
+async def test_the_human_reads_the_dialogue_before_a_turn_without_words(
+    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the bot said to a caller who then only shouts must not be missing."""
+    monkeypatch.setattr(deciding, "CONTEXT_LIMIT_S", 0.1)
+    guarded = Guarded(pool, ANGRY, keep_text=True)
+    context = a_context("my bill is wrong")
+    async with running(*guarded.parts) as call:
+        for _ in range(2):
+            await take_turn(call, context)
+        context.add_message({"role": "assistant", "content": "Which bill?"})
+        await call.send(*speech(1.0))
+        await call.until(lambda: guarded.desk.requests)
+    said = [line.text for line in guarded.desk.requests[0].transcript]
+    assert said == ["my bill is wrong", "Which bill?"]

@@ -11,6 +11,8 @@ import pytest
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
     Frame,
     InterruptionFrame,
     LLMContextFrame,
@@ -154,6 +156,7 @@ async def test_a_turn_that_no_audio_came_with_is_decided_as_unknown(pool: Infere
     guarded = Guarded(pool, ANGRY)
     async with running(*guarded.parts) as call:
         await take_turn(call, a_context("no"))
+        await call.send(BotStartedSpeakingFrame(), BotStoppedSpeakingFrame())
         await call.send(UserStartedSpeakingFrame(), UserStoppedSpeakingFrame())
         await call.sees(CallerEmotionFrame, 2)
         (frame,) = await follow(call, a_context("typed"))

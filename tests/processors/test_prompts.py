@@ -243,3 +243,15 @@ async def test_an_interruption_stops_the_bot_but_no_hand_over(pool: InferencePoo
         await call.until(lambda: not guarded.call.hand_over.under_way)
         await call.send(InterruptionFrame())
         await call.sees(InterruptionFrame, 2)
+
+
+async def test_a_prompt_waits_as_long_as_the_operator_lets_it(pool: InferencePool) -> None:
+    """A `max_wait` that holds for LLMs only would leave slow machines without any empathy."""
+    guarded, parts = scripted(pool, ANGRY, max_wait=2.0)
+    guarded.model.gate.clear()
+    async with running(*parts) as call:
+        await call.send(*speech(1.0))
+        await asyncio.sleep(0.5)
+        assert not call.after.of(TTSSpeakFrame)
+        guarded.model.gate.set()
+        assert (await call.sees(TTSSpeakFrame)).text != PROMPT

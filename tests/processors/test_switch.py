@@ -61,6 +61,19 @@ async def test_words_of_one_turn_are_not_those_of_the_next(pool: InferencePool) 
     assert [turn.text for turn in guarded.call.turns] == ["this is ridiculous", None]
 
 
+async def test_words_that_come_late_count_in_the_next_turn(pool: InferencePool) -> None:
+    """With slow speech recognition no caller of a scripted bot could ever ask for a human."""
+    guarded = Guarded(pool, 0.5, scripted=True, hearing=CallHearing(), keep_text=True)
+    async with running(*guarded.parts) as call:
+        await call.send(*speech(1.0))
+        await call.until(lambda: guarded.actions)
+        await call.send(TranscriptionFrame("let me talk to a real person", "caller", ""))
+        await call.sees(TranscriptionFrame)
+        await call.send(*speech(1.0))
+        await call.until(lambda: guarded.desk.requests)
+    assert guarded.actions == ["proceed", "transfer"]
+
+
 async def test_switched_off_nothing_is_read_or_changed(pool: InferencePool) -> None:
     """Whoever switches us off must have the bot as it would be without us."""
     guarded = Guarded(pool, ANGRY, scripted=True)
