@@ -16,8 +16,8 @@ from rich.console import Console
 from ..models.annotation.calls import HEARABLE, Call, Calls, CallsError, complaint, connect
 from ..models.annotation.client import AnnotatorClient, Endpoint, Patience
 from ..models.annotation.estimate import Estimate, Prices, estimate
-from ..models.annotation.journal import Journal
-from ..models.annotation.labels import Label, Source
+from ..models.annotation.journal import Journal, recorded
+from ..models.annotation.labels import Source
 from ..models.annotation.prompts import Prompt, Strategy, load_prompt
 from ..models.annotation.running import AnnotationRun, CallTask, Tally, TurnTask, prompt_source
 from ..models.annotation.validation import load_calls
@@ -84,7 +84,7 @@ def run_annotation(
     """
     annotator, wire = asking.annotator, WIRES[asking.api]
     if dry_run:
-        tasks = _tasks(calls, selection, asking, _done(out))
+        tasks = _tasks(calls, selection, asking, {label.key for label in recorded(out)[0]})
         cost = estimate(tasks, wire, context=asking.context, prices=prices)
         _show_estimate(cost, as_json=as_json)
         return 0
@@ -93,7 +93,7 @@ def run_annotation(
     key = secret(None, name="the key", env=key_variable or wire.key_variable)
     where = Endpoint(wire, address(endpoint, name="--endpoint"), annotator, key)
     with Journal(out) as journal:
-        done = {(label.call_id, label.turn, label.source) for label in journal.labels}
+        done = {label.key for label in journal.labels}
         tasks = _tasks(calls, selection, asking, done)
         client = AnnotatorClient(
             where, concurrency=concurrency, tls=tls_context(), patience=patience
@@ -124,21 +124,6 @@ async def _run(
             )
             await run.run(tasks)
     return run.tally
-
-
-def _done(out: Path) -> _Done:
-    """What a file of labels holds already, without touching it."""
-    if not out.exists():
-        return set()
-    found = set()
-    for line in out.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n") and line.strip():
-            try:
-                label = Label.model_validate_json(line)
-            except ValidationError as error:
-                raise CallsError(complaint(out, first_complaint(error, "label"))) from error
-            found.add((label.call_id, label.turn, label.source))
-    return found
 
 
 def _tasks(
@@ -251,7 +236,7 @@ def _show_estimate(cost: Estimate, *, as_json: bool) -> None:
 
 def _show_tally(tally: Tally, before: int, out: Path, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"out": str(out), "labels_before": before, **asdict(tally)}))
+        print(json.dumps({"out": str(out), "labels_before": before, **tally.to_dict()}))
     else:
         Console().print(
             f"{out}: {tally.labelled:,} labels, {before:,} were there before; "

@@ -10,7 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from ..files import OutputError
-from .labels import Label, read_labels
+from .calls import CallsError, complaint
+from .labels import Label, parse_labels
+
+_BEGINS = b'{"call_id":'
+"""How every line begins, so that no file of another kind is cut."""
 
 
 class Journal:
@@ -32,8 +36,8 @@ class Journal:
             raise OutputError(path, f"cannot be written: {error.strerror}") from error
         try:
             self._lock()
-            self.repaired_bytes = self._repair()
-            self.labels = list(read_labels(path)) if self._file.tell() else []
+            self.labels, whole = recorded(path)
+            os.truncate(self._file.fileno(), whole)
         except BaseException:
             self._file.close()
             raise
@@ -73,13 +77,17 @@ class Journal:
         except OSError as error:
             raise OutputError(self.path, "another run is writing it") from error
 
-    def _repair(self) -> int:
-        """Cut off what follows the last line's end; return how many bytes that were."""
-        self._file.seek(0)
-        content = self._file.readall()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(self._file.fileno(), whole)
-            os.fsync(self._file.fileno())
-        self._file.seek(0, os.SEEK_END)
-        return len(content) - whole
+
+def recorded(path: Path) -> tuple[list[Label], int]:
+    """The labels in a journal, and how many bytes its whole lines are; nothing is changed.
+
+    Raises:
+        CallsError: it holds something else than labels, and perhaps the beginning of one.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    labels = list(parse_labels(path, content[:whole].splitlines()))
+    begun = content[whole : whole + len(_BEGINS)]
+    if not _BEGINS.startswith(begun):
+        raise CallsError(complaint(path, "its last line is no label"))
+    return labels, whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -66,6 +66,11 @@ class Label(BaseModel):
         """Who labelled, and how it was asked."""
         return Source(self.annotator, self.strategy, self.context, self.prompt_hash)
 
+    @property
+    def key(self) -> tuple[str, int, Source]:
+        """What there is one label for."""
+        return self.call_id, self.turn, self.source
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -85,34 +90,44 @@ def read_labels(path: Path) -> Iterator[Label]:
     """Read labels, those that could not be read included.
 
     Raises:
-        CallsError: the file cannot be read, lines are not labels (one complaint a line), or a
-            source labels a turn twice.
+        CallsError: the file cannot be read, holds nothing, or as `parse_labels`.
+    """
+    empty = True
+    try:
+        with path.open("rb") as file:
+            for label in parse_labels(path, file):
+                empty = False
+                yield label
+    except OSError as error:
+        raise CallsError(complaint(path, error.strerror or "cannot be read")) from error
+    if empty:
+        raise CallsError(complaint(path, "holds no labels"))
+
+
+def parse_labels(path: Path, lines: Iterable[bytes]) -> Iterator[Label]:
+    """Read the lines of a file of labels.
+
+    Raises:
+        CallsError: lines are not labels, or a source labels a turn twice; one complaint a line.
     """
     complaints: list[str] = []
     seen: set[tuple[str, int, Source]] = set()
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    label = Label.model_validate_json(line)
-                except ValidationError as error:
-                    what = first_complaint(error, "label")
-                    complaints.append(complaint(path, f"line {number}: {what}"))
-                    continue
-                key = (label.call_id, label.turn, label.source)
-                if key in seen:
-                    what = f"turn: {label.source} labels it twice"
-                    complaints.append(complaint(path, f"line {number}: {what}"))
-                seen.add(key)
-                if not complaints:
-                    yield label
-    except OSError as error:
-        raise CallsError(complaint(path, error.strerror or "cannot be read")) from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            label = Label.model_validate_json(line)
+        except ValidationError as error:
+            what = first_complaint(error, "label")
+            complaints.append(complaint(path, f"line {number}: {what}"))
+            continue
+        if label.key in seen:
+            what = f"turn: {label.source} labels it twice"
+            complaints.append(complaint(path, f"line {number}: {what}"))
+        seen.add(label.key)
+        if not complaints:
+            yield label
     if complaints:
         more = len(complaints) - _MAX_COMPLAINTS
         rest = [f"… and {more} more complaints"] if more > 0 else []
         raise CallsError(*complaints[:_MAX_COMPLAINTS], *rest)
-    if not seen:
-        raise CallsError(complaint(path, "holds no labels"))

@@ -1,4 +1,4 @@
-"""Fundamental frequency by YIN: A. de Cheveigné and H. Kawahara, J. Acoust. Soc. Am. 111(4), 2002."""
+"""Pitch by YIN: A. de Cheveigné and H. Kawahara, J. Acoust. Soc. Am. 111(4), 2002."""
 
 from __future__ import annotations
 

@@ -50,6 +50,17 @@ class Tally:
         """Turns and prompts that are through, one way or another."""
         return self.labelled + self.unparsable + self.failed.total()
 
+    def to_dict(self) -> dict[str, int | dict[str, int]]:
+        """The counts by name."""
+        return {
+            "labelled": self.labelled,
+            "unparsable": self.unparsable,
+            "asked_again": self.asked_again,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "failed": dict(self.failed),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Work:

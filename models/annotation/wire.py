@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from .answers import answer_schema
 
-_MAX_OUTPUT_TOKENS = 2_048
+_MAX_OUTPUT_TOKENS = 8_192  # with what a model thinks before it answers
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _FINAL_STATUS = frozenset({300, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
 _FINAL_CODES = frozenset({"API_KEY_INVALID", "insufficient_quota", "billing_hard_limit_reached"})
