@@ -111,9 +111,8 @@ class TurnDecider:
             turn.text = text
             preview = call.preview(turn)
             to_say, fresh = preview.to_say, not provisional
-            if provisional:
-                self._preview = preview
-            else:
+            self._preview = preview if provisional else None
+            if not provisional:
                 call.commit(preview)
         note = turn.guidance(to_say)
         turn.guided = turn.guided or (note is not None and not provisional)

@@ -65,6 +65,20 @@ async def test_a_withdrawn_run_decides_nothing(
     assert guarded.actions == []
 
 
+async def test_a_run_for_good_takes_the_place_of_a_speculative_one(pool: InferencePool) -> None:
+    """A bot may run its LLM before the turn is over; the turn must not count twice then."""
+    guarded = Guarded(pool, ANGRY)
+    async with running(*guarded.parts) as call:
+        await call.send(*speech(1.0, closes=False))
+        await call.sees(CallerEmotionFrame)
+        await call.send(LLMContextFrame(a_context("no"), speculation=True))
+        await call.sees(LLMContextFrame)
+        await follow(call, a_context("no"))
+        await call.send(UserStoppedSpeakingFrame())
+        await call.sees(UserStoppedSpeakingFrame)
+    assert guarded.actions == ["empathize"]
+
+
 async def test_a_speculative_transfer_waits_for_the_end_of_the_turn(pool: InferencePool) -> None:
     """A caller who goes on talking has not been answered, and is not put through either."""
     guarded = Guarded(pool, ANGRY)
