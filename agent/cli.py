@@ -357,6 +357,14 @@ def simulate(
     needless_cost: Annotated[float, typer.Option(min=0, help="Of a needless transfer.")] = 5.0,
     minute_cost: Annotated[float, typer.Option(min=0, help="Of a minute of a human.")] = 1.0,
     best: Annotated[Path | None, typer.Option(help="Write the cheapest policy here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report to read (HTML).")] = None,
+    report_calls: Annotated[
+        int, typer.Option(min=0, help="How many calls the report shows, some of each kind.")
+    ] = 100,
+    report_words: Annotated[bool, typer.Option(help="With what the callers said.")] = False,
+    report_audio: Annotated[
+        bool, typer.Option(help="With the calls' audio, to listen to.")
+    ] = False,
     as_json: Json = False,
     out: Out = None,
 ) -> None:
@@ -368,6 +376,7 @@ def simulate(
     from ..policies.staffing import Service
     from ..policies.sweep import Costs
     from .simulate.command import EngineName, Options, run_simulation
+    from .simulate.told import Shown
 
     if engine is EngineChoice.RAY:
         require_extra("ray", "ray")
@@ -390,6 +399,9 @@ def simulate(
             sweep=sweep or [],
             costs=Costs(missed=missed_cost, needless=needless_cost, minute=minute_cost),
             best=best,
+            report=report,
+            report_calls=report_calls,
+            shown=Shown(words=report_words, audio=report_audio),
             as_json=as_json,
             out=out,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,7 +35,7 @@ class BatchLabels:
     negative: NDArray[np.bool_] = field(repr=False)
 
 
-def label_batch(batch: CallBatch, labels: dict[str, CallLabel]) -> BatchLabels:
+def label_batch(batch: CallBatch, labels: Mapping[str, CallLabel]) -> BatchLabels:
     """Put the labels beside the calls; a turn is negative that shares its middle with a span."""
     found = [labels.get(call_id) for call_id in batch.call_ids]
     negative = np.zeros(batch.turns, bool)

@@ -144,7 +144,8 @@ class _Limits:
         column = self._columns[name]
         if not self._vary:
             return float(column[-1, part])
-        return column[self._state[rows], part]
+        values: Floats = column[self._state[rows], part]
+        return values
 
 
 def _numbers(value: object) -> tuple[float, ...]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import date
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -31,7 +30,7 @@ Counts = NDArray[np.int64]
 
 
 def _zeros(size: int) -> Callable[[], Counts]:
-    return partial(np.zeros, size, np.int64)
+    return lambda: np.zeros(size, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,8 @@ def _after(
 def _running_count(batch: CallBatch, marked: NDArray[np.bool_]) -> Counts:
     """For each turn how many turns of its call were marked up to it, itself included."""
     total = np.concatenate([[0], np.cumsum(marked)])
-    return total[1:] - total[batch.offsets[:-1]][batch.call_of_turn]
+    count: Counts = total[1:] - total[batch.offsets[:-1]][batch.call_of_turn]
+    return count
 
 
 def tally(batch: CallBatch, found: Replay, labels: BatchLabels | None = None) -> Tally:

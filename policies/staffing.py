@@ -89,9 +89,9 @@ def day_of(
 
     Follows the hours at which transfers came; where none has a known hour, see `even_day`.
     """
-    return transfers_by_hour * (calls_a_day / calls)
+    return transfers_by_hour.astype(np.float64) * (calls_a_day / calls)
 
 
 def even_day(transferred: int, calls: int, calls_a_day: float) -> NDArray[np.float64]:
     """The same transfers in every hour: all that can be said where no call's start is known."""
-    return np.full(24, transferred / calls * calls_a_day / 24)
+    return np.full(24, transferred / calls * calls_a_day / 24, np.float64)

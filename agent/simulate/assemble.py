@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,9 +76,9 @@ def assemble(
             call_id = f"call-{plan.number:06}"
             call = rendered(plan)
             _write_recording(out / f"{call_id}.wav", call.samples)
-            listing.writerow([f"{call_id}.wav", call_id, call.started_at.isoformat(), plan.corpus])
+            listing([f"{call_id}.wav", call_id, call.started_at.isoformat(), plan.corpus])
             for start_s, end_s, negative in call.turns:
-                labels.writerow(
+                labels(
                     [call_id, int(plan.distressed), f"{start_s:.3f}", f"{end_s:.3f}", int(negative)]
                 )
             if phrases is not None:
@@ -149,9 +149,10 @@ def _write_recording(path: Path, samples: Samples) -> None:
         soundfile.write(file, samples, RATE, format="WAV", subtype="ULAW")
 
 
-def _table(stack: ExitStack, path: Path, *columns: str) -> csv.Writer:
+def _table(stack: ExitStack, path: Path, *columns: str) -> Callable[[Sequence[object]], object]:
+    """A CSV file that takes a row a call."""
     file = stack.enter_context(whole_file(path))
     text = stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline=""))
     table = csv.writer(text)
     table.writerow(columns)
-    return table
+    return table.writerow

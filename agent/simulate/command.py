@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -17,20 +17,25 @@ from ...models.audio import CallerChannel
 from ...models.errors import DeescalateError
 from ...models.files import finite, whole_file
 from ...policies.config import MitigationPolicy, load_policy
-from ...policies.labels import CallLabel
+from ...policies.labels import BatchLabels, CallLabel
 from ...policies.replay import CallBatch
+from ...policies.simulation import Outcomes
 from ...policies.staffing import Service
 from ...policies.sweep import Axis, Costs, grid
 from ..files import results
 from ..progress import Report, stages
 from .engine import Engine, hear_locally
+from .findings import findings
 from .hearing import HearingSettings, Task, tasks_for
 from .labels import read_labels
 from .outcomes import outcome_files
+from .picking import Picker
+from .report import render
 from .sources import Transcripts, find_calls
 from .store import EvidenceStore, FailedCall
 from .study import Study
 from .sweeping import Sweep, run_sweep, write_policy
+from .told import Shown, tell_call
 from .view import print_study
 
 _NAMED = 5
@@ -69,6 +74,9 @@ class Options:
     sweep: Sequence[str] = ()
     costs: Costs = field(default_factory=Costs)
     best: Path | None = None
+    report: Path | None = None
+    report_calls: int = 100
+    shown: Shown = field(default_factory=Shown)
     as_json: bool = False
     out: Path | None = None
 
@@ -87,21 +95,74 @@ def run_simulation(options: Options) -> int:
         writer = stack.enter_context(outcome_files(options.results)) if options.results else None
         if options.best is not None:
             stack.enter_context(whole_file(options.best))  # a bad path is known before the work
-        store, tasks = _evidence(options)
-        study = Study(policies, labels)
+        page = stack.enter_context(whole_file(options.report)) if options.report else None
+        store, tasks, settings = _evidence(options)
+        study, picker = Study(policies, labels), Picker(options.report_calls if page else 0)
         with stages() as progress:
-            study.add(store.batches(tasks), writer, _counting(progress, "replaying", len(tasks)))
+            tick = _counting(progress, "replaying", len(tasks))
+
+            def watch(
+                batch: CallBatch, known: BatchLabels | None, seen: Sequence[Outcomes]
+            ) -> None:
+                picker.see(batch, known, seen)
+                tick(batch)
+
+            study.add(store.batches(tasks), writer, watch)
             failed = store.failed(tasks)
-            found = _told(study, options, failed, _unmatched(study, labels, options))
+            found = findings(
+                study,
+                costs=options.costs,
+                base_rate=options.base_rate,
+                service=options.service,
+                calls_a_day=options.calls_a_day,
+                failed=failed,
+                unmatched=_unmatched(study, labels, options),
+            )
             if sweep is not None and labels is not None:
-                watch = _counting(progress, "sweeping", len(tasks))
-                swept = run_sweep(policies[0], sweep, labels, partial(store.batches, tasks), watch)
+                count = _counting(progress, "sweeping", len(tasks))
+                swept = run_sweep(policies[0], sweep, labels, partial(store.batches, tasks), count)
                 found["sweep"] = swept.told
                 if options.best is not None:
                     write_policy(options.best, swept, ", ".join(options.calls))
+            if page is not None:
+                told = _tell(picker, store, tasks, study, settings=settings, shown=options.shown)
+                page.write(render({**found, "calls_told": told}, _title(options)))
         emit(json.dumps(finite(found), allow_nan=False), partial(print_study, found))
     _complain(failed)
     return len(failed)
+
+
+def _title(options: Options) -> str:
+    return f"{', '.join(options.policies)} on {', '.join(options.calls)}"
+
+
+def _tell(
+    picker: Picker,
+    store: EvidenceStore,
+    tasks: Sequence[Task],
+    study: Study,
+    *,
+    settings: HearingSettings,
+    shown: Shown,
+) -> list[dict[str, Any]]:
+    """The calls that the report shows, told turn by turn."""
+    picked, labels = picker.picked(), study.labels or {}
+    wanted = {task.source.call_id: task for task in tasks if task.source.call_id in picked}
+    rows = store.calls(list(wanted.values()))
+    return [
+        {
+            "kind": kind.value,
+            **tell_call(
+                rows[call_id],
+                wanted[call_id].source,
+                study.policies,
+                labels.get(call_id),
+                settings=settings,
+                shown=shown,
+            ),
+        }
+        for call_id, kind in picked.items()
+    ]
 
 
 def _counting(progress: Report, what: str, calls: int) -> Callable[..., None]:
@@ -139,8 +200,8 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
     return policies
 
 
-def _evidence(options: Options) -> tuple[EvidenceStore, list[Task]]:
-    """The store, with all calls heard in it."""
+def _evidence(options: Options) -> tuple[EvidenceStore, list[Task], HearingSettings]:
+    """The store, with all calls heard in it, and what they were heard with."""
     transcripts = Transcripts.at(options.transcripts) if options.transcripts else None
     sources = find_calls(
         options.calls, transcripts=transcripts, caller_channel=options.caller_channel
@@ -161,7 +222,7 @@ def _evidence(options: Options) -> tuple[EvidenceStore, list[Task]]:
             raise SimulationError(
                 f"stopped after {done} of {len(tasks)} calls; the same command goes on from there"
             ) from error
-    return store, tasks
+    return store, tasks, settings
 
 
 def _engine(options: Options) -> Engine:
@@ -183,28 +244,6 @@ def _unmatched(study: Study, labels: dict[str, CallLabel] | None, options: Optio
     if unmatched:
         print(f"deescalate: {_some(unmatched)}: labelled, but not among the calls", file=sys.stderr)
     return unmatched
-
-
-def _told(
-    study: Study, options: Options, failed: Sequence[FailedCall], unmatched: Sequence[str]
-) -> dict[str, Any]:
-    """The whole result as JSON has it."""
-    loads = [
-        study.load(index, options.service, options.calls_a_day)
-        for index in range(len(study.policies))
-    ]
-    return {
-        "calls": study.tallies[0].calls,
-        "turns": study.tallies[0].turns,
-        "unknown_turns": study.tallies[0].unknown_turns,
-        "failed": [asdict(one) for one in failed],
-        "labels_without_a_call": list(unmatched),
-        "service": asdict(options.service),
-        "policies": [
-            {**asdict(figures), "load": asdict(load) if load is not None else None}
-            for figures, load in zip(study.figures(options.base_rate), loads, strict=True)
-        ],
-    }
 
 
 def _complain(failed: Sequence[FailedCall]) -> None:

@@ -54,7 +54,8 @@ class Swept:
 
 def halves(labels: Labels) -> tuple[dict[str, CallLabel], dict[str, CallLabel]]:
     """The labelled calls by a hash of their ids: to choose by, and to check on."""
-    chosen, checked = {}, {}
+    chosen: dict[str, CallLabel] = {}
+    checked: dict[str, CallLabel] = {}
     for call_id, label in labels.items():
         first = hashlib.sha256(call_id.encode()).digest()[0]
         (chosen if first % 2 else checked)[call_id] = label

@@ -9,11 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-CANNOT_KNOW = (
-    "A replay goes on as the recording does: what a caller would have said after an action is not "
-    "in it. Read it as what a policy notices and when, not as what it would have led to."
-)
-
 Found = dict[str, Any]
 _Cell = Callable[[Found], str]
 
@@ -29,6 +24,8 @@ def print_study(found: Found, console: Console) -> None:
     rows = list(_ROWS)
     if policies[0]["labelled"] is not None:
         rows += _labelled_rows(policies[0]["labelled"])
+    if policies[0]["cost"] is not None:
+        rows.append(("cost per 1,000 calls", lambda p: _number(p["cost"])))
     if policies[0]["load"] is not None:
         rows += _load_rows(policies[0]["load"], found["service"])
     for name, cell in rows:
@@ -38,7 +35,7 @@ def print_study(found: Found, console: Console) -> None:
         _print_sweep(found["sweep"], console)
     if found["failed"]:
         console.print(f"{len(found['failed'])} calls could not be read and are not counted")
-    console.print(CANNOT_KNOW, style="dim")
+    console.print(found["cannot_know"], style="dim")
 
 
 def _number(value: float | None, digits: int = 0) -> str:

@@ -1,0 +1,142 @@
+"use strict";
+
+/** The call browser: a list, and one call on a time line. */
+
+function levelBands(turns, decisions, duration) {
+  return decisions.map((decision, index) => {
+    const end = index + 1 < turns.length ? turns[index + 1].end_s : duration;
+    return { level: decision.level, from: turns[index].end_s, to: end };
+  }).filter((band) => band.level !== "calm").map((band) => [
+    { xAxis: band.from, itemStyle: { color: band.level === "distressed" ? "#fbe4e0" : "#fdf0d9" } },
+    { xAxis: band.to },
+  ]);
+}
+
+function envelopeSeries(call) {
+  const { step_s: step, peaks } = call.envelope;
+  const line = (sign) => ({
+    type: "line", xAxisIndex: 0, yAxisIndex: 0, symbol: "none", silent: true, lineStyle: { width: 0 },
+    areaStyle: { color: "#9db3b1", opacity: 1 }, data: peaks.map((peak, index) => [index * step, sign * peak / 255]),
+  });
+  const spans = [
+    ...call.turns.map((turn) => [{ xAxis: turn.start_s, itemStyle: { color: "#0f5f5c", opacity: 0.12 } }, { xAxis: turn.end_s }]),
+    ...call.negative.map(([from, to]) => [{ xAxis: from, itemStyle: { color: "transparent", borderColor: "#a52a24", borderWidth: 1 } }, { xAxis: to }]),
+  ];
+  return [{ ...line(1), markArea: { silent: true, data: spans } }, line(-1)];
+}
+
+function turnSeries(call, policyIndex) {
+  const decisions = call.policies[policyIndex];
+  const middle = (turn) => (turn.start_s + turn.end_s) / 2;
+  const points = (key) => call.turns.filter((turn) => turn[key] !== null).map((turn) => [middle(turn), turn[key]]);
+  const belief = call.turns.map((turn, index) => [turn.end_s, decisions[index].belief]);
+  if (belief.length) belief.push([call.duration_s, belief[belief.length - 1][1]]);
+  const acted = call.turns.map((turn, index) => ({ turn, decision: decisions[index] })).filter(({ decision }) => decision.action !== "proceed");
+  return [
+    { type: "scatter", name: "voice, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbolSize: 9, itemStyle: { color: "#3b78c2" }, data: points("voice") },
+    { type: "scatter", name: "words, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbol: "rect", symbolSize: 8, itemStyle: { color: "#8a8f2a" }, data: points("words") },
+    {
+      type: "line", name: "belief", step: "end", xAxisIndex: 1, yAxisIndex: 1, symbol: "none", lineStyle: { color: "#1c2326", width: 2 }, itemStyle: { color: "#1c2326" },
+      data: [[0, belief.length ? 0 : null], ...belief],
+      markArea: { silent: true, data: levelBands(call.turns, decisions, call.duration_s) },
+    },
+    {
+      type: "scatter", name: "action", xAxisIndex: 1, yAxisIndex: 1, symbol: "triangle", symbolSize: 14, itemStyle: { color: "#a52a24" },
+      data: acted.map(({ turn, decision }) => ({
+        value: [turn.end_s, 1.08], itemStyle: { color: ACTIONS[decision.action].color },
+        label: { show: true, position: "right", formatter: ACTIONS[decision.action].name, fontSize: 11 },
+      })),
+    },
+  ];
+}
+
+function timelineOption(call, policyIndex) {
+  const time = (gridIndex, more) => ({ type: "value", gridIndex, min: 0, max: call.duration_s, axisLabel: { formatter: clock }, splitLine: { show: false }, ...more });
+  return {
+    animation: false,
+    tooltip: { ...TOOLTIP, trigger: "item", formatter: (p) => Array.isArray(p.value) ? `${p.seriesName}: ${p.value[1]} at ${clock(p.value[0])}` : "" },
+    legend: { top: 0, data: ["voice, p(negative)", "words, p(negative)", "belief", "action"] },
+    axisPointer: { link: [{ xAxisIndex: "all" }] },
+    grid: [{ left: 44, right: 90, top: 34, height: 90 }, { left: 44, right: 90, top: 150, bottom: 60 }],
+    xAxis: [time(0, { axisLabel: { show: false } }), time(1)],
+    yAxis: [
+      { type: "value", gridIndex: 0, min: -1, max: 1, axisLabel: { show: false }, splitLine: { show: false } },
+      { type: "value", gridIndex: 1, min: 0, max: 1.2, interval: 0.25, axisLabel: { formatter: (v) => v <= 1 ? String(v) : "" } },
+    ],
+    dataZoom: [{ type: "inside", xAxisIndex: [0, 1] }, { type: "slider", xAxisIndex: [0, 1], height: 18, bottom: 8 }],
+    series: [...envelopeSeries(call), ...turnSeries(call, policyIndex)],
+  };
+}
+
+function fillTurns(table, call, policyIndex) {
+  const withWords = call.turns.some((turn) => turn.text !== null);
+  const heads = ["time", "voice", "words", "evidence", "belief", "level", "action", "why", ...(withWords ? ["the caller said"] : [])];
+  const body = element("tbody");
+  call.turns.forEach((turn, index) => {
+    const decision = call.policies[policyIndex][index];
+    const why = [decision.reason, turn.cues.filter((cue) => !decision.reason.includes(cue)).join(", ")].filter(Boolean).join("; ");
+    const cells = [
+      clock(turn.start_s), number(turn.voice, 2), number(turn.words, 2), number(turn.llr, 1), number(decision.belief, 3),
+      element("span", { class: decision.level }, decision.level), ACTIONS[decision.action].name,
+    ];
+    const row = element("tr", {}, ...cells.map((cell) => element("td", {}, cell)), element("td", { class: "words" }, why));
+    if (withWords) row.append(element("td", { class: "words" }, turn.text ?? ""));
+    body.append(row);
+  });
+  const head = element("tr", {}, ...heads.map((name) => element("th", { scope: "col", class: name === "why" || name.startsWith("the ") ? "words" : "" }, name)));
+  table.replaceChildren(element("thead", {}, head), body);
+}
+
+function markTurn(table, call, seconds) {
+  [...table.querySelectorAll("tbody tr")].forEach((row, index) => {
+    const turn = call.turns[index];
+    row.setAttribute("aria-current", String(seconds >= turn.start_s && seconds <= turn.end_s));
+  });
+}
+
+function truthOf(call) {
+  return call.distressed === null ? "no label" : call.distressed ? "distressed" : "calm";
+}
+
+function openBrowser(found) {
+  const calls = found.calls_told;
+  const byId = (id) => document.getElementById(id);
+  const [list, kinds, policies, table, audio] = ["calls", "kind", "policy", "turns", "audio"].map(byId);
+  const names = [...new Set(calls.map((call) => call.kind))];
+  const drawn = echarts.init(byId("timeline"));
+  let shown = calls[0];
+
+  const draw = () => {
+    const index = Number(policies.value);
+    byId("call-title").textContent = `${shown.id}, ${clock(shown.duration_s)}, ${truthOf(shown)}`;
+    audio.hidden = shown.audio === null;
+    if (shown.audio !== null && audio.src !== shown.audio) audio.src = shown.audio;
+    drawn.setOption(timelineOption(shown, index), { notMerge: true });
+    fillTurns(table, shown, index);
+    for (const button of list.querySelectorAll("button")) button.setAttribute("aria-current", String(button.value === shown.id));
+  };
+  const fill = () => {
+    const wanted = calls.filter((call) => kinds.value === "" || call.kind === kinds.value);
+    list.replaceChildren(...wanted.map((call) => {
+      const button = element("button", { type: "button", value: call.id }, call.id, element("small", {}, `${call.kind}, ${clock(call.duration_s)}`));
+      button.addEventListener("click", () => { audio.pause(); shown = call; draw(); });
+      return element("li", {}, button);
+    }));
+    shown = wanted[0];
+    draw();
+  };
+
+  kinds.append(element("option", { value: "" }, `all ${calls.length}`), ...names.map((name) =>
+    element("option", { value: name }, `${name} (${calls.filter((call) => call.kind === name).length})`)));
+  policies.append(...found.policies.map((policy, index) => element("option", { value: String(index) }, policy.policy)));
+  policies.value = String(found.recommended);
+  kinds.addEventListener("change", fill);
+  policies.addEventListener("change", draw);
+  audio.addEventListener("timeupdate", () => {
+    drawn.setOption({ series: [{ markLine: { symbol: "none", silent: true, animation: false, label: { show: false }, lineStyle: { color: "#a52a24", type: "solid" }, data: [{ xAxis: audio.currentTime }] } }] });
+    markTurn(table, shown, audio.currentTime);
+  });
+  window.addEventListener("resize", () => drawn.resize());
+  window.addEventListener("beforeprint", () => drawn.resize());
+  fill();
+}

@@ -1,0 +1,24 @@
+"use strict";
+
+{
+  const found = JSON.parse(document.getElementById("data").textContent);
+  const byId = (id) => document.getElementById(id);
+  byId("headline").textContent = headline(found);
+  byId("about").textContent = `${found.calls} calls, ${found.turns} caller turns, ${found.unknown_turns} of them not heard; ${found.failed.length} calls could not be read. ${found.about}`;
+  byId("cannot-know").textContent = found.cannot_know;
+  fillCards(found, byId("cards"));
+  drawActions(found, byId("charts"));
+  if (found.policies[0].labelled) drawTradeOff(found, byId("charts"));
+  if (found.policies[0].load) drawLoad(found, byId("charts"));
+  if (found.policies[0].labelled) drawWaiting(found, byId("charts"));
+  fillFigures(found, byId("figures"));
+  if (found.calls_told.length) {
+    byId("browser").hidden = false;
+    byId("calls-note").textContent = `${found.calls_told.length} of ${found.calls} calls, some of each kind. Shaded above: turns; framed in red: negative by the labels; shaded below: strained and distressed.`;
+    openBrowser(found);
+  }
+  if (found.failed.length) {
+    byId("failed").hidden = false;
+    byId("failures").append(...found.failed.map((one) => element("li", {}, one.reason)));
+  }
+}
