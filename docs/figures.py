@@ -254,21 +254,50 @@ def _calls(held: dict[str, Any]) -> str:
     return f"{held['calls']}{' or more' if held['reached_limit'] else ''}"
 
 
+def demo(results: dict[str, Any]) -> str:
+    """How quick the demo is, and what many calls leave behind."""
+    rows = (
+        ("start to served page", "start_to_page_s", "s"),
+        ("call to the bot's first word", "click_to_first_word_s", "s"),
+        ("words to reading", "words_to_reading_ms", "ms"),
+        ("turn to decision", "turn_to_decision_ms", "ms"),
+    )
+    lines = ["| | median | p95 | runs |", "|---|---|---|---|"]
+    for name, key, unit in rows:
+        row = results[key]
+        digits = 2 if unit == "s" else 0
+        figures = [f"{row[figure]:.{digits}f} {unit}" for figure in ("median", "p95")]
+        lines.append(f"| {name} | {' | '.join(figures)} | {row['n']} |")
+    soak = results["soak"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Memory of the server grows by {soak['growth_after_second_call_mb']:.1f} MB from the "
+            f"second to the last of {len(soak['in_a_row_mb'])} calls in a row, and by "
+            f"{soak['growth_after_first_round_mb']:.1f} MB over {len(soak['at_once_mb'])} rounds "
+            f"of {soak['at_once']} calls at once. Load of the machine: "
+            f"{results['load_average']:.1f}.",
+        ]
+    )
+
+
 Block = tuple[Path, Callable[[dict[str, Any]], str]]
 BLOCKS: dict[Path, dict[str, Block]] = {
     README: {
         "evaluate": (RESULTS / "evaluate.json", corpora),
         "alarms": (RESULTS / "calls.json", alarms),
-        "words": (ROOT / "models" / "weights" / "wording.json", words),
-        "assembled": (RESULTS / "evaluate.json", assembled),
-        "alarms_with_words": (RESULTS / "calls.json", alarms_with_words),
         "bench": (RESULTS / "bench.json", bench),
         "live": (RESULTS / "live.json", live),
     },
     TABLES: {
+        "words": (ROOT / "models" / "weights" / "wording.json", words),
+        "assembled": (RESULTS / "evaluate.json", assembled),
+        "alarms_with_words": (RESULTS / "calls.json", alarms_with_words),
         "selective": (RESULTS / "evaluate.json", selective),
         "robustness": (RESULTS / "evaluate.json", robustness),
         "groups": (RESULTS / "evaluate.json", groups),
+        "demo": (RESULTS / "demo.json", demo),
     },
 }
 
