@@ -15,6 +15,9 @@ from .bystander import Bystander
 from .frames import TransferCallFrame, transfer_message
 from .live import LiveCall
 
+GRACE_S = 2.0
+"""What a target that was asked has left to answer once the pipeline is gone."""
+
 
 class TransferProcessor(Bystander):
     """Runs the transfer at most once a call; stands behind `transport.output()`.
@@ -26,7 +29,8 @@ class TransferProcessor(Bystander):
     serializers hang up by default when a pipeline ends (`auto_hang_up=False`).
 
     An `EndFrame` waits for a transfer that is under way (`MitigationProcessor` keeps it from the
-    transport besides, which would close the line); a `CancelFrame` cancels it.
+    transport besides, which would close the line). So does the clean-up, for `GRACE_S`, once the
+    target was asked: a vendor that takes the call closes the line, which cancels most bots.
 
     Events: `on_outcome(processor, outcome)`. RTVI clients get `caller-transfer`.
     """
@@ -46,7 +50,7 @@ class TransferProcessor(Bystander):
         self._settle_s = settle_s
         self._limit_s = limit_s
         self._task: asyncio.Task[None] | None = None
-        self._ending = False
+        self._asked = self._ending = False
         self._register_event_handler("on_outcome")
 
     async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as pipecat's own
@@ -55,8 +59,11 @@ class TransferProcessor(Bystander):
         self._call.hand_over.ready = self._target is not None
 
     async def cleanup(self) -> None:
-        """Give up a transfer that is still under way."""
+        """Give up a transfer that is still under way; one that was asked for may end first."""
+        self._ending = True
         if self._task is not None:
+            if self._asked:
+                await asyncio.wait({self._task}, timeout=GRACE_S)
             await self.cancel_task(self._task)
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
@@ -80,6 +87,7 @@ class TransferProcessor(Bystander):
 
     async def _hand_over(self, target: TransferTarget, request: TransferRequest) -> None:
         await asyncio.sleep(self._settle_s)
+        self._asked = True
         try:
             async with asyncio.timeout(self._limit_s):
                 outcome = await target.transfer(request)

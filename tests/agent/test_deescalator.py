@@ -20,8 +20,8 @@ from pipecat_deescalate.agent.benchmarks.telephony import FakeTwilio, answering,
 from pipecat_deescalate.agent.deescalator import Deescalator
 from pipecat_deescalate.models.errors import PolicyError
 from pipecat_deescalate.policies import MitigationPolicy
-from pipecat_deescalate.policies.targets import TwilioTransfer
-from pipecat_deescalate.policies.transfer import TransferOutcome
+from pipecat_deescalate.policies.targets import FunctionTransfer, TwilioTransfer
+from pipecat_deescalate.policies.transfer import TransferOutcome, TransferRequest, WithPacket
 from pipecat_deescalate.policies.types import Action
 
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
@@ -123,7 +123,7 @@ async def test_a_caller_who_hangs_up_during_the_transfer() -> None:
 
         async def never() -> Response:
             asked.set()
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(2.5)
             return Response("{}", 500)
 
         twilio.answer = never
@@ -134,8 +134,32 @@ async def test_a_caller_who_hangs_up_during_the_transfer() -> None:
             await phone.say(CHARGED_TWICE)
             await asyncio.wait_for(asked.wait(), 8)
             await phone.hang_up()
-            await asyncio.wait_for(bot.ended.wait(), 3)
+            await asyncio.wait_for(bot.ended.wait(), 5)
     assert len(twilio.requests) == 1
+
+
+async def test_the_packet_arrives_though_the_line_closes_first() -> None:
+    """Twilio ends the stream as it takes the call; a human without a packet knows nothing."""
+    received: list[str] = []
+
+    async def desk(request: TransferRequest) -> None:
+        await asyncio.sleep(0.5)
+        received.append(request.call_id)
+
+    async with FakeTwilio() as twilio:
+        bot = PhoneBot(
+            lambda sid: Deescalator(
+                at_once(),
+                Scripted(0.95),
+                WithPacket(transfer_to(twilio), packet_to=FunctionTransfer(desk)),
+                call_id=sid,
+            )
+        )
+        async with answering(bot) as url, twilio.dial(url) as phone:
+            await phone.say(CHARGED_TWICE)
+            await until(lambda: twilio.requests)
+            await bot.ended.wait()
+    assert received == ["CA1"]
 
 
 async def test_a_refused_transfer_is_heard_and_the_bot_goes_on() -> None:

@@ -18,6 +18,7 @@ from pipecat_deescalate.processors import (
     LiveCall,
     TransferCallFrame,
     TransferProcessor,
+    transfer,
 )
 
 from ..pipelines import Desk, audio_frames, running
@@ -131,8 +132,11 @@ async def test_a_graceful_end_waits_for_the_transfer() -> None:
 
 
 @pytest.mark.parametrize("settle_s", [0.0, 5.0])
-async def test_a_caller_who_hangs_up_cancels_the_transfer(settle_s: float) -> None:
+async def test_a_caller_who_hangs_up_cancels_the_transfer(
+    settle_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A human must not be rung for a caller who has gone."""
+    monkeypatch.setattr(transfer, "GRACE_S", 0.1)
     desk = Desk()
     desk.gate.clear()
     async with running(TransferProcessor(desk, settle_s=settle_s), end="cancel") as call:
@@ -141,3 +145,24 @@ async def test_a_caller_who_hangs_up_cancels_the_transfer(settle_s: float) -> No
         if not settle_s:
             await call.until(lambda: desk.requests)
     assert desk.cancelled == len(desk.requests)
+
+
+@pytest.mark.parametrize("ok", [True, False])
+async def test_a_line_that_closes_does_not_take_back_a_transfer(*, ok: bool) -> None:
+    """A vendor ends the bot's line as it takes the call; the human must get the packet still."""
+    desk = Desk(ok=ok)
+    desk.gate.clear()
+    outcomes: list[bool] = []
+    processor = TransferProcessor(desk, settle_s=0.0)
+
+    @processor.event_handler("on_outcome")
+    async def _(_processor: FrameProcessor, outcome: TransferOutcome) -> None:
+        outcomes.append(outcome.ok)
+
+    async with running(processor, end="cancel") as call:
+        await call.send(TransferCallFrame(REQUEST))
+        await call.until(lambda: desk.requests)
+        asyncio.get_running_loop().call_later(0.3, desk.gate.set)
+    assert not desk.cancelled
+    assert outcomes == [ok]
+    assert not call.after.of(GuardSpeakFrame)
