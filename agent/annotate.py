@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import duckdb
 from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
 
-from ..models.annotation.calls import HEARABLE, Call, Calls, CallsError, complaint, connect
+from ..models.annotation.calls import HEARABLE, Call, Calls, CallsError, complaint
 from ..models.annotation.client import AnnotatorClient, Endpoint, Patience
 from ..models.annotation.estimate import Estimate, Prices, estimate
 from ..models.annotation.journal import Journal, recorded
@@ -184,21 +183,14 @@ class _Chosen(BaseModel):
 
 def _chosen(calls: Calls, selection: Path | None) -> list[tuple[str, int]]:
     """The turns of a selection, or all of the caller's that have audio."""
-    if selection is None:
-        rows = calls.rows(
+    if selection is not None:
+        return _read_selection(selection)
+    return [
+        (call_id, turn)
+        for call_id, turn in calls.rows(
             f"SELECT call_id, turn FROM turns WHERE speaker = 'caller' AND {HEARABLE}"  # noqa: S608 - ours
         )
-    elif selection.suffix == ".parquet":
-        try:
-            with connect() as database:
-                rows = database.execute(
-                    "SELECT call_id, turn FROM read_parquet(?)", [str(selection)]
-                ).fetchall()
-        except duckdb.Error as error:
-            raise CallsError(complaint(selection, "is no selection in Parquet")) from error
-    else:
-        return _read_selection(selection)
-    return [(str(call_id), int(turn)) for call_id, turn in rows]
+    ]
 
 
 def _read_selection(path: Path) -> list[tuple[str, int]]:

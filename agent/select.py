@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ..models.annotation.calls import Calls, write_query
+from ..models.annotation.calls import Calls
 from ..models.annotation.selection import RULES, Sampling, Selection, load_rules, select
 from ..models.annotation.validation import load_calls
 from ..models.files import whole_file
@@ -43,9 +43,6 @@ def run_selection(
 
 
 def _write(calls: Calls, out: Path) -> None:
-    if out.suffix == ".parquet":
-        write_query(out, calls.database, _ROWS)
-        return
     with whole_file(out) as file:
         for call_id, turn, reasons in calls.rows(_ROWS):
             row = {"call_id": call_id, "turn": turn, "reasons": reasons}

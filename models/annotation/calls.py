@@ -6,6 +6,8 @@ The schema is described in docs/calls-as-data.md; `COLUMNS` and `validation` cha
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -164,11 +166,12 @@ def _turn(values: Sequence[Any]) -> Turn:
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory: two threads, 1.2 GB, no extensions from elsewhere."""
+    """An empty database: two threads, 1.2 GB of memory, then the disk; no extensions fetched."""
     database = duckdb.connect()
     database.execute(
         f"SET threads = 2; SET memory_limit = '{_MEMORY}'; SET enable_progress_bar = false;"
-        "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
+        "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false;"
+        f"SET temp_directory = '{tempfile.gettempdir()}/deescalate-{os.getpid()}'"
     )
     return database
 
@@ -179,35 +182,32 @@ def write_turns(path: Path, turns: Iterable[Turn]) -> int:
     Raises:
         OutputError: the file cannot be written; then nothing is there.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        lines = path if path.suffix != ".parquet" else Path(folder) / "turns.jsonl"
-        count = 0
-        with whole_file(lines) as file:
-            for turn in turns:
-                file.write(f"{json.dumps(asdict(turn), ensure_ascii=False)}\n".encode())
-                count += 1
-        if lines is not path and count:
-            with connect() as database:
-                types = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
-                source = f"read_json(?, format = 'newline_delimited', columns = {{{types}}})"
-                write_query(path, database, f"SELECT * FROM {source}", [str(lines)])  # noqa: S608 - ours
+    if path.suffix != ".parquet":
+        return _write_lines(path, turns)
+    with tempfile.TemporaryDirectory() as folder, whole_file(path) as file:
+        lines, table = Path(folder) / "turns.jsonl", Path(folder) / "turns.parquet"
+        count = _write_lines(lines, turns)
+        if count:
+            _convert(lines, table, path)
+            with table.open("rb") as source:
+                shutil.copyfileobj(source, file)
     return count
 
 
-def write_query(
-    path: Path, database: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()
-) -> None:
-    """Write what a query gives as Parquet.
+def _write_lines(path: Path, turns: Iterable[Turn]) -> int:
+    count = 0
+    with whole_file(path) as file:
+        for turn in turns:
+            file.write(f"{json.dumps(asdict(turn), ensure_ascii=False)}\n".encode())
+            count += 1
+    return count
 
-    Raises:
-        OutputError: the file cannot be written; then nothing is there.
-    """
-    with tempfile.TemporaryDirectory() as folder, whole_file(path) as file:
-        made = Path(folder) / "rows.parquet"
-        try:
-            database.execute(f"COPY ({query}) TO '{made}' (FORMAT parquet)", list(values))
-        except duckdb.IOException as error:
-            raise OutputError(path, "cannot be written: no space for it") from error
-        with made.open("rb") as source:
-            while part := source.read(1 << 20):
-                file.write(part)
+
+def _convert(lines: Path, table: Path, wanted: Path) -> None:
+    types = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
+    rows = f"read_json('{lines}', format = 'newline_delimited', columns = {{{types}}})"
+    try:
+        with connect() as database:
+            database.execute(f"COPY (SELECT * FROM {rows}) TO '{table}' (FORMAT parquet)")  # noqa: S608 - ours
+    except duckdb.IOException as error:
+        raise OutputError(wanted, "cannot be written: no space for it") from error

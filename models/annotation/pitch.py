@@ -69,6 +69,6 @@ def _normalised_difference(frames: _Floats, window: int, longest: int) -> _Float
     difference = np.maximum(moved[:, :1] + moved - 2 * product, 0)
     summed = np.cumsum(difference[:, 1:], axis=1)
     lags = np.arange(1, longest)
-    normalised = np.ones_like(difference)
+    normalised: _Floats = np.ones_like(difference)
     np.divide(difference[:, 1:] * lags, summed, out=normalised[:, 1:], where=summed > 0)
     return normalised

@@ -56,7 +56,7 @@ def annotate(calls: Path, out: Path, server: LlmServer | None, **changed: Any) -
 def command(calls: Path, out: Path, server: LlmServer, *more: str) -> list[str]:
     return [
         *(sys.executable, "-m", "pipecat_deescalate.agent", "annotate", str(calls)),
-        *("--out", str(out), "--api", "openai", "--model", "m", "--endpoint", server.url),
+        *("--out", str(out), "--api", "openai", "--model", "listener-1", "--endpoint", server.url),
         *more,
     ]
 
@@ -124,7 +124,7 @@ def wait_for_lines(out: Path, count: int, run: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_killed_run_goes_on_with_no_turn_twice_and_none_missing(tmp_path: Path) -> None:
-    """A kill -9 in the middle, half a line at the end: what is on the disk is not paid for again."""
+    """A kill -9 in the middle, half a line at the end: nothing on the disk is paid for again."""
     calls, out = write_calls(tmp_path, calls=24), tmp_path / "labels.jsonl"
     concurrency = 4
     with LlmServer(delay_s=0.05) as server:
