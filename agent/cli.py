@@ -447,7 +447,7 @@ def select(
     calls: Annotated[
         list[Path], typer.Argument(metavar="CALLS…", help="Turns, as .jsonl or .parquet.")
     ],
-    out: Annotated[Path, typer.Option(help="The chosen turns, as .jsonl or .parquet.")],
+    out: Annotated[Path, typer.Option(help="The chosen turns (JSON lines).")],
     rules: Annotated[Path | None, typer.Option(help="Folder of rules of your own (*.sql).")] = None,
     seed: Annotated[int, typer.Option(help="The same seed chooses the same turns.")] = 0,
     per_rule: Annotated[
