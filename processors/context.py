@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Self, cast
 
-from pipecat.frames.frames import LLMContextFrame
+from pipecat.frames.frames import LLMContextFrame, LLMServiceMetadataFrame
 from pipecat.processors.aggregators.llm_context import (
     LLMContext,
     LLMContextMessage,
@@ -69,11 +69,16 @@ class BotKind(Enum):
         """As the pipeline shows: a service in it, a user aggregator, or neither."""
         parts = list(_parts(pipeline))
         services = [part for part in parts if isinstance(part, LLMService)]
-        if any(service.service_metadata_frame().is_realtime_service for service in services):
+        if any(_is_realtime(service) for service in services):
             return cls.SPEECH_TO_SPEECH
         if services or any(isinstance(part, LLMUserAggregator) for part in parts):
             return cls.LLM
         return cls.SCRIPTED
+
+
+def _is_realtime(service: LLMService) -> bool:
+    about: LLMServiceMetadataFrame | None = service.service_metadata_frame()
+    return about is not None and about.is_realtime_service  # services may say nothing of themselves
 
 
 def _parts(processor: FrameProcessor) -> Iterator[FrameProcessor]:

@@ -83,12 +83,12 @@ class MitigationProcessor(Bystander):
             self._turn_stopped()
         elif isinstance(frame, TranscriptionFrame) and self._bot is BotKind.SCRIPTED:
             self._decider.words(frame.text)
-        elif isinstance(frame, StartFrame) and self._bot is None:
-            self._bot = BotKind.of(self.pipeline_worker.pipeline)
         elif isinstance(frame, EndFrame):
             await self._call.hand_over.settled()  # the end would close the line before
         if passed is not None:
             await self.push_frame(passed, direction)
+        if isinstance(frame, StartFrame) and self._bot is None:
+            self._bot = BotKind.of(self.pipeline_worker.pipeline)
 
     async def _mitigated(self, frame: LLMContextFrame) -> LLMContextFrame | None:
         """The context for the LLM; None if it is not to reply."""

@@ -123,3 +123,18 @@ async def test_speech_to_speech_services_get_no_decisions(pool: InferencePool) -
             await call.sees(CallerEmotionFrame, count)
         await asyncio.sleep(0.4)
     assert guarded.actions == []
+
+
+class SaysNothing(Hears):
+    """A service without metadata, as Pipecat's base class allows."""
+
+    def service_metadata_frame(self) -> LLMServiceMetadataFrame:
+        return None  # type: ignore[return-value]  # what AIService does
+
+
+async def test_a_service_that_says_nothing_of_itself_is_an_llm(pool: InferencePool) -> None:
+    """A call must start whatever stands behind us."""
+    guarded = Guarded(pool, ANGRY, scripted=None)
+    async with running(guarded.emotion, guarded.mitigation, SaysNothing()) as call:
+        (frame,) = await take_turn(call, a_context("no"))
+    assert frame.context.get_messages()[-1]["role"] == "developer"
