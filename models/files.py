@@ -48,6 +48,32 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder beside its place and move it there when the block ends without an error.
+
+    It takes the place of an older one of that name.
+
+    Raises:
+        OutputError: it cannot be written, or something that is no folder stands in the place.
+    """
+    place = path.resolve()
+    if place.exists() and not place.is_dir():
+        raise OutputError(path, "is not a directory")
+    try:
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as beside:
+            made = Path(beside) / "made"
+            made.mkdir()
+            yield made
+            if place.exists():
+                place.rename(Path(beside) / "older")
+            made.rename(place)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(path, f"cannot be written: {error.strerror}") from error
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write values as JSON, None for what JSON has no number for.
 

@@ -69,11 +69,14 @@ class AudioLm:
         self._rate = self.processor.feature_extractor.sampling_rate
         self._question = self._chat(prompt)
         self._answers = [self._ending(prompt, answer) for answer in answers]
-        self.answer_tokens = [self._encode(answer) for answer in self._answers]
-        """Tokens of the negative answer and of the other, each with the end of the turn."""
-        self._first_tokens = [tokens[0] for tokens in self.answer_tokens]
+        self._answer_tokens = [self._encode(answer) for answer in self._answers]
+        self._first_tokens = [tokens[0] for tokens in self._answer_tokens]
         if self._first_tokens[0] == self._first_tokens[1]:
             raise ModelFileError(model, f"begins {answers[0]!r} and {answers[1]!r} alike")
+
+    def answer(self, negative: bool) -> list[int]:
+        """The tokens of an answer, with the end of the turn."""
+        return self._answer_tokens[0 if negative else 1]
 
     def inputs(self, turns: Sequence[Samples], answered: Sequence[bool] | None = None) -> Any:
         """The network's inputs for turns at 16 kHz; with their answers (True: negative) if given.
@@ -97,7 +100,7 @@ class AudioLm:
 
     def answer_logits(self, turns: Sequence[Samples], answered: Sequence[bool]) -> list[Tensor]:
         """What predicts each token of each turn's answer: logits, (answer tokens, vocabulary)."""
-        lengths = [len(self.answer_tokens[0 if negative else 1]) for negative in answered]
+        lengths = [len(self.answer(negative)) for negative in answered]
         keep = max(lengths) + 1
         inputs = self.inputs(turns, answered)
         logits = self.network(**inputs, logits_to_keep=keep, use_cache=False).logits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,11 +15,21 @@ from .augment import Kind
 _DEFAULT = Path(__file__).with_name("recipe.yaml")
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Values of a recipe: unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @property
+    def sha256(self) -> str:
+        """Return the hash of all values, whatever the YAML looked like."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
-class Change(_Strict):
+
+_Kind = TypeVar("_Kind", bound=Strict)
+
+
+class Change(Strict):
     """A changed copy of every clip: what happens, between how little and how much.
 
     `weight` is how much the heads are kept from following it, against the clips' own covariance.
@@ -30,14 +40,14 @@ class Change(_Strict):
     weight: float = Field(ge=0)
 
 
-class Corpus(_Strict):
+class Corpus(Strict):
     """A training corpus and what allows its use."""
 
     name: str
     licence: str
 
 
-class HeadConfig(_Strict):
+class HeadConfig(Strict):
     """One linear head.
 
     `states` are the encoder outputs that it reads (0 is the stem), `penalty` the ridge penalty on
@@ -48,7 +58,7 @@ class HeadConfig(_Strict):
     penalty: float = Field(gt=0)
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """Everything that decides a training run, beside the audio and the base model.
 
     `unlabelled` names the real turns that the calibration counts as calm (None: without them);
@@ -95,17 +105,16 @@ class Recipe(_Strict):
         """Return all encoder outputs that some head reads, in order."""
         return tuple(sorted({state for head in self.heads for state in head.states}))
 
-    @property
-    def sha256(self) -> str:
-        """Return the hash of all values, whatever the YAML looked like."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
 
 def load_recipe(path: Path | None = None) -> Recipe:
     """Read a recipe, or the shipped one. Raises UnreadableInputError that names the key."""
-    source = path or _DEFAULT
+    return read_recipe(path or _DEFAULT, Recipe)
+
+
+def read_recipe(source: Path, kind: type[_Kind]) -> _Kind:
+    """Read a recipe of any kind. Raises UnreadableInputError that names the key."""
     try:
-        return Recipe.model_validate(yaml.safe_load(source.read_text("utf-8")))
+        return kind.model_validate(yaml.safe_load(source.read_text("utf-8")))
     except ValidationError as error:
         raise UnreadableInputError(source, first_complaint(error, "recipe")) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

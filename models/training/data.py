@@ -68,7 +68,7 @@ def read_unlabelled(manifest: Path, without: frozenset[str] = frozenset()) -> li
     """
     return [
         Clip(manifest.parent / row["path"], "unlabelled", row["caller"], "", None, "")
-        for row in _rows_with(manifest, "path", "caller")
+        for row in read_rows(manifest, "path", "caller")
         if row["caller"] not in without
     ]
 
@@ -78,10 +78,14 @@ def read_callers(calls: Path) -> frozenset[str]:
 
     Raises UnreadableInputError for a missing file or column.
     """
-    return frozenset(row["caller"] for row in _rows_with(calls, "caller"))
+    return frozenset(row["caller"] for row in read_rows(calls, "caller"))
 
 
-def _rows_with(path: Path, *columns: str) -> list[dict[str, str]]:
+def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
+    """Read the rows of a table with a header (CSV).
+
+    Raises UnreadableInputError for a missing file, or for a column of `columns` that is not there.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

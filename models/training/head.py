@@ -27,12 +27,14 @@ class Rows:
     """Pooled features and what is known about them; all of equal length.
 
     `inputs` are those of the unchanged clip (rows, inputs), `changes` what each change adds
-    to them (rows, changes, inputs); `negative` is 1.0 or 0.0.
+    to them (rows, changes, inputs); `negative` is 1.0 or 0.0, `target` what the head learns to
+    say: the same, or a probability of negative where the manifest gives one.
     """
 
     inputs: NDArray[np.float32]
     changes: NDArray[np.float32]
     negative: _Floats
+    target: _Floats
     corpus: NDArray[np.str_]
     speaker: NDArray[np.str_]
 
@@ -42,6 +44,7 @@ class Rows:
             self.inputs[keep],
             self.changes[keep],
             self.negative[keep],
+            self.target[keep],
             self.corpus[keep],
             self.speaker[keep],
         )
@@ -70,6 +73,7 @@ def fit_heads(rows: Rows, recipe: Recipe) -> Head:
             rows.inputs[:, chosen],
             rows.changes[:, :, chosen],
             rows.negative,
+            rows.target,
             rows.corpus,
             rows.speaker,
         )
@@ -97,7 +101,7 @@ def fit_head(rows: Rows, penalty: float, nuisance: Sequence[float]) -> Head:
         change = rows.changes[:, index] / spread
         covariance += weight / len(change) * (change.T @ change)
     covariance[np.diag_indices_from(covariance)] += penalty
-    target = rows.negative - weights @ rows.negative
+    target = rows.target - weights @ rows.target
     direction = np.linalg.solve(covariance, standard.T @ (weights * target)) / spread
     return Head(direction, float(-centre @ direction))
 

@@ -225,6 +225,7 @@ def _rows(clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]]) -> Rows:
         if changed_copies
         else np.zeros((len(clips), 0, copies[0].shape[1]), np.float32),
         np.array([float(bool(c.negative)) for c in clips]),
+        np.array([float(bool(c.negative)) if (p := c.soft_negative) is None else p for c in clips]),
         np.array([c.corpus for c in clips]),
         np.array([f"{c.corpus}/{c.speaker}" for c in clips]),
     )

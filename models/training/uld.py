@@ -21,7 +21,7 @@ def uld_distance(student: Tensor, teacher: Tensor) -> Tensor:
     may differ. The gradient goes to the student alone. Half precision is computed in float32.
     """
     if student.shape[0] != teacher.shape[0]:
-        raise ValueError(f"{student.shape[0]} student tokens beside {teacher.shape[0]} of a teacher")
+        raise ValueError(f"{student.shape[0]} tokens of a student, {teacher.shape[0]} of a teacher")
     ours = _probabilities(student)
     order = _order(ours.detach())
     with torch.no_grad():

@@ -1,0 +1,60 @@
+"""Loading audio language models: by name or folder, with or without LoRA weights of ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForMultimodalLM, AutoProcessor
+from transformers.utils import logging as transformers_logging
+
+from ..errors import ModelFileError
+
+if not sys.stderr.isatty():
+    transformers_logging.disable_progress_bar()
+
+ADAPTER_FILE = "adapter_config.json"
+_FAULTS = (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError)
+"""What loading a model that is missing, damaged or of another kind ends in."""
+
+
+def load_processor(model: str | Path, **options: bool) -> Any:
+    """Load what turns text and audio into inputs; `options` go to transformers.
+
+    Raises:
+        ModelFileError: it is not there, or hears no audio.
+    """
+    try:
+        processor = AutoProcessor.from_pretrained(model, **options)  # type: ignore[no-untyped-call]  # theirs
+    except _FAULTS as error:
+        raise ModelFileError(model, f"cannot be loaded ({error})") from error
+    if not hasattr(processor, "feature_extractor"):
+        raise ModelFileError(model, "is no audio language model: its processor hears no audio")
+    return processor
+
+
+def load_network(model: str | Path, *, dtype: str, **options: bool) -> Any:
+    """Load a network, with the LoRA weights if `model` is a folder of them.
+
+    Raises:
+        ModelFileError: it, or the model that the LoRA weights belong to, cannot be loaded.
+    """
+    adapter = Path(model) / ADAPTER_FILE
+    if not adapter.is_file():
+        return _network(model, dtype, options)
+    try:
+        base = json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        from peft import PeftModel  # noqa: PLC0415 - needed for LoRA weights alone
+
+        return PeftModel.from_pretrained(_network(base, dtype, options), str(model))
+    except _FAULTS as error:
+        raise ModelFileError(model, f"LoRA weights cannot be loaded ({error})") from error
+
+
+def _network(model: str | Path, dtype: str, options: dict[str, bool]) -> Any:
+    try:
+        return AutoModelForMultimodalLM.from_pretrained(model, dtype=dtype, **options)
+    except _FAULTS as error:
+        raise ModelFileError(model, f"cannot be loaded ({error})") from error

@@ -1,0 +1,67 @@
+"""A teacher: an audio language model fine-tuned by LoRA on labelled turns of calls.
+
+It learns to answer the question that `evaluation.audio_lm` asks; the loss is on the answer alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from ..evaluation.audio_lm import AudioLm
+from .data import Progress
+from .lm_data import Turns, class_weights, read_clips, read_turns
+from .lm_fit import LossOf, answer_losses
+from .lm_recipes import LmRecipe
+from .lora import LmResult, add_lora, train_lora
+
+TEACHER_FOLDER = "teacher"
+
+
+def train_teacher(
+    recipe: LmRecipe,
+    data: Path,
+    out: Path,
+    progress: Progress,
+    *,
+    download: bool = False,
+    trust_remote_code: bool = False,
+) -> LmResult:
+    """Train on the labelled turns of `data` (speech/manifest.csv) into `out`/teacher.
+
+    Raises:
+        AudioError, UnreadableInputError: a turn or the manifest cannot be used.
+        ModelFileError: the recipe's model cannot be loaded.
+        CheckpointError, OutputError, TrainingError: as `train_lora`.
+    """
+    turns = read_turns(data)
+    lm = AudioLm(
+        recipe.model,
+        dtype=recipe.precision,
+        download=download,
+        trust_remote_code=trust_remote_code,
+    )
+    add_lora(lm, recipe, "recipe")
+    return train_lora(
+        lm,
+        _loss(lm, turns, recipe),
+        recipe,
+        turns,
+        folder=out / TEACHER_FOLDER,
+        progress=progress,
+        identity={},
+    )
+
+
+def _loss(lm: AudioLm, turns: Turns, recipe: LmRecipe) -> LossOf:
+    weights = class_weights(turns.negative, recipe.others_per_negative)
+
+    def loss_of(batch: list[int]) -> Tensor:
+        clips = [turns.train[index] for index in batch]
+        answered = [bool(clip.negative) for clip in clips]
+        logits = lm.answer_logits(read_clips(clips), answered)
+        losses = answer_losses(logits, [lm.answer(negative) for negative in answered])
+        return (losses * losses.new_tensor([weights[index] for index in batch])).mean()
+
+    return loss_of
