@@ -139,7 +139,8 @@ def _tasks(
         prompt: prompt_source(asking.annotator, prompt, asking.context) for prompt in prompts
     }
     tasks, complaints = [], []
-    with load_calls(paths) as calls:
+    with progress_bar() as progress, load_calls(paths) as calls:
+        progress.add_task("reading", total=None)
         chosen = set(_chosen(calls, selection))
         missing = calls.choose(chosen)
         if missing:

@@ -29,6 +29,7 @@ from .turns import TurnRules, find_turns
 from .vad import SAMPLE_RATE, WINDOW_MS
 
 _TABLES = {".jsonl", ".ndjson", ".json", ".parquet"}
+_RECORDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 _OTHER = {CallerChannel.LEFT: CallerChannel.RIGHT, CallerChannel.RIGHT: CallerChannel.LEFT}
 _Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -72,6 +73,7 @@ class Import:
     folder: Path
     caller_channel: CallerChannel | None
     transcripts: Path | None
+    recordings: Path | None
     language: str
 
 
@@ -81,6 +83,7 @@ def run_import(
     out: Path,
     caller_channel: CallerChannel | None,
     transcripts: Path | None,
+    recordings: Path | None,
     language: str,
     as_json: bool,
 ) -> int:
@@ -92,7 +95,7 @@ def run_import(
         CallsError: a call is there twice.
         OutputError: the file cannot be written.
     """
-    options = Import(out.resolve().parent, caller_channel, transcripts, language)
+    options = Import(out.resolve().parent, caller_channel, transcripts, recordings, language)
     seen: dict[str, Path] = {}
     failed = 0
 
@@ -261,7 +264,7 @@ def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[
 
 
 def _records(path: Path, options: Import) -> Iterator[Turn]:
-    """The caller's turns of records; a `source` that is a file from here is their audio."""
+    """The caller's turns of records."""
     complaints = []
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -279,12 +282,20 @@ def _records(path: Path, options: Import) -> Iterator[Turn]:
         raise CallsError(*complaints)
 
 
+def _recording_of(record: _Record, options: Import) -> Path | None:
+    """The record's source, or what is named after the call in the folder of recordings."""
+    if Path(record.source).is_file():
+        return Path(record.source)
+    if options.recordings is None or "/" in record.call_id:
+        return None
+    places = (options.recordings / f"{record.call_id}{ending}" for ending in _RECORDINGS)
+    return next((place for place in places if place.is_file()), None)
+
+
 def _of_record(record: _Record, options: Import) -> Iterator[Turn]:
-    recording = Path(record.source)
-    audio = _name(recording, options) if recording.is_file() else None
-    channel = None
-    if audio is not None and _is_stereo(recording, options):
-        channel = options.caller_channel
+    recording = _recording_of(record, options)
+    audio = _name(recording, options) if recording else None
+    channel = options.caller_channel if recording and _is_stereo(recording, options) else None
     transferred = any(turn.action == "transfer" for turn in record.turns)
     for turn in record.turns:
         asks = any(cue.cue == "asks_for_human" for cue in (turn.words.cues if turn.words else ()))

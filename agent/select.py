@@ -16,6 +16,7 @@ from ..models.annotation.selection import RULES, Sampling, Selection, load_rules
 from ..models.annotation.validation import load_calls
 from ..models.files import whole_file
 from .files import results
+from .progress import progress_bar
 
 _ROWS = "SELECT call_id, turn, reasons FROM selection ORDER BY call_id, turn"
 
@@ -36,9 +37,12 @@ def run_selection(
         OutputError: a file cannot be written.
     """
     loaded = load_rules(rules or RULES)
-    with results(as_json=as_json, out=report) as emit, load_calls(calls) as turns:
-        selection = select(turns, loaded, sampling)
-        _write(turns, out)
+    with results(as_json=as_json, out=report) as emit:
+        with progress_bar() as progress:
+            progress.add_task("choosing", total=None)
+            with load_calls(calls) as turns:
+                selection = select(turns, loaded, sampling)
+                _write(turns, out)
         emit(json.dumps(asdict(selection)), partial(_show, selection, out))
 
 

@@ -186,9 +186,13 @@ def write_turns(path: Path, turns: Iterable[Turn]) -> int:
         return _write_lines(path, turns)
     with tempfile.TemporaryDirectory() as folder, whole_file(path) as file:
         lines, table = Path(folder) / "turns.jsonl", Path(folder) / "turns.parquet"
-        count = _write_lines(lines, turns)
+        try:
+            count = _write_lines(lines, turns)
+            if count:
+                _convert(lines, table)
+        except (OutputError, duckdb.IOException) as error:
+            raise OutputError(path, f"cannot be written: no room in {folder}") from error
         if count:
-            _convert(lines, table, path)
             with table.open("rb") as source:
                 shutil.copyfileobj(source, file)
     return count
@@ -203,11 +207,8 @@ def _write_lines(path: Path, turns: Iterable[Turn]) -> int:
     return count
 
 
-def _convert(lines: Path, table: Path, wanted: Path) -> None:
+def _convert(lines: Path, table: Path) -> None:
     types = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
     rows = f"read_json('{lines}', format = 'newline_delimited', columns = {{{types}}})"
-    try:
-        with connect() as database:
-            database.execute(f"COPY (SELECT * FROM {rows}) TO '{table}' (FORMAT parquet)")  # noqa: S608 - ours
-    except duckdb.IOException as error:
-        raise OutputError(wanted, "cannot be written: no space for it") from error
+    with connect() as database:
+        database.execute(f"COPY (SELECT * FROM {rows}) TO '{table}' (FORMAT parquet)")  # noqa: S608 - ours

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -214,7 +216,14 @@ def _header_wait_s(headers: Any) -> float | None:
     milliseconds = headers.get("retry-after-ms", "")
     if milliseconds.strip().isdecimal():
         return float(milliseconds) / 1000
-    return duration_s(headers.get("retry-after", ""))
+    asked = headers.get("retry-after", "")
+    seconds = duration_s(asked)
+    if seconds is not None or not asked:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def duration_s(text: str) -> float | None:

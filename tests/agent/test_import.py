@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def bring(out: Path, *sources: Path, **changed: Any) -> int:
     options: dict[str, Any] = {
         "caller_channel": LEFT,
         "transcripts": None,
+        "recordings": None,
         "language": "en",
         "as_json": True,
     }
@@ -88,6 +90,12 @@ def test_records_of_calls_become_turns(tmp_path: Path) -> None:
         ("live-1", True, None),
     }
     assert {turn.text for turn in found} == {None}
+    (tmp_path / "recordings").mkdir()
+    shutil.copy(ESCALATING, tmp_path / "recordings" / "live-1.ogg")
+    assert bring(out, source, recordings=tmp_path / "recordings") == 0
+    assert {turn.audio for turn in turns(out) if turn.call_id == "live-1"} == {
+        "recordings/live-1.ogg"
+    }
     del live["turns"][0]["voice"]
     source.write_text(f"{json.dumps(recorded)}\n{json.dumps(live)}\n")
     assert bring(tmp_path / "none.jsonl", source) == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,6 +140,31 @@ async def test_endless_rate_limits_end() -> None:
         await ask(server, rate_limit_s=0.1)
 
 
+async def test_one_rate_limit_holds_all_requests_back() -> None:
+    """What is sent while the endpoint wants peace only makes it longer."""
+    pauses: list[float] = []
+    released = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await released.wait()
+        await asyncio.sleep(seconds)
+
+    with LlmServer(acts("429 retry-after")) as server:
+        endpoint = Endpoint(WIRES[Api.OPENAI], server.url, "m", SecretStr(KEY))
+        async with AnnotatorClient(endpoint, concurrency=2, tls=TLS, sleep=pause) as client:
+            first = asyncio.create_task(client.ask(QUESTION))
+            while not pauses:
+                await asyncio.sleep(0.01)
+            other = asyncio.create_task(client.ask(replace(QUESTION, user="other words")))
+            while len(pauses) < 2:
+                await asyncio.sleep(0.01)
+            assert server.asked.total() == 1
+            released.set()
+            assert (await first).answer is not None
+            assert (await other).answer is not None
+
+
 def gemini_error(status: str, *details: dict[str, Any]) -> bytes:
     return json.dumps({"error": {"code": 429, "status": status, "details": details}}).encode()
 
@@ -154,6 +181,9 @@ def test_refusals_are_read_as_the_vendors_write_them() -> None:
     broke = b'{"error": {"code": "insufficient_quota", "type": "insufficient_quota"}}'
     assert read_refusal(429, {"retry-after": "20"}, broke).final
     assert read_refusal(429, {"retry-after-ms": "250"}, b"<html>").wait_s == 0.25
+    date = {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    assert read_refusal(503, date, b"").wait_s == 0
+    assert read_refusal(503, {"retry-after": "soon"}, b"").wait_s is None
     assert read_refusal(500, {}, b'{"error": {"code": "sk-secret"}}').code is None
 
 
