@@ -421,6 +421,9 @@ def import_calls(
     transcripts: Annotated[
         Path | None, typer.Option(help="Folder with CALL.jsonl for each recording CALL.")
     ] = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder with the recordings of live calls, by call id.")
+    ] = None,
     language: Annotated[str, typer.Option(help="The language of the transcripts.")] = "en",
     as_json: Json = False,
 ) -> None:
@@ -436,6 +439,7 @@ def import_calls(
         out=out,
         caller_channel=caller_channel,
         transcripts=transcripts,
+        recordings=recordings,
         language=language,
         as_json=as_json,
     )
