@@ -60,7 +60,7 @@ NAMED = {
     ],
 }
 MELD = """Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID
-1,"Why do all you’re coffee mugs have numbers?",Mark,surprise,positive,0,0
+1,"Why do all your mugs have numbers?",Mark,surprise,positive,0,0
 2,Oh.,Rachel,anger,negative,0,1
 3,Y'know what?,Joey,neutral,neutral,1,0
 4,Ew.,Monica,disgust,negative,2,0
