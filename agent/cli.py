@@ -206,23 +206,87 @@ class Trainable(StrEnum):
     WORDING = "wording"
     REQUESTS = "requests"
     FUSION = "fusion"
+    TEACHER = "teacher"
+
+
+RemoteCode = Annotated[bool, typer.Option(help="Run the code that comes with a model.")]
 
 
 @app.command()
 def train(
-    what: Annotated[Trainable, typer.Argument(help="Fusion needs the other two first.")] = (
-        Trainable.VOICE
-    ),
+    what: Annotated[
+        Trainable, typer.Argument(help="Fusion needs voice and wording first.")
+    ] = Trainable.VOICE,
     *,
     data: Annotated[Path, typer.Option(help="Folder with speech/, noise/, unlabelled/, text/.")],
     out: Annotated[Path, typer.Option(help="Folder for what is made, and for the cache.")],
     recipe: Annotated[Path | None, typer.Option(help="A recipe of your own (YAML).")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="teacher: the audio language model: fetches it.")
+    ] = None,
+    trust_remote_code: RemoteCode = False,
 ) -> None:
     """Train a model; the same again from the same seed, and resumed if it was interrupted."""
+    if what is Trainable.TEACHER:
+        require_extra("distill", "torch", "transformers", "peft")
+        from .teaching import run_teacher
+
+        typer.echo(
+            run_teacher(
+                data=data, out=out, recipe=recipe, model=model, trust_remote_code=trust_remote_code
+            )
+        )
+        return
+    if model is not None or trust_remote_code:
+        raise typer.BadParameter("--model and --trust-remote-code are for teacher")
     require_extra("train", "onnx", "scipy", "sklearn")
     from .training import run_training
 
     typer.echo(run_training(what.value, data=data, out=out, recipe=recipe))
+
+
+class Distillation(StrEnum):
+    """How `deescalate distill` hands a teacher's knowledge on."""
+
+    ULD = "uld"
+    LABELS = "labels"
+
+
+@app.command()
+def distill(
+    *,
+    teacher: Annotated[str, typer.Option(help="Folder of `train teacher`, or a model's name.")],
+    data: Annotated[Path, typer.Option(help="Folder with speech/, as `clips` writes it.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is made.")],
+    loss: Annotated[
+        Distillation, typer.Option(help="uld: an audio language model; labels: for train voice.")
+    ] = Distillation.ULD,
+    student: Annotated[
+        str | None, typer.Option(help="uld: the audio language model: fetches it.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="uld: your own recipe (YAML).")] = None,
+    trust_remote_code: RemoteCode = False,
+) -> None:
+    """Teach a smaller model what a teacher hears; resumed if it was interrupted."""
+    require_extra("distill", "torch", "transformers", "peft")
+    from .teaching import run_distillation, run_soft_labels
+
+    if loss is Distillation.ULD:
+        told = run_distillation(
+            teacher=teacher,
+            data=data,
+            out=out,
+            recipe=recipe,
+            student=student,
+            trust_remote_code=trust_remote_code,
+        )
+    elif student is not None or recipe is not None:
+        raise typer.BadParameter("--student and --recipe are for --loss uld")
+    else:
+        told = run_soft_labels(
+            teacher=teacher, data=data, out=out, trust_remote_code=trust_remote_code
+        )
+    typer.echo(told)
 
 
 class Benchmark(StrEnum):
@@ -562,6 +626,25 @@ def annotate(
         as_json=as_json,
     )
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def clips(
+    calls: Annotated[
+        list[Path], typer.Argument(metavar="CALLS…", help="Turns, as .jsonl or .parquet.")
+    ],
+    labels: Annotated[list[Path], typer.Option(help="Labels (JSON lines); again for more.")],
+    out: Annotated[Path, typer.Option(help="Folder for speech/, its clips and manifest.csv.")],
+    corpus: Annotated[str, typer.Option(help="What a recipe calls them.")] = "calls",
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of calls kept to measure on.")
+    ] = 0.2,
+) -> None:
+    """Cut labelled turns out of calls, the form that train, distill and evaluate read."""
+    require_extra("annotate", "duckdb")
+    from .teaching import run_clips
+
+    typer.echo(run_clips(calls, labels=labels, out=out, corpus=corpus, held_out=held_out))
 
 
 @app.command()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,14 @@ if not sys.stderr.isatty():
 ADAPTER_FILE = "adapter_config.json"
 _FAULTS = (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError)
 """What loading a model that is missing, damaged or of another kind ends in."""
+
+
+@contextmanager
+def old_names() -> Iterator[None]:
+    """Leave unsaid that peft uses names of transformers that version 6 will not have."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*will be removed in v6", FutureWarning)
+        yield
 
 
 def load_processor(model: str | Path, **options: bool) -> Any:
@@ -48,7 +59,9 @@ def load_network(model: str | Path, *, dtype: str, **options: bool) -> Any:
         base = json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
         from peft import PeftModel  # noqa: PLC0415 - needed for LoRA weights alone
 
-        return PeftModel.from_pretrained(_network(base, dtype, options), str(model))
+        network = _network(base, dtype, options)
+        with old_names():
+            return PeftModel.from_pretrained(network, str(model))
     except _FAULTS as error:
         raise ModelFileError(model, f"LoRA weights cannot be loaded ({error})") from error
 

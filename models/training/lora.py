@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 
 from ..errors import UnreadableInputError
 from ..evaluation.audio_lm import AudioLm
+from ..evaluation.audio_lm_files import old_names
 from ..evaluation.metrics import accuracy, roc_auc
 from ..files import OutputError, whole_folder, write_json
 from .data import Clip, Progress
@@ -65,8 +65,7 @@ def add_lora(lm: AudioLm, recipe: LmRecipe, source: str) -> None:
         target_modules=recipe.lora.targets,
         task_type="CAUSAL_LM",
     )
-    with warnings.catch_warnings():  # peft, too, uses transformers' names before version 5
-        warnings.simplefilter("ignore", FutureWarning)
+    with old_names():
         if recipe.recompute:
             lm.network.gradient_checkpointing_enable({"use_reentrant": False})
         try:
