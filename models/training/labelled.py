@@ -87,7 +87,8 @@ def write_clips(
     """Write every labelled turn as a FLAC file, and `out`/speech/manifest.csv.
 
     All turns of a call share a split; `held_out` is the share of calls kept apart, the same ones
-    each time. A call counts as a speaker of its own. A turn too short to be heard is left out.
+    each time, as a corpus of their own ("calls_held_out"), so that a recipe cannot train on them.
+    A call counts as a speaker of its own. A turn too short to be heard is left out.
 
     Raises:
         CallsError: a labelled turn is not in the calls, or has no audio.
@@ -147,7 +148,7 @@ def _row(clip: _Clip, corpus: str, held_out: float) -> dict[str, object]:
     apart = int.from_bytes(digest[:4], "big") < held_out * 2**32
     return {
         "path": f"{corpus}/{clip.name}",
-        "corpus": corpus,
+        "corpus": f"{corpus}_held_out" if apart else corpus,
         "language": "",
         "speaker": clip.call.call_id,
         "emotion": (Emotion.NEGATIVE if clip.label.negative else Emotion.NON_NEGATIVE).value,

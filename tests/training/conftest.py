@@ -49,3 +49,20 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         turns.append(f"{index}.wav,c,{index},0,0.8")
     (data / "unlabelled" / "manifest.csv").write_text("\n".join(turns))
     return data
+
+
+@pytest.fixture(scope="session")
+def teaching(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Turns in data/, a model in base/, and what a run made of both in out/, its steps in steps."""
+    pytest.importorskip("peft", reason="the extra `distill` is not installed")
+    from pipecat_deescalate.models.training.lm_recipes import load_teacher_recipe  # noqa: PLC0415
+    from pipecat_deescalate.models.training.teacher import train_teacher  # noqa: PLC0415
+
+    from .audio_lms import a_recipe, nothing, save_qwen2_audio, save_turns  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("teaching")
+    save_qwen2_audio(folder / "base", hidden=64)
+    save_turns(folder / "data")
+    recipe = load_teacher_recipe(a_recipe(folder, folder / "base"))
+    train_teacher(recipe, folder / "data", folder / "out", nothing)
+    return folder
