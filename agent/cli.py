@@ -421,6 +421,9 @@ def simulate(
     needless_cost: Annotated[float, typer.Option(min=0, help="Of a needless transfer.")] = 5.0,
     minute_cost: Annotated[float, typer.Option(min=0, help="Of a minute of a human.")] = 1.0,
     best: Annotated[Path | None, typer.Option(help="Write the cheapest policy here.")] = None,
+    caller_model: Annotated[
+        str | None, typer.Option(help="Also play a made-up caller: bundled, or a YAML file.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a report to read (HTML).")] = None,
     report_calls: Annotated[
         int, typer.Option(min=0, help="How many calls the report shows, some of each kind.")
@@ -463,6 +466,7 @@ def simulate(
             sweep=sweep or [],
             costs=Costs(missed=missed_cost, needless=needless_cost, minute=minute_cost),
             best=best,
+            caller_model=caller_model,
             report=report,
             report_calls=report_calls,
             shown=Shown(words=report_words, audio=report_audio),

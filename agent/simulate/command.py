@@ -16,6 +16,7 @@ from typing import Any
 from ...models.audio import CallerChannel
 from ...models.errors import DeescalateError
 from ...models.files import finite, whole_file
+from ...policies.caller_model import closed_loop, load_caller_model
 from ...policies.config import MitigationPolicy, load_policy
 from ...policies.labels import BatchLabels, CallLabel
 from ...policies.replay import CallBatch
@@ -74,6 +75,7 @@ class Options:
     sweep: Sequence[str] = ()
     costs: Costs = field(default_factory=Costs)
     best: Path | None = None
+    caller_model: str | None = None
     report: Path | None = None
     report_calls: int = 100
     shown: Shown = field(default_factory=Shown)
@@ -90,6 +92,7 @@ def run_simulation(options: Options) -> int:
     policies = _policies(options.policies)
     labels = read_labels(options.labels) if options.labels else None
     sweep = _sweep(options, policies[0], labels)
+    caller = load_caller_model(options.caller_model) if options.caller_model else None
     with ExitStack() as stack:
         emit = stack.enter_context(results(as_json=options.as_json, out=options.out))
         writer = stack.enter_context(outcome_files(options.results)) if options.results else None
@@ -124,6 +127,10 @@ def run_simulation(options: Options) -> int:
                 found["sweep"] = swept.told
                 if options.best is not None:
                     write_policy(options.best, swept, ", ".join(options.calls))
+            if caller is not None:
+                found["closed_loop"] = closed_loop(
+                    policies, caller, options.costs, handling_s=options.service.handling_s
+                )
             if page is not None:
                 told = _tell(picker, store, tasks, study, settings=settings, shown=options.shown)
                 page.write(render({**found, "calls_told": told}, _title(options)))

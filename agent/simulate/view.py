@@ -33,6 +33,8 @@ def print_study(found: Found, console: Console) -> None:
     console.print(table)
     if "sweep" in found:
         _print_sweep(found["sweep"], console)
+    if "closed_loop" in found:
+        _print_closed_loop(found["closed_loop"], console)
     if found["failed"]:
         console.print(f"{len(found['failed'])} calls could not be read and are not counted")
     console.print(found["cannot_know"], style="dim")
@@ -139,3 +141,24 @@ def _print_sweep(sweep: Found, console: Console) -> None:
             f"{_percent(labelled['caught_in_time'])} %, false transfers per 1,000 calm "
             f"{_between(labelled['false_transfers_per_1000_calm'])}, cost {cost:.0f}"
         )
+
+
+def _print_closed_loop(played: Found, console: Console) -> None:
+    """How calls with the made-up caller end, and which assumptions turn the choice."""
+    table = Table(title="Calls with a made-up caller who reacts; assumptions, not data")
+    for name in ("policy", "settled, %", "hung up, %", "transferred, %", "needlessly, %", "cost"):
+        table.add_column(name, justify="left" if name == "policy" else "right")
+    for one in played["policies"]:
+        shares = (one[key] for key in ("settled", "hung_up", "transferred", "needless"))
+        table.add_row(
+            one["policy"], *(f"{100 * share:.1f}" for share in shares), f"{one['cost']:.0f}"
+        )
+    console.print(table)
+    usual = min(played["policies"], key=lambda one: one["cost"])["policy"]
+    turns = [doubt for doubt in played["doubts"] if doubt["cheapest"] != usual]
+    console.print(
+        f"{usual} costs least, and still does in {len(played['doubts']) - len(turns)} of "
+        f"{len(played['doubts'])} cases with one assumption halved or half as much again"
+    )
+    for doubt in turns:
+        console.print(f"  with {doubt['assumption']} {doubt['value']:g}: {doubt['cheapest']}")

@@ -1,0 +1,59 @@
+"""The evidence stage on a Ray cluster of this machine's own, on loopback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipecat_deescalate.agent.simulate.engine import hear_locally
+from pipecat_deescalate.agent.simulate.hearing import HearingSettings, Row, tasks_for
+from pipecat_deescalate.agent.simulate.ray_engine import hear_on_ray
+from pipecat_deescalate.agent.simulate.sources import find_calls
+
+ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cluster of two cores that nobody outside can reach and that leaves nothing in HOME."""
+    from ray._private import services  # noqa: PLC0415 - there only with the extra
+
+    folder = tmp_path_factory.mktemp("r")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # Ray would take the machine's own address for loopback's, and listen on all of them.
+        patch.setattr(services, "resolve_ip_for_localhost", lambda host: host)
+        patch.setattr(services, "get_node_ip_address", lambda *_, **__: "127.0.0.1")
+        ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(folder),
+            object_store_memory=100 * 2**20,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
+        yield
+        ray.shutdown()
+
+
+def by_call(rows: Iterator[list[Row]]) -> list[Row]:
+    return sorted((row for handful in rows for row in handful), key=lambda row: row["call_id"])
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and files open when it ends
+def test_ray_hears_what_this_machine_hears(cluster: None, calls: Path, tmp_path: Path) -> None:
+    """A policy tuned on a cluster's evidence must not differ from one tuned at home."""
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    settings = HearingSettings()
+    tasks = tasks_for(find_calls([str(calls), str(broken)]), settings)
+    assert by_call(hear_on_ray(tasks, settings, workers=2)) == by_call(
+        hear_locally(tasks, settings, workers=1)
+    )

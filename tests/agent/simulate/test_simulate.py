@@ -1,0 +1,151 @@
+"""`deescalate simulate`, run as a user runs it: a process, its output, its files and exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipecat_deescalate import load_policy
+from pipecat_deescalate.agent.simulate.command import Options, run_simulation
+from pipecat_deescalate.agent.simulate.sources import NoCallsError, find_calls
+from pipecat_deescalate.models.errors import DeescalateError
+
+from .conftest import Run
+
+
+def test_policies_stand_side_by_side_against_the_labels(
+    simulate: Run, calls: Path, tmp_path: Path
+) -> None:
+    """The table, the JSON and the Parquet must tell the same counts of the same calls."""
+    run = simulate(
+        calls / "calls.csv",
+        *("--labels", calls / "labels.csv", "--policy", "balanced", "--policy", "eager"),
+        *("--workers", "1", "--results", tmp_path / "results", "--json"),
+    )
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["calls"] == 6
+    assert [policy["policy"] for policy in found["policies"]] == ["balanced", "eager"]
+    for policy in found["policies"]:
+        assert (policy["labelled"]["distressed"], policy["labelled"]["calm"]) == (3, 3)
+        assert sum(policy["calls_by_highest_action"].values()) == 6
+        assert len(policy["load"]["staffing"]["agents"]) == 24
+        counted = duckdb.execute(
+            "SELECT count(*) FROM read_parquet(?) WHERE policy = ? AND highest_action = 'transfer'",
+            [str(tmp_path / "results" / "calls.parquet"), policy["policy"]],
+        ).fetchone()
+        assert counted == (policy["calls_by_highest_action"]["transfer"],)
+    turns = duckdb.execute(
+        "SELECT count(*), count(*) FILTER (negative) FROM read_parquet(?) WHERE policy = 'eager'",
+        [str(tmp_path / "results" / "turns.parquet")],
+    ).fetchone()
+    assert turns is not None
+    assert turns[0] == found["turns"]
+    assert turns[1] > 0
+
+
+def test_neither_order_nor_workers_change_the_result(
+    simulate: Run, calls: Path, tmp_path: Path
+) -> None:
+    """Two people with the same calls must get the same figures, byte by byte."""
+    recordings = sorted(calls.glob("*.wav"))
+    one = simulate(*recordings, "--workers", "1", "--json", "--results", tmp_path / "one")
+    shutil.rmtree(tmp_path / "evidence")
+    other = simulate(*recordings[::-1], "--workers", "2", "--json", "--results", tmp_path / "two")
+    assert one.returncode == other.returncode == 0, one.stderr + other.stderr
+    assert one.stdout == other.stdout
+    for name in ("calls.parquet", "turns.parquet"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_broken_recording_is_counted_and_the_others_go_on(
+    simulate: Run, calls: Path, tmp_path: Path
+) -> None:
+    """One damaged file among thousands must cost neither the run nor go unnoticed."""
+    mixed = tmp_path / "calls"
+    mixed.mkdir()
+    for recording in sorted(calls.glob("*.wav"))[:2]:
+        shutil.copy(recording, mixed)
+    (mixed / "broken.wav").write_bytes(b"RIFF and nothing more")
+    run = simulate(mixed, "--workers", "1", "--json")
+    assert run.returncode == 2
+    assert "broken.wav" in run.stderr
+    found = json.loads(run.stdout)
+    assert found["calls"] == 2
+    assert [failed["call_id"] for failed in found["failed"]] == ["broken"]
+
+
+def test_labels_without_a_call_are_told(simulate: Run, calls: Path, tmp_path: Path) -> None:
+    """A label that meets no call is a call id misspelt; all of them, the wrong file."""
+    labels = tmp_path / "labels.csv"
+    labels.write_text("call_id,distressed\ncall-000000,1\ncall-000001,0\nsomebody,1\n")
+    run = simulate(calls, "--labels", labels, "--workers", "1", "--json")
+    assert run.returncode == 0, run.stderr
+    assert "somebody" in run.stderr
+    assert json.loads(run.stdout)["labels_without_a_call"] == ["somebody"]
+    labels.write_text("call_id,distressed\nsomebody,1\n")
+    run = simulate(calls, "--labels", labels, "--workers", "1")
+    assert run.returncode == 2
+    assert "no label is for any of these calls" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"policies": ["nowhere.yaml"]}, "nowhere.yaml"),
+        ({"policies": ["gentle", "gentle"]}, "two policies are called gentle"),
+        ({"report": Path("no/such/folder/report.html")}, "cannot be written"),
+        ({"out": Path("no/such/folder/out.json")}, "cannot be written"),
+        ({"sweep": ["memory=0.5:0.9:0.1"]}, "needs --labels"),
+        ({"best": Path("best.yaml")}, "cheapest policy of a --sweep"),
+        ({"labels": "nowhere.csv"}, "nowhere.csv"),
+        ({"transcripts": "nowhere"}, "nowhere"),
+        ({"model": "nowhere.onnx"}, "nowhere.onnx"),
+    ],
+)
+def test_what_cannot_be_done_is_known_before_the_work(
+    calls: Path, tmp_path: Path, wrong: dict[str, Any], complaint: str
+) -> None:
+    """An hour of hearing calls must not end in a path that cannot be written."""
+    evidence = tmp_path / "evidence"
+    asked = {"calls": [str(calls)], "policies": ["balanced"], "evidence": str(evidence), **wrong}
+    with pytest.raises(DeescalateError, match=re.escape(complaint)):
+        run_simulation(Options(**asked))
+    assert not list(evidence.glob("*.parquet"))
+
+
+def test_no_calls_are_an_error(tmp_path: Path) -> None:
+    """An empty folder, or two recordings under one id, must not give figures of nothing."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoCallsError, match="no recordings there"):
+        find_calls([str(tmp_path / "empty")])
+    for side in ("a", "b"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "call.wav").write_bytes(b"")
+    with pytest.raises(NoCallsError, match="are both call call"):
+        find_calls([str(tmp_path / "a"), str(tmp_path / "b")])
+
+
+def test_a_sweep_writes_a_policy_that_loads(simulate: Run, calls: Path, tmp_path: Path) -> None:
+    """The cheapest point must be a file that a bot can be started with."""
+    best = tmp_path / "best.yaml"
+    labels = tmp_path / "labels.csv"  # by call: each half gets both kinds
+    labels.write_text("call_id,distressed\n" + "".join(f"call-{n:06},{n % 2}\n" for n in range(6)))
+    run = simulate(
+        calls,
+        *("--labels", labels, "--workers", "1", "--best", best, "--json"),
+        *("--sweep", "expected_negative_rate=0.01,0.1", "--sweep", "distressed.enter=0.2:0.4:0.1"),
+    )
+    assert run.returncode == 0, run.stderr
+    swept = json.loads(run.stdout)["sweep"]
+    assert swept["candidates"] == 6
+    chosen = load_policy(best)
+    settings = swept["points"][swept["cheapest"]]["settings"]
+    assert chosen.expected_negative_rate == settings["expected_negative_rate"]
+    assert chosen.distressed.enter == settings["distressed.enter"]
