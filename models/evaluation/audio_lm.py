@@ -106,16 +106,24 @@ class AudioLm:
         logits = self.network(**inputs, logits_to_keep=keep, use_cache=False).logits
         return [row[-length - 1 : -1] for row, length in zip(logits, lengths, strict=True)]
 
-    @torch.inference_mode()
     def p_negative(self, turns: Sequence[Samples]) -> list[float]:
         """P(negative) of each turn; not a number where the model's output is none."""
-        logits = self.network(**self.inputs(turns), logits_to_keep=1).logits[:, -1].float()
+        with torch.inference_mode():
+            logits = self.network(**self.inputs(turns), logits_to_keep=1).logits[:, -1].float()
         share: list[float] = torch.softmax(logits[:, self._first_tokens], dim=-1)[:, 0].tolist()
         return share
 
     def _chat(self, prompt: str, answer: str | None = None) -> str:
-        turn = {"type": "audio", "audio_url": "turn"}, {"type": "text", "text": prompt}
-        messages: list[dict[str, Any]] = [{"role": "user", "content": list(turn)}]
+        """The question as text, with a place for the audio, by the model's own chat template."""
+        place = self.processor.audio_token
+        listed = [{"type": "audio", "audio_url": "turn"}, {"type": "text", "text": prompt}]
+        text = self._rendered(listed, answer)
+        if place not in text:  # a template of a language model, which knows no audio
+            text = self._rendered(f"{place}\n{prompt}", answer)
+        return text
+
+    def _rendered(self, content: str | list[dict[str, str]], answer: str | None) -> str:
+        messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
         if answer is not None:
             messages.append({"role": "assistant", "content": answer})
         text: str = self.processor.apply_chat_template(

@@ -10,15 +10,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModelForMultimodalLM, AutoProcessor
+from transformers import (
+    AutoModelForMultimodalLM,
+    AutoProcessor,
+    PreTrainedConfig,
+    Qwen2AudioConfig,
+    Qwen2AudioForConditionalGeneration,
+    Qwen2AudioProcessor,
+)
 from transformers.utils import logging as transformers_logging
 
 from ..errors import ModelFileError
 
 if not sys.stderr.isatty():
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
 
 ADAPTER_FILE = "adapter_config.json"
+_AERO = "aero"
+_AERO_KEYS = {r"^audio_modal_projector\.": "model.multi_modal_projector."}
 _FAULTS = (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError)
 """What loading a model that is missing, damaged or of another kind ends in."""
 
@@ -38,6 +47,8 @@ def load_processor(model: str | Path, **options: bool) -> Any:
         ModelFileError: it is not there, or hears no audio.
     """
     try:
+        if _is_aero(model, options):
+            return Qwen2AudioProcessor.from_pretrained(model, **options)
         processor = AutoProcessor.from_pretrained(model, **options)  # type: ignore[no-untyped-call]  # theirs
     except _FAULTS as error:
         raise ModelFileError(model, f"cannot be loaded ({error})") from error
@@ -68,6 +79,44 @@ def load_network(model: str | Path, *, dtype: str, **options: bool) -> Any:
 
 def _network(model: str | Path, dtype: str, options: dict[str, bool]) -> Any:
     try:
+        if _is_aero(model, options):
+            return _aero(model, dtype, options)
         return AutoModelForMultimodalLM.from_pretrained(model, dtype=dtype, **options)
     except _FAULTS as error:
         raise ModelFileError(model, f"cannot be loaded ({error})") from error
+
+
+def _is_aero(model: str | Path, options: dict[str, bool]) -> bool:
+    """Whether a model is Aero-1-Audio, or a kin, and its own code may not be run."""
+    if options["trust_remote_code"] or (Path(model) / ADAPTER_FILE).is_file():
+        return False
+    values, _ = PreTrainedConfig.get_config_dict(
+        model, local_files_only=options["local_files_only"]
+    )
+    return bool(values.get("model_type") == _AERO)
+
+
+def _aero(model: str | Path, dtype: str, options: dict[str, bool]) -> Any:
+    """Load Aero-1-Audio as the Qwen2-Audio that it is, but for the name of one layer.
+
+    Its own code was written for version 4 of transformers.
+    """
+    values, _ = PreTrainedConfig.get_config_dict(
+        model, local_files_only=options["local_files_only"]
+    )
+    config = Qwen2AudioConfig(
+        audio_config=values["audio_config"],
+        text_config=values["text_config"],
+        audio_token_index=values["audio_token_index"],
+    )
+    network, found = Qwen2AudioForConditionalGeneration.from_pretrained(
+        model,
+        config=config,
+        dtype=dtype,
+        key_mapping=_AERO_KEYS,
+        output_loading_info=True,
+        local_files_only=options["local_files_only"],
+    )
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(f"has no weights {missing[0]}")
+    return network

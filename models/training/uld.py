@@ -57,4 +57,4 @@ def _sorted(values: Tensor) -> Tensor:
 
 
 def _in_numpy(values: Tensor) -> bool:
-    return values.device.type == "cpu" and values.dtype == torch.float32
+    return bool(values.device.type == "cpu" and values.dtype == torch.float32)

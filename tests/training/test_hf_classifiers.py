@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,11 @@ from ..audio import speech_like
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")
 transformers = pytest.importorskip("transformers")
 
-from pipecat_deescalate.models.evaluation.audio_lm import AudioLanguageModel  # noqa: E402 - torch
+from pipecat_deescalate.models.evaluation.audio_lm import AudioLanguageModel, AudioLm  # noqa: E402 - torch
 from pipecat_deescalate.models.voice_hf import HuggingFaceVoiceClassifier  # noqa: E402 - torch
 
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>"]
-SPECIAL += ["<|audio_bos|>", "<|audio_eos|>"]
+from .audio_lms import save_qwen2_audio  # noqa: E402 - torch
+
 TURN = speech_like(1.0, seed=2)
 
 
@@ -55,56 +57,7 @@ def wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Qwen2-Audio of 142 k parameters with a tokenizer trained on one line."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
-
-    folder = tmp_path_factory.mktemp("qwen")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=SPECIAL,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(["negative or non-negative, the caller sounds"] * 9, trainer)
-    fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",  # noqa: S106 - a token of text
-        pad_token="<|endoftext|>",  # noqa: S106 - a token of text
-        additional_special_tokens=SPECIAL[1:],
-        padding_side="left",
-    )
-    features = transformers.WhisperFeatureExtractor(feature_size=16, chunk_length=2)
-    transformers.Qwen2AudioProcessor(feature_extractor=features, tokenizer=fast).save_pretrained(
-        folder
-    )
-    torch.manual_seed(0)
-    audio = transformers.Qwen2AudioEncoderConfig(
-        num_mel_bins=16,
-        encoder_layers=1,
-        encoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        d_model=32,
-        max_source_positions=100,
-    )
-    text = transformers.Qwen2Config(
-        vocab_size=len(fast),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        pad_token_id=fast.pad_token_id,
-    )
-    config = transformers.Qwen2AudioConfig(
-        audio_config=audio.to_dict(),
-        text_config=text.to_dict(),
-        audio_token_index=fast.convert_tokens_to_ids("<|AUDIO|>"),
-    )
-    transformers.Qwen2AudioForConditionalGeneration(config).save_pretrained(folder)
-    return folder
+    return save_qwen2_audio(tmp_path_factory.mktemp("qwen"))
 
 
 def test_the_negative_labels_are_found_by_their_names(wav2vec2: Path) -> None:
@@ -173,6 +126,42 @@ def test_an_audio_language_model_hears_the_turn(qwen2_audio: Path) -> None:
     model = AudioLanguageModel(qwen2_audio)
     heard = {model.classify(speech_like(1.0, seed=seed), 16_000).p_negative for seed in range(3)}
     assert len(heard) == 3
+
+
+def save_as_aero(qwen2_audio: Path, folder: Path, *, without: str = "nothing") -> Path:
+    """Write a model under the names and the kind that Aero-1-Audio is published with."""
+    from safetensors.torch import load_file, save_file  # noqa: PLC0415 - torch
+
+    shutil.copytree(qwen2_audio, folder)
+    weights = {}
+    for name, weight in load_file(folder / "model.safetensors").items():
+        place = name.replace("multi_modal_projector.", "audio_modal_projector.")
+        if without not in place:
+            weights[place] = weight
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "aero", "architectures": ["AeroForConditionalGeneration"]}
+    config["auto_map"] = {"AutoModelForCausalLM": "modeling_aero.AeroForConditionalGeneration"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "chat_template.jinja").write_text(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+        "{% if m.content is string %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return folder
+
+
+def test_aero_is_read_without_its_own_code(qwen2_audio: Path, tmp_path: Path) -> None:
+    """With its projector drawn at random it would answer all the same, and hear nothing."""
+    aero = AudioLm(save_as_aero(qwen2_audio, tmp_path / "aero"))
+    theirs, ours = aero.network.state_dict(), AudioLm(qwen2_audio).network.state_dict()
+    assert theirs.keys() == ours.keys()
+    assert all(torch.equal(theirs[name], ours[name]) for name in ours)
+    heard = {aero.p_negative([speech_like(1.0, seed=seed)])[0] for seed in range(3)}
+    assert len(heard) == 3
+    save_as_aero(qwen2_audio, tmp_path / "torn", without="audio_modal_projector.")
+    with pytest.raises(ModelFileError, match=r"has no weights .*projector"):
+        AudioLm(tmp_path / "torn")
 
 
 def test_answers_that_begin_alike_are_refused(qwen2_audio: Path) -> None:
