@@ -22,6 +22,7 @@ from ..models.classifier import EmotionClassifier, load_classifier
 from ..models.cues import find_cues
 from ..models.errors import DeescalateError, first_complaint
 from ..models.types import Cue
+from .analyze import UsageError
 from .call import hear_call
 from .progress import progress_bar
 from .transcript import Transcript, Utterance, read_utterances, with_states
@@ -92,9 +93,12 @@ def run_import(
     The others are imported all the same.
 
     Raises:
-        CallsError: a call is there twice.
+        CallsError: a call is there twice, or there are no turns.
+        UsageError: `out` is one of the sources.
         OutputError: the file cannot be written.
     """
+    if out.resolve() in {path.resolve() for path in sources}:
+        raise UsageError(f"--out {out} is one of the sources")
     options = Import(out.resolve().parent, caller_channel, transcripts, recordings, language)
     seen: dict[str, Path] = {}
     failed = 0
@@ -117,6 +121,8 @@ def run_import(
                 yield from found
 
     count = write_turns(out, turns())
+    if not count and not failed:
+        raise CallsError(complaint(out, "not written: there are no turns in these calls"))
     summary = {"out": str(out), "calls": len(seen), "turns": count, "failed": failed}
     if as_json:
         print(json.dumps(summary))

@@ -15,10 +15,11 @@ from ..models.annotation.calls import Calls
 from ..models.annotation.selection import RULES, Sampling, Selection, load_rules, select
 from ..models.annotation.validation import load_calls
 from ..models.files import whole_file
+from .analyze import UsageError
 from .files import results
 from .progress import progress_bar
 
-_ROWS = "SELECT call_id, turn, reasons FROM selection ORDER BY call_id, turn"
+_ROWS = "SELECT to_json(selection)::VARCHAR FROM selection ORDER BY call_id, turn"
 
 
 def run_selection(
@@ -33,9 +34,11 @@ def run_selection(
     """Choose turns, write them to `out` and tell what was chosen and why.
 
     Raises:
-        CallsError, RuleError: the calls or a rule cannot be used.
+        CallsError, RuleError, UsageError: the calls, a rule or `out` cannot be used.
         OutputError: a file cannot be written.
     """
+    if out.resolve() in {path.resolve() for path in calls}:
+        raise UsageError(f"--out {out} is one of the tables of turns")
     loaded = load_rules(rules or RULES)
     with results(as_json=as_json, out=report) as emit:
         with progress_bar() as progress:
@@ -48,9 +51,7 @@ def run_selection(
 
 def _write(calls: Calls, out: Path) -> None:
     with whole_file(out) as file:
-        for call_id, turn, reasons in calls.rows(_ROWS):
-            row = {"call_id": call_id, "turn": turn, "reasons": reasons}
-            file.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
+        file.writelines(f"{row}\n".encode() for (row,) in calls.rows(_ROWS))
 
 
 def _show(selection: Selection, out: Path, console: Console) -> None:

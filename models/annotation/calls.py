@@ -121,10 +121,6 @@ class Calls:
     def __exit__(self, *_: object) -> None:
         self.database.close()
 
-    def count(self, where: str = "true") -> int:
-        """How many turns fulfil a condition."""
-        return int(self.rows(f"SELECT count(*) FROM turns WHERE {where}")[0][0])  # noqa: S608 - ours
-
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         return self.database.execute(query, list(values)).fetchall()

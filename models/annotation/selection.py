@@ -95,6 +95,8 @@ def _read_rule(path: Path) -> Rule:
     comment = query.partition("\n")[0]
     if not comment.startswith("-- "):
         raise RuleError(path, "line 1: a comment is needed, -- and what the rule finds")
+    if not path.stem.isidentifier():
+        raise RuleError(path, "name it with letters, digits and _ alone")
     if path.stem in (RANDOM, NEGATIVE):
         raise RuleError(path, f"the name {path.stem} is taken")
     return Rule(path.stem, comment.removeprefix("-- "), query)

@@ -209,10 +209,11 @@ def _complain(database: duckdb.DuckDBPyConnection, first: Path) -> None:
         f"CASE WHEN {condition} THEN {number} END"
         for number, (_, condition, _) in enumerate(_CHECKS)
     )
+    any_of_them = " OR ".join(f"({condition})" for _, condition, _ in _CHECKS)
     rows = database.execute(
         f"SELECT file, line, unnest(found) FROM ("  # noqa: S608 - conditions from _CHECKS
-        f" SELECT file, line, list_filter([{found}], lambda x: x IS NOT NULL) AS found FROM seen)"
-        " WHERE len(found) > 0 ORDER BY ALL"
+        f" SELECT file, line, list_filter([{found}], lambda x: x IS NOT NULL) AS found FROM seen"
+        f" WHERE {any_of_them}) ORDER BY ALL"
     ).fetchall()
     if not rows:
         return

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipecat_deescalate.agent.agreement import run_agreement
+from pipecat_deescalate.agent.analyze import UsageError
 from pipecat_deescalate.agent.call import analyze_call
 from pipecat_deescalate.agent.importing import run_import
 from pipecat_deescalate.agent.select import run_selection
@@ -137,6 +138,30 @@ def test_a_call_that_is_there_twice_stops_the_import(tmp_path: Path) -> None:
     with pytest.raises(CallsError, match="call a is in"):
         bring(tmp_path / "out.jsonl", source, other)
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_no_source_is_written_over(tmp_path: Path) -> None:
+    """The only table of a year's calls must not become its own selection."""
+    calls = tmp_path / "calls.jsonl"
+    calls.write_text('{"call_id": "a", "turn": 0, "speaker": "caller"}')
+    before = calls.read_bytes()
+    with pytest.raises(UsageError, match="is one of the sources"):
+        bring(calls, calls)
+    with pytest.raises(UsageError, match="is one of the tables"):
+        run_selection(
+            [calls], out=calls, rules=None, sampling=Sampling(), as_json=True, report=None
+        )
+    assert calls.read_bytes() == before
+
+
+def test_records_without_turns_are_no_table(tmp_path: Path) -> None:
+    """A table that did not appear must be explained."""
+    source = tmp_path / "records.jsonl"
+    source.write_text(
+        '{"schema": "deescalate.call/1", "call_id": "a", "source": "live", "turns": []}'
+    )
+    with pytest.raises(CallsError, match="there are no turns in these calls"):
+        bring(tmp_path / "out.jsonl", source)
 
 
 def test_a_selection_is_written_whole_and_reported(

@@ -161,6 +161,14 @@ def test_a_bad_rule_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["random", "it's mine"])
+def test_a_rules_name_is_its_own(tmp_path: Path, name: str) -> None:
+    """A rule called random would be counted among the turns that no rule chose."""
+    (tmp_path / f"{name}.sql").write_text("-- Finds.\nSELECT call_id, turn FROM turns")
+    with pytest.raises(RuleError, match=name):
+        load_rules(tmp_path)
+
+
 def test_a_folder_without_rules_is_named(tmp_path: Path) -> None:
     """A mistyped folder must not choose nothing in silence."""
     with pytest.raises(RuleError, match=r"no [*][.]sql files"):
