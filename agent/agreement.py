@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..models.annotation.agreement import (
@@ -85,7 +86,7 @@ def _show(found: Agreement, console: Console) -> None:
 
 
 def _reference_table(found: Agreement) -> Table:
-    table = Table("annotator", "strategy", "context", title=f"against {found.reference}")
+    table = Table("annotator", "strategy", "context", title=escape(f"against {found.reference}"))
     for column in ("turns", "negative", "unlabelled", "accuracy", "kappa (95 %)", "ROC-AUC"):
         table.add_column(column, justify="right")
     table.add_column("negative P / R", justify="right")
@@ -93,8 +94,8 @@ def _reference_table(found: Agreement) -> Table:
     for row in found.against_reference:
         source = row.source
         table.add_row(
-            source.annotator,
-            source.strategy or "",
+            escape(source.annotator),
+            escape(source.strategy or ""),
             "" if source.context is None else str(source.context),
             str(row.turns),
             str(row.negatives),
@@ -114,8 +115,8 @@ def _pairs_table(pairs: Sequence[BetweenTwo]) -> Table:
         table.add_column(column, justify="right")
     for pair in pairs:
         table.add_row(
-            str(pair.one),
-            str(pair.other),
+            escape(str(pair.one)),
+            escape(str(pair.other)),
             str(pair.turns),
             f"{pair.agreement:.3f}",
             _kappa(pair.kappa),

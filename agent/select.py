@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..models.annotation.calls import Calls
@@ -59,7 +60,7 @@ def _show(selection: Selection, out: Path, console: Console) -> None:
     table.add_column("found", justify="right")
     table.add_column("chosen", justify="right")
     for rule in selection.rules:
-        table.add_row(rule.name, rule.finds, f"{rule.found:,}", f"{rule.chosen:,}")
+        table.add_row(rule.name, escape(rule.finds), f"{rule.found:,}", f"{rule.chosen:,}")
     table.add_row("random", "Of all that can be heard.", "", f"{selection.random:,}")
     each = f"{selection.sampling.negatives} for each turn above that no rule found."
     table.add_row("negative", each, "", f"{selection.negatives:,}")
