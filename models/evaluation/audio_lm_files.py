@@ -40,7 +40,7 @@ def old_names() -> Iterator[None]:
         yield
 
 
-def load_processor(model: str | Path, **options: bool) -> Any:
+def load_processor(model: str | Path, **options: Any) -> Any:
     """Load what turns text and audio into inputs; `options` go to transformers.
 
     Raises:
@@ -57,7 +57,7 @@ def load_processor(model: str | Path, **options: bool) -> Any:
     return processor
 
 
-def load_network(model: str | Path, *, dtype: str, **options: bool) -> Any:
+def load_network(model: str | Path, *, dtype: str, **options: Any) -> Any:
     """Load a network, with the LoRA weights if `model` is a folder of them.
 
     Raises:
@@ -77,7 +77,7 @@ def load_network(model: str | Path, *, dtype: str, **options: bool) -> Any:
         raise ModelFileError(model, f"LoRA weights cannot be loaded ({error})") from error
 
 
-def _network(model: str | Path, dtype: str, options: dict[str, bool]) -> Any:
+def _network(model: str | Path, dtype: str, options: dict[str, Any]) -> Any:
     try:
         if _is_aero(model, options):
             return _aero(model, dtype, options)
@@ -86,7 +86,7 @@ def _network(model: str | Path, dtype: str, options: dict[str, bool]) -> Any:
         raise ModelFileError(model, f"cannot be loaded ({error})") from error
 
 
-def _is_aero(model: str | Path, options: dict[str, bool]) -> bool:
+def _is_aero(model: str | Path, options: dict[str, Any]) -> bool:
     """Whether a model is Aero-1-Audio, or a kin, and its own code may not be run."""
     if options["trust_remote_code"] or (Path(model) / ADAPTER_FILE).is_file():
         return False
@@ -96,7 +96,7 @@ def _is_aero(model: str | Path, options: dict[str, bool]) -> bool:
     return bool(values.get("model_type") == _AERO)
 
 
-def _aero(model: str | Path, dtype: str, options: dict[str, bool]) -> Any:
+def _aero(model: str | Path, dtype: str, options: dict[str, Any]) -> Any:
     """Load Aero-1-Audio as the Qwen2-Audio that it is, but for the name of one layer.
 
     Its own code was written for version 4 of transformers.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..audio import read_audio
 from ..calibration import Calibration
-from ..errors import UnreadableInputError
+from ..errors import DeescalateError, UnreadableInputError
 from ..evaluation.metrics import roc_auc
 from ..features import HOP, SAMPLE_RATE, log_mel
 from ..files import whole_file
@@ -44,6 +44,10 @@ MODEL_FILE = "voice.onnx"
 PREDICTIONS_FILE = "out_of_fold.csv"
 _PREPARATION = 1
 """Counts up when this module prepares audio differently, so that old cached features are left."""
+
+
+class UnlearnableError(DeescalateError):
+    """Clips that were left out came out the wrong way round; label more, or look at the labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def train(
 
     Writes voice.onnx, its card voice.json and out_of_fold.csv into `out`; pooled features are kept
     in `cache` (`out`/cache) and read back by a later run. Raises UnreadableInputError for missing
-    data.
+    data, UnlearnableError for clips from which nothing can be learnt.
     """
     clips = _training_clips(recipe, data)
     encoder = read_encoder(find_base_model(), recipe.layers)
@@ -159,7 +163,13 @@ def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
     calm = predict(head, turns)
     # A new deployment is a new corpus, so the logits with the whole corpus left out count.
     unmet = by_speaker if np.isnan(by_corpus).any() else by_corpus
-    calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
+    try:
+        calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
+    except ValueError as error:
+        raise UnlearnableError(
+            f"{len(unmet)} clips: those left out come out the wrong way round; there are too few,"
+            " or their labels contradict one another"
+        ) from error
     return _Fit(head, by_corpus, by_speaker, calm, calibration)
 
 

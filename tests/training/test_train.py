@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from pipecat_deescalate.models.evaluation.report import Role
 from pipecat_deescalate.models.features import log_mel
 from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.training.config import Corpus, Recipe, load_recipe
-from pipecat_deescalate.models.training.train import TrainingResult, train
+from pipecat_deescalate.models.training.train import TrainingResult, UnlearnableError, train
 from pipecat_deescalate.models.types import EmotionReading, Samples
 
 from ..audio import speech_like
@@ -142,6 +143,18 @@ def test_what_is_for_evaluation_is_never_trained_on(tiny_data: Path, tmp_path: P
     recipe = _recipe(corpora=(Corpus(name="held_back", licence="none"),))
     with pytest.raises(UnreadableInputError, match="may not be trained on"):
         train(recipe, tiny_data, tmp_path, _quiet)
+
+
+def test_a_teachers_labels_count_instead_of_the_manifests(tiny_data: Path, tmp_path: Path) -> None:
+    """Were soft_negative not read, distilling into our own student would change nothing."""
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    manifest = data / "speech" / "manifest.csv"
+    header, *rows = manifest.read_text().splitlines()
+    lines = [f"{header},soft_negative"]
+    lines += [f"{row},{0.9 if row.split(',')[5] == '0' else 0.2}" for row in rows]
+    manifest.write_text("\n".join(lines))
+    with pytest.raises(UnlearnableError, match="16 clips: those left out come out the wrong way"):
+        train(_recipe(changes=()), data, tmp_path / "run", _quiet)
 
 
 def test_missing_data_are_named(tmp_path: Path) -> None:
