@@ -294,17 +294,20 @@ class Benchmark(StrEnum):
 
     SPEED = "speed"
     LIVE = "live"
+    SIMULATE = "simulate"
 
 
 @app.command()
 def bench(
     what: Annotated[
-        Benchmark, typer.Argument(help="The models alone, or bots with and without a guard.")
+        Benchmark, typer.Argument(help="The models, bots with and without a guard, simulation.")
     ] = Benchmark.SPEED,
     *,
     call: Annotated[
         Path | None,
-        typer.Option(help="speed: also `analyze` this mono recording; live: its caller calls."),
+        typer.Option(
+            help="speed: also `analyze` this; live: its caller calls; simulate: a folder."
+        ),
     ] = None,
     caller_channel: Annotated[
         CallerChannel | None, typer.Option(help="live: the caller's side of a stereo recording.")
@@ -315,14 +318,17 @@ def bench(
     out: Out = None,
 ) -> None:
     """Measure on this machine: the models beside Smart Turn v3.2, or live bots on loopback."""
-    from .benchmarks.command import run_live, run_speed
+    from .benchmarks.command import run_live, run_simulation, run_speed
 
     say = partial(typer.echo, err=True)
     if what is Benchmark.SPEED:
         run_speed(call=call, runs=runs, as_json=as_json, out=out, say=say)
         return
     if call is None:
-        raise typer.BadParameter("live needs a recording of a caller", param_hint="--call")
+        raise typer.BadParameter(f"{what.value} needs recordings", param_hint="--call")
+    if what is Benchmark.SIMULATE:
+        run_simulation(calls=call, as_json=as_json, out=out, say=say)
+        return
     run_live(
         call=call, caller_channel=caller_channel, quick=quick, as_json=as_json, out=out, say=say
     )

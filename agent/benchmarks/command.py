@@ -23,6 +23,18 @@ def run_speed(
         emit(report.to_json(), partial(print_report, report))
 
 
+def run_simulation(
+    *, calls: Path, as_json: bool, out: Path | None, say: Callable[[str], None]
+) -> None:
+    """Measure what simulating on a folder of recorded calls costs."""
+    require_extra("simulate", "duckdb", "fsspec", "pyarrow")
+    from .simulation import bench_simulation, print_simulation_report  # noqa: PLC0415 - as above
+
+    with results(as_json=as_json, out=out) as emit:
+        report = bench_simulation(calls, say)
+        emit(report.to_json(), partial(print_simulation_report, report))
+
+
 def run_live(
     *,
     call: Path,

@@ -1,0 +1,145 @@
+"""What `deescalate simulate` costs: hearing calls, hearing known turns again, replaying."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from ...policies.config import MitigationPolicy
+from ...policies.replay import CallBatch, replay
+from ...policies.simulation import tally
+from ..simulate.engine import hear_locally
+from ..simulate.hearing import HearingSettings, Row, Task, hear_all, tasks_for
+from ..simulate.sources import find_calls
+from .machine import machine
+
+CALLS = 40
+_REPLAYED_CALLS = 10_000
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationReport:
+    """Speeds in seconds of audio per second of one core, but for replay.
+
+    `two_workers` is how much faster two processes were than one, by the clock; `load` is what else
+    ran on the machine then (its load average before).
+    """
+
+    machine: Mapping[str, str | int]
+    calls: int
+    audio_s: float
+    turns: int
+    hearing: float
+    hearing_known_turns: float
+    two_workers: float
+    load: float
+    replayed_turns_a_second: float
+    sweep_s: float
+
+    def to_json(self) -> str:
+        """All figures."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def bench_simulation(folder: Path, say: Callable[[str], None]) -> SimulationReport:
+    """Measure on the first calls of a folder.
+
+    Raises:
+        DeescalateError: there are none, or they cannot be read.
+    """
+    settings, load = HearingSettings(), os.getloadavg()[0]
+    tasks = tasks_for(find_calls([str(folder)])[:CALLS], settings)
+    hear_all(tasks[:1], settings)
+    say(f"hearing {len(tasks)} calls")
+    rows, hearing_s = _timed(tasks, settings)
+    say("hearing their turns again")
+    _, again_s = _timed(
+        [_known(task, row) for task, row in zip(tasks, rows, strict=True)], settings
+    )
+    say("in two processes")
+    one_s, two_s = (_by_the_clock(tasks * 2, settings, workers) for workers in (1, 2))
+    say("replaying")
+    batch = _made_up_calls()
+    replay_s, count_s = _replay_s(batch)
+    audio_s = sum(row["duration_s"] for row in rows)
+    return SimulationReport(
+        machine=machine(),
+        calls=len(rows),
+        audio_s=audio_s,
+        turns=sum(len(row["turns"]) for row in rows),
+        hearing=audio_s / hearing_s,
+        hearing_known_turns=audio_s / again_s,
+        two_workers=one_s / two_s,
+        load=load,
+        replayed_turns_a_second=batch.turns / replay_s,
+        sweep_s=1_000 * (replay_s + count_s),
+    )
+
+
+def _timed(tasks: Sequence[Task], settings: HearingSettings) -> tuple[list[Row], float]:
+    """The rows, and the seconds of processor that they took."""
+    started = time.process_time()
+    rows = hear_all(tasks, settings)
+    return rows, time.process_time() - started
+
+
+def _known(task: Task, row: Row) -> Task:
+    turns = tuple((turn["started_at_s"], turn["ended_at_s"]) for turn in row["turns"])
+    return replace(task, known_turns=turns)
+
+
+def _by_the_clock(tasks: Sequence[Task], settings: HearingSettings, workers: int) -> float:
+    started = time.perf_counter()
+    for _ in hear_locally(tasks, settings, workers):
+        pass
+    return time.perf_counter() - started
+
+
+def _made_up_calls() -> CallBatch:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(4, 17, _REPLAYED_CALLS)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    turns = int(offsets[-1])
+    return CallBatch(
+        call_ids=tuple(map(str, range(_REPLAYED_CALLS))),
+        offsets=offsets,
+        duration_s=lengths * 10.0,
+        started_at=(None,) * _REPLAYED_CALLS,
+        started_at_s=np.arange(turns, dtype=np.float64),
+        ended_at_s=np.arange(turns) + 1.0,
+        log_likelihood_ratio=rng.normal(-1.0, 1.2, turns),
+        asks_for_human=rng.random(turns) < 0.005,
+        dialog_state=np.full(turns, -1),
+    )
+
+
+def _replay_s(batch: CallBatch) -> tuple[float, float]:
+    """Seconds of processor to replay one policy, and to count what it did."""
+    policy = MitigationPolicy()
+    found = replay(batch, policy)
+    started = time.process_time()
+    for _ in range(_ROUNDS):
+        found = replay(batch, policy)
+    replayed = time.process_time()
+    for _ in range(_ROUNDS):
+        tally(batch, found)
+    return (replayed - started) / _ROUNDS, (time.process_time() - replayed) / _ROUNDS
+
+
+def print_simulation_report(report: SimulationReport, console: Console) -> None:
+    """The figures as a person reads them."""
+    console.print(
+        f"{report.calls} calls, {report.audio_s:.0f} s: heard at {report.hearing:.0f} times real "
+        f"time a core, known turns at {report.hearing_known_turns:.0f}; two processes "
+        f"{report.two_workers:.2f} times one (load {report.load:.1f}). Replay: "
+        f"{report.replayed_turns_a_second / 1e6:.1f} million turns a second; 1,000 policies over "
+        f"{_REPLAYED_CALLS:,} calls: {report.sweep_s:.0f} s."
+    )

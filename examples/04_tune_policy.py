@@ -1,0 +1,49 @@
+"""Find a policy for your line: hear labelled calls once, sweep values, look at what it costs.
+
+Assembles calls from a manifest of labelled utterances, so that it runs without recordings of yours;
+`pip install "pipecat-deescalate[simulate]"`, then `python 04_tune_policy.py speech/manifest.csv`.
+"""
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+from pipecat_deescalate.agent.simulate.assemble import assemble
+from pipecat_deescalate.agent.simulate.command import Options, run_simulation
+from pipecat_deescalate.policies.sweep import Costs
+
+
+def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -> None:
+    """Write tuned.yaml, report.html and the decisions as Parquet into a folder."""
+    assemble(manifest, folder / "calls", split=split, calls=calls, distressed=0.3, seed=1)
+    run_simulation(
+        Options(
+            calls=[str(folder / "calls" / "calls.csv")],
+            policies=["balanced", "eager"],
+            labels=str(folder / "calls" / "labels.csv"),
+            evidence=str(folder / "evidence"),
+            results=str(folder / "results"),
+            sweep=["expected_negative_rate=0.01,0.02,0.05", "distressed.enter=0.2:0.6:0.1"],
+            costs=Costs(missed=60.0, needless=5.0, minute=1.0),
+            best=folder / "tuned.yaml",
+            report=folder / "report.html",
+        )
+    )
+    print("Missed callers of balanced, the ones with the most negative turns first:")
+    print(
+        duckdb.sql(
+            f"""
+            SELECT call_id, count(*) FILTER (negative) AS negative_turns, max(belief) AS belief
+            FROM '{folder}/results/turns.parquet' JOIN '{folder}/results/calls.parquet' AS calls
+            USING (policy, call_id)
+            WHERE policy = 'balanced' AND calls.distressed
+              AND calls.caught_after_negative_turns IS NULL
+            GROUP BY call_id ORDER BY negative_turns DESC, call_id LIMIT 10
+            """  # noqa: S608 - a folder of one's own
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path("tuning"))
