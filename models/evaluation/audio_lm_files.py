@@ -51,6 +51,9 @@ def load_processor(model: str | Path, **options: Any) -> Any:
             return Qwen2AudioProcessor.from_pretrained(model, **options)
         processor = AutoProcessor.from_pretrained(model, **options)  # type: ignore[no-untyped-call]  # theirs
     except _FAULTS as error:
+        if options["local_files_only"] and not Path(model).exists():
+            reason = "cannot be loaded: it is not on this machine; name it as an option to fetch it"
+            raise ModelFileError(model, reason) from error
         raise ModelFileError(model, f"cannot be loaded ({error})") from error
     if not hasattr(processor, "feature_extractor"):
         raise ModelFileError(model, "is no audio language model: its processor hears no audio")

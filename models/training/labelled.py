@@ -17,7 +17,7 @@ from ..annotation.clips import SAMPLE_RATE, cut
 from ..annotation.labels import Emotion, Label
 from ..classifier import MIN_AUDIO_S
 from ..evaluation.corpora import COLUMNS
-from ..files import whole_file, whole_folder
+from ..files import OutputError, whole_file, whole_folder
 from ..types import Samples
 from .data import TRAIN_SPLIT, Progress
 
@@ -93,8 +93,10 @@ def write_clips(
     Raises:
         CallsError: a labelled turn is not in the calls, or has no audio.
         AudioError: a recording cannot be read.
-        OutputError: a file cannot be written; then nothing is there.
+        OutputError: a file cannot be written, then nothing is there; or clips are there already.
     """
+    if (out / "speech").exists():
+        raise OutputError(out / "speech", "is there already; name another folder")
     missing = calls.choose(labels)
     if missing:
         raise CallsError(f"{missing} labelled turns are not in the calls")

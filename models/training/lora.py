@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from ..errors import UnreadableInputError
 from ..evaluation.audio_lm import AudioLm
-from ..evaluation.audio_lm_files import old_names
+from ..evaluation.audio_lm_files import ADAPTER_FILE, old_names
 from ..evaluation.metrics import accuracy, roc_auc
 from ..files import OutputError, whole_folder, write_json
 from .data import Clip, Progress
@@ -90,8 +90,10 @@ def train_lora(
 
     Raises:
         CheckpointError, TrainingError: as `fit`.
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or `folder` holds something else.
     """
+    if folder.exists() and not (folder / ADAPTER_FILE).is_file():
+        raise OutputError(folder, "is there already, and no model of ours; name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     same = {
         "model": lm.name,

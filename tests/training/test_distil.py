@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from pipecat_deescalate.agent.cli import app
 from pipecat_deescalate.models.audio import read_audio
 from pipecat_deescalate.models.errors import UnreadableInputError
+from pipecat_deescalate.models.files import OutputError
 from pipecat_deescalate.models.training.data import read_manifest
 
 from ..agent.test_analyze import deescalate
@@ -139,6 +140,16 @@ def test_clips_are_the_labelled_turns(tmp_path: Path) -> None:
         splits.setdefault(row["speaker"], set()).add(row["split"])
     assert all(len(split) == 1 for split in splits.values())
     assert set.union(*splits.values()) == {"train", "eval"}
+
+
+def test_clips_that_are_there_stay(tmp_path: Path) -> None:
+    """A folder of speech may hold more than this command can make again."""
+    turns, labels = save_calls(tmp_path)
+    (tmp_path / "data" / "speech").mkdir(parents=True)
+    (tmp_path / "data" / "speech" / "mine.wav").touch()
+    with pytest.raises(OutputError, match="speech: is there already"):
+        clips_of(turns, labels, tmp_path / "data")
+    assert (tmp_path / "data" / "speech" / "mine.wav").exists()
 
 
 @pytest.mark.parametrize(

@@ -211,8 +211,11 @@ def test_a_recipe_that_fits_no_model_is_one_line(teaching: Path, tmp_path: Path)
     with pytest.raises(UnreadableInputError, match=r"lora\.targets: no layer of .*base has"):
         train_teacher(nowhere, teaching / "data", tmp_path / "out", nothing)
     absent = recipe.model_copy(update={"model": str(tmp_path / "absent")})
-    with pytest.raises(ModelFileError, match="absent: cannot be loaded"):
+    with pytest.raises(ModelFileError, match="absent: cannot be loaded: it is not on this machine"):
         train_teacher(absent, teaching / "data", tmp_path / "out", nothing)
+    (tmp_path / "taken" / "teacher").mkdir(parents=True)
+    with pytest.raises(OutputError, match="teacher: is there already, and no model of ours"):
+        train_teacher(recipe, teaching / "data", tmp_path / "taken", nothing)
     path.write_text(path.read_text().replace("warmup:", "warm_up:"))
     with pytest.raises(UnreadableInputError, match=r"schedule\.warmup: Field required"):
         load_teacher_recipe(path)
