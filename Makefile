@@ -22,7 +22,7 @@ test-browser: $(VENV)/dev
 # Torch first, by the version with a CPU build: `hf` alone would fetch several GB for GPUs.
 test-training: $(VENV)/dev
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[train,hf]"
+	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[train,distill]"
 	$(BIN)/python -m pytest -rs tests/training tests/models/test_wording.py tests/models/test_recogniser.py
 
 check: $(VENV)/dev
