@@ -111,10 +111,10 @@ def _made_up_calls() -> CallBatch:
     return CallBatch(
         call_ids=tuple(map(str, range(_REPLAYED_CALLS))),
         offsets=offsets,
-        duration_s=lengths * 10.0,
+        duration_s=10.0 * lengths.astype(np.float64),
         started_at=(None,) * _REPLAYED_CALLS,
         started_at_s=np.arange(turns, dtype=np.float64),
-        ended_at_s=np.arange(turns) + 1.0,
+        ended_at_s=np.arange(1, turns + 1, dtype=np.float64),
         log_likelihood_ratio=rng.normal(-1.0, 1.2, turns),
         asks_for_human=rng.random(turns) < 0.005,
         dialog_state=np.full(turns, -1),

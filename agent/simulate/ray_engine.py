@@ -43,7 +43,7 @@ def hear_on_ray(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    actors = workers or max(1, int(ray.cluster_resources()["CPU"]))
+    actors = workers or max(1, int(ray.cluster_resources()["CPU"]))  # type: ignore[no-untyped-call]
     work = [{"work": pickle.dumps((some, settings))} for some in handfuls(tasks, actors)]
     found = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
         _Hearer, batch_size=1, compute=ray.data.ActorPoolStrategy(size=actors), num_cpus=1

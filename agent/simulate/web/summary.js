@@ -6,7 +6,7 @@ function headline(found) {
   const best = found.policies[found.recommended];
   const truth = best.labelled;
   const load = busiest(best);
-  const staff = load ? ` It keeps ${load.agents} ${load.agents === 1 ? "human" : "humans"} busy in the busiest hour.` : "";
+  const staff = load ? ` It needs ${load.agents} ${load.agents === 1 ? "human" : "humans"} in the busiest hour, at ${Math.round(best.load.calls_a_day)} calls a day.` : "";
   if (!truth) {
     const [transfers] = between(best.transfers_per_1000);
     return `${best.policy} would have transferred ${transfers} of 1,000 calls.${staff}`;
