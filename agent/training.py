@@ -21,8 +21,11 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
     with stages() as progress:
         if what == "voice":
             voice = train(load_recipe(recipe), data, out, progress)
-            scores = ", ".join(f"{name} {auc:.3f}" for name, auc in voice.left_out_corpus.items())
-            return f"{voice.model}: ROC-AUC with the corpus left out: {scores}"
+            left_out, found = "corpus", voice.left_out_corpus
+            if not found:  # there is but one
+                left_out, found = "speakers", voice.left_out_speakers
+            scores = ", ".join(f"{name} {auc:.3f}" for name, auc in found.items())
+            return f"{voice.model}: ROC-AUC with the {left_out} left out: {scores}"
         if what == "wording":
             words = wording.train_wording(
                 data / "text",
