@@ -346,6 +346,7 @@ BLOCKS: dict[Path, dict[str, Block]] = {
     SIMULATE: {
         "sizing": (RESULTS / "simulate.json", sizing),
         "simulated": (RESULTS / "simulated.json", simulated),
+        "simulated_voice": (RESULTS / "simulated_voice.json", simulated),
     },
     TABLES: {
         "words": (ROOT / "models" / "weights" / "wording.json", words),
