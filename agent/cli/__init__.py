@@ -1,0 +1,28 @@
+"""The command `deescalate`: one function a command, no logic."""
+
+from __future__ import annotations
+
+import sys
+
+from ...models.errors import DeescalateError
+from .app import app
+
+# isort: off - they add their commands to the app, in the order of its help
+from . import recordings  # noqa: F401
+from . import live  # noqa: F401
+from . import models  # noqa: F401
+from . import labels  # noqa: F401
+# isort: on
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on stderr and exit code 2."""
+    try:
+        app()
+    except DeescalateError as error:
+        print(f"deescalate: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # such as a full disk, or a reader of our output that went away
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"deescalate: {where}{error.strerror}", file=sys.stderr)
+        sys.exit(2)

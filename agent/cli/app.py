@@ -1,0 +1,28 @@
+"""The application that the commands belong to, and the options that they share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="deescalate",
+    help="Hear a caller's frustration turn by turn, and do something about it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of the human view.")]
+Out = Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")]
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option(help="Log everything, Pipecat's log included.")] = False,
+) -> None:
+    from ..telemetry import configure_logging
+
+    configure_logging(verbose=verbose)
