@@ -7,7 +7,8 @@ import sys
 from ...models.errors import DeescalateError
 from .app import app
 
-# isort: off - they add their commands to the app, in the order of its help
+# They add their commands to the app, in the order of its help.
+# isort: off
 from . import recordings  # noqa: F401
 from . import live  # noqa: F401
 from . import models  # noqa: F401
