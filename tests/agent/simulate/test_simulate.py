@@ -19,6 +19,14 @@ from pipecat_deescalate.models.errors import DeescalateError
 from .conftest import Run
 
 
+def row(query: str, values: list[str]) -> tuple[Any, ...]:
+    """The first row of a query's answer."""
+    with duckdb.connect() as database:
+        found = database.execute(query, values).fetchone()
+    assert found is not None
+    return found
+
+
 def test_policies_stand_side_by_side_against_the_labels(
     simulate: Run, calls: Path, tmp_path: Path
 ) -> None:
@@ -36,16 +44,15 @@ def test_policies_stand_side_by_side_against_the_labels(
         assert (policy["labelled"]["distressed"], policy["labelled"]["calm"]) == (3, 3)
         assert sum(policy["calls_by_highest_action"].values()) == 6
         assert len(policy["load"]["staffing"]["agents"]) == 24
-        counted = duckdb.execute(
+        counted = row(
             "SELECT count(*) FROM read_parquet(?) WHERE policy = ? AND highest_action = 'transfer'",
             [str(tmp_path / "results" / "calls.parquet"), policy["policy"]],
-        ).fetchone()
+        )
         assert counted == (policy["calls_by_highest_action"]["transfer"],)
-    turns = duckdb.execute(
+    turns = row(
         "SELECT count(*), count(*) FILTER (negative) FROM read_parquet(?) WHERE policy = 'eager'",
         [str(tmp_path / "results" / "turns.parquet")],
-    ).fetchone()
-    assert turns is not None
+    )
     assert turns[0] == found["turns"]
     assert turns[1] > 0
 

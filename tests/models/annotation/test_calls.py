@@ -125,14 +125,18 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     assert complaints(tmp_path / "*.jsonl") == [f"{tmp_path}/*.jsonl: matches no file"]
 
 
+def written(path: Path, rows: str) -> None:
+    """The rows of a query as Parquet."""
+    with duckdb.connect() as database:
+        database.sql(rows).write_parquet(str(path))
+
+
 def test_parquet_of_the_wrong_types_is_refused(tmp_path: Path) -> None:
     """A column of another type would be cast into something that nobody wrote."""
     path = tmp_path / "calls.parquet"
-    duckdb.sql("SELECT 'a' AS call_id, 1.5::DOUBLE AS turn, 'caller' AS speaker").write_parquet(
-        str(path)
-    )
+    written(path, "SELECT 'a' AS call_id, 1.5::DOUBLE AS turn, 'caller' AS speaker")
     assert complaints(path) == [f"{path}: column turn is DOUBLE: a whole number is needed"]
-    duckdb.sql("SELECT 'a' AS call_id, 1 AS turn, 'robot' AS speaker").write_parquet(str(path))
+    written(path, "SELECT 'a' AS call_id, 1 AS turn, 'robot' AS speaker")
     assert complaints(path) == [f"{path}: line 1: speaker one of caller, bot, agent is needed"]
 
 
