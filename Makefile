@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.npz' '*.json' '*.tsv' '*.html' '*.css' '*.js' pyproject.toml)
+SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.npz' '*.json' '*.tsv' '*.html' '*.css' '*.js' '*.svg' '*.sql' pyproject.toml)
 
 .PHONY: demo test test-browser test-training check clean
 

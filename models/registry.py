@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ModelFileError
+from .files import whole_file, write_json
 
 WEIGHTS = Path(str(resources.files(__package__) / "weights"))
 BUNDLED_VOICE = WEIGHTS / "voice.onnx"
@@ -42,6 +44,18 @@ def read_model(path: str | Path) -> ModelFile:
     if hashlib.sha256(content).hexdigest() != expected:
         raise ModelFileError(path, f"does not match the SHA-256 in {card_path.name}: damaged")
     return ModelFile(path, content, card)
+
+
+def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> None:
+    """Write a model, and beside it its card with the SHA-256 that `read_model` asks for.
+
+    Raises:
+        OutputError: one of them cannot be written.
+    """
+    with whole_file(path) as file:
+        file.write(content)
+    digest = hashlib.sha256(content).hexdigest()
+    write_json(path.with_suffix(".json"), {**card, "sha256": digest})
 
 
 def shipped_with_pipecat(name: str) -> Path:

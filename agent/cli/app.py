@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ...models.audio import CallerChannel
+
 app = typer.Typer(
     name="deescalate",
     help="Hear a caller's frustration turn by turn, and do something about it.",
@@ -15,6 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+StereoCaller = Annotated[
+    CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of the human view.")]
 Out = Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")]
 

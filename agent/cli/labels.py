@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ...models.audio import CallerChannel
 from ..extras import require_extra
-from .app import Json, Out, app
+from .app import Json, Out, StereoCaller, app
 
 
 @app.command("import")
@@ -19,9 +18,7 @@ def import_calls(
         list[Path], typer.Argument(metavar="SOURCE…", help="Recordings, records of calls, turns.")
     ],
     out: Annotated[Path, typer.Option(help="The turns, as .jsonl or .parquet.")],
-    caller_channel: Annotated[
-        CallerChannel | None, typer.Option(help="The caller's side of stereo recordings.")
-    ] = None,
+    caller_channel: StereoCaller = None,
     transcripts: Annotated[
         Path | None, typer.Option(help="Folder with CALL.jsonl for each recording CALL.")
     ] = None,

@@ -11,7 +11,7 @@ import typer
 
 from ...models.audio import CallerChannel
 from ..extras import require_extra
-from .app import Json, Out, app
+from .app import Json, Out, StereoCaller, app
 
 
 class PhoneVendor(StrEnum):
@@ -30,9 +30,7 @@ def demo(
     call: Annotated[
         Path | None, typer.Option(help="Play this recording to the bot; no browser needed.")
     ] = None,
-    caller_channel: Annotated[
-        CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
-    ] = None,
+    caller_channel: StereoCaller = None,
     phone: Annotated[
         PhoneVendor | None, typer.Option(help="Answer phone calls, too, at /phone.")
     ] = None,

@@ -9,18 +9,15 @@ from typing import Annotated
 
 import typer
 
-from ...models.audio import CallerChannel
 from ..extras import require_extra
-from .app import Json, Out, app
+from .app import Json, Out, StereoCaller, app
 
 
 @app.command()
 def analyze(
     calls: Annotated[list[Path], typer.Argument(metavar="CALL…", help="Recorded calls.")],
     policy: Annotated[str, typer.Option(help="gentle, balanced, eager or a file.")] = "balanced",
-    caller_channel: Annotated[
-        CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
-    ] = None,
+    caller_channel: StereoCaller = None,
     transcript: Annotated[
         Path | None, typer.Option(help="JSON lines: start_s, end_s, text, speaker.")
     ] = None,
@@ -62,9 +59,7 @@ def calibrate(
     *,
     out: Annotated[Path, typer.Option(help="The model to write (.onnx), its card beside it.")],
     model: Annotated[Path | None, typer.Option(help="The model to start from.")] = None,
-    caller_channel: Annotated[
-        CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
-    ] = None,
+    caller_channel: StereoCaller = None,
     negative_rate: Annotated[
         float, typer.Option(min=0.001, max=0.2, help="Share of negative turns, roughly.")
     ] = 0.02,
@@ -104,9 +99,7 @@ def simulate(
         str | None, typer.Option(help="Folder of <call id>.jsonl, or one file of untimed lines.")
     ] = None,
     language: Annotated[str, typer.Option(help="The language of the transcripts.")] = "en",
-    caller_channel: Annotated[
-        CallerChannel | None, typer.Option(help="The caller's side of stereo recordings.")
-    ] = None,
+    caller_channel: StereoCaller = None,
     model: Annotated[str | None, typer.Option(help="A model of your own.")] = None,
     evidence: Annotated[
         str, typer.Option(help="Folder for what was heard; a run goes on from what is there.")

@@ -10,7 +10,6 @@ was best whether 0 or 10 % of the turns were negative (docs/evaluation.md).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,8 +19,8 @@ import onnx
 
 from ..calibration import Calibration
 from ..errors import DeescalateError
-from ..files import OutputError, whole_file, write_json
-from ..registry import read_model
+from ..files import OutputError
+from ..registry import read_model, write_model
 
 ASSUMED_RATE = 0.02
 MIN_TURNS = 100
@@ -113,14 +112,11 @@ def write_recalibrated(source: Path, out: Path, made: Recalibration, calls: int)
     properties |= {"calibration": made.calibration.to_json(), "name": name}
     onnx.helper.set_model_props(model, properties)
     content = model.SerializeToString(deterministic=True)
-    with whole_file(out) as file:
-        file.write(content)
     card = original.card | {
-        "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "evaluation": None,
         "recalibration": asdict(made)
         | {"calls": calls, "of": original.card["sha256"], "name": name},
     }
-    write_json(out.with_suffix(".json"), card)
+    write_model(out, content, card)
     return name

@@ -22,7 +22,7 @@ from .data import TRAIN_SPLIT, Progress, read_manifest, read_rows
 from .lm_data import MANIFEST, Turns, class_weights, read_clips, read_turns
 from .lm_fit import LossOf, answer_losses
 from .lm_recipes import DistilRecipe
-from .lora import LmResult, add_lora, read_all, train_lora
+from .lora import LmResult, load_with_lora, read_all, train_lora
 from .uld import uld_distance
 
 STUDENT_FOLDER = "student"
@@ -46,13 +46,7 @@ def distil(
         CheckpointError, OutputError, TrainingError: as `train_lora`.
     """
     turns = read_turns(data)
-    student = AudioLm(
-        recipe.model,
-        dtype=recipe.precision,
-        download=download,
-        trust_remote_code=trust_remote_code,
-    )
-    add_lora(student, recipe, "recipe")
+    student = load_with_lora(recipe, download=download, trust_remote_code=trust_remote_code)
     return train_lora(
         student,
         _loss(student, teacher, turns, recipe),

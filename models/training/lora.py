@@ -50,13 +50,19 @@ class LmResult:
     held_out: HeldOut | None
 
 
-def add_lora(lm: AudioLm, recipe: LmRecipe, source: str) -> None:
-    """Put trainable weights beside those of a model, which stay as they are.
+def load_with_lora(recipe: LmRecipe, *, download: bool, trust_remote_code: bool) -> AudioLm:
+    """Load the recipe's model and put trainable weights beside its own, which stay as they are.
 
     Raises:
-        UnreadableInputError: no layer has a name that the recipe's pattern takes; `source` is what
-            the message names.
+        ModelFileError: the model cannot be loaded.
+        UnreadableInputError: no layer has a name that the recipe's pattern takes.
     """
+    lm = AudioLm(
+        recipe.model,
+        dtype=recipe.precision,
+        download=download,
+        trust_remote_code=trust_remote_code,
+    )
     torch.manual_seed(recipe.seed)
     config = LoraConfig(
         r=recipe.lora.rank,
@@ -72,8 +78,9 @@ def add_lora(lm: AudioLm, recipe: LmRecipe, source: str) -> None:
             lm.network = get_peft_model(lm.network, config)
         except ValueError as error:
             raise UnreadableInputError(
-                source, f"lora.targets: no layer of {lm.name} has such a name"
+                "recipe", f"lora.targets: no layer of {lm.name} has such a name"
             ) from error
+    return lm
 
 
 def train_lora(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 
 from ..cues import LANGUAGES, Language, readable
 from ..errors import UnreadableInputError
-from ..files import whole_file, write_json
 from ..recogniser import BUCKETS, Recogniser, Said, unit_length
+from ..registry import write_model
 from .texts import Flags, read_goemotions
 
 SENTENCES = Path(__file__).with_name("asks_for_human_en.tsv")
@@ -174,19 +173,16 @@ def _report(found: Flags, known: Sentences) -> RecogniserReport:
 def _write(recogniser: Recogniser, report: RecogniserReport, sentences: Path, out: Path) -> None:
     content = BytesIO()
     np.savez_compressed(content, **asdict(recogniser))
-    with whole_file(out) as file:
-        file.write(content.getvalue())
     card = {
         "name": out.stem,
         "what": "logistic regression over hashed word sequences; the cue is there above 0",
         "language": LANGUAGE,
-        "sha256": hashlib.sha256(content.getvalue()).hexdigest(),
         "trained_on": {
             f"{report.sentences} sentences written for this project": "BSD-2-Clause",
             "GoEmotions (train), as texts that do not ask": "Apache-2.0",
         },
         "sentences_sha256": hashlib.sha256(sentences.read_bytes()).hexdigest(),
-        "set_left_out": json.loads(json.dumps(asdict(report))),
+        "set_left_out": asdict(report),
         "limits": ["English only", "sentences and their labels are by one kind of author"],
     }
-    write_json(out.with_suffix(".json"), card)
+    write_model(out, content.getvalue(), card)

@@ -14,7 +14,7 @@ from .data import Progress
 from .lm_data import Turns, class_weights, read_clips, read_turns
 from .lm_fit import LossOf, answer_losses
 from .lm_recipes import LmRecipe
-from .lora import LmResult, add_lora, train_lora
+from .lora import LmResult, load_with_lora, train_lora
 
 TEACHER_FOLDER = "teacher"
 
@@ -36,13 +36,7 @@ def train_teacher(
         CheckpointError, OutputError, TrainingError: as `train_lora`.
     """
     turns = read_turns(data)
-    lm = AudioLm(
-        recipe.model,
-        dtype=recipe.precision,
-        download=download,
-        trust_remote_code=trust_remote_code,
-    )
-    add_lora(lm, recipe, "recipe")
+    lm = load_with_lora(recipe, download=download, trust_remote_code=trust_remote_code)
     return train_lora(
         lm,
         _loss(lm, turns, recipe),

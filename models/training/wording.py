@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from ..registry import write_model
 from ..wording import BUCKETS, WEIGHTS, Weights, features
 from .texts import (
     RECIPE,
@@ -222,15 +221,12 @@ def evaluate_wording(weights: Weights, data: Path, recipe: Recipe) -> WordingRep
 
 
 def _write(weights: Weights, report: WordingReport, recipe: Recipe, out: Path) -> None:
-    """Write weights and card beside their final names, then rename both."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    half = out.with_name(f".{out.name}.{os.getpid()}.npz")
-    np.savez_compressed(half, **asdict(weights))
+    content = BytesIO()
+    np.savez_compressed(content, **asdict(weights))
     card = {
         "name": "wording-1",
         "what": "logistic regression over hashed words and letters; P(negative) at even odds",
         "language": "en",
-        "sha256": hashlib.sha256(half.read_bytes()).hexdigest(),
         "trained_on": {
             "GoEmotions (train)": "Apache-2.0",
             "CuCom e-commerce complaints, synthetic": "Apache-2.0",
@@ -247,7 +243,5 @@ def _write(weights: Weights, report: WordingReport, recipe: Recipe, out: Path) -
             "sarcasm, quoted anger and cold disappointment are often missed",
         ],
     }
-    half_card = out.with_name(f".{out.stem}.{os.getpid()}.json")
-    half_card.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    half.replace(out)
-    half_card.replace(out.with_suffix(".json"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_model(out, content.getvalue(), card)
