@@ -1,11 +1,17 @@
-"""Processors that stand beside the caller's audio, and are not in its way."""
+"""Processors that stand beside what goes by all the time, and are not in its way."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TypeGuard
+from typing import ClassVar
 
-from pipecat.frames.frames import Frame, InputAudioRawFrame, SystemFrame
+from pipecat.frames.frames import (
+    BotSpeakingFrame,
+    Frame,
+    InputAudioRawFrame,
+    SystemFrame,
+    UserSpeakingFrame,
+)
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameCallback, FrameDirection, FrameProcessor
 
@@ -15,20 +21,29 @@ DOWNSTREAM = FrameDirection.DOWNSTREAM
 class Bystander(FrameProcessor):
     """Lets the caller's audio go by without queueing it, and overhears it on its way.
 
-    Audio comes 50 times a second, and a processor's queue costs more than all that we make of it.
-    It is queued only behind something that it must not overtake (a VAD frame that is not
-    processed yet), so that the order of frames is what it would be.
+    Audio comes 50 times a second, and a processor's queue costs more than all that we make of it;
+    so do the frames that say again and again that somebody speaks. They are queued only behind
+    something that they must not overtake (a VAD frame that is not processed yet), so that the
+    order of frames is what it would be.
+
+    `PASSING` is what goes by; frames that are no system frames only where there is no queue
+    (`enable_direct_mode`).
     """
 
+    PASSING: ClassVar[tuple[type[Frame], ...]] = (
+        InputAudioRawFrame,
+        UserSpeakingFrame,
+        BotSpeakingFrame,
+    )
     _waiting = 0
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits here that audio must not overtake."""
+        """Whether nothing waits here that must not be overtaken."""
         return self._waiting == 0
 
-    def overhear(self, frame: InputAudioRawFrame) -> None:
-        """Take from the caller's audio what there is; it was passed on already."""
+    def overhear(self, frame: Frame) -> None:
+        """Take from a frame what there is; it was passed on already."""
 
     async def queue_frame(
         self,
@@ -36,9 +51,10 @@ class Bystander(FrameProcessor):
         direction: FrameDirection = DOWNSTREAM,
         callback: FrameCallback | None = None,
     ) -> None:
-        """Pass audio on at once, queue everything else."""
-        if self.idle and self.next is not None and _goes_by(frame, direction, callback):
-            await self.next.queue_frame(frame)
+        """Pass on at once what goes by, queue everything else."""
+        beyond = self.next if direction is DOWNSTREAM else self.previous
+        if isinstance(frame, self.PASSING) and self.idle and beyond and callback is None:
+            await beyond.queue_frame(frame, direction)
             self.overhear(frame)
             return
         if isinstance(frame, SystemFrame):
@@ -59,7 +75,7 @@ class Bystander(FrameProcessor):
 
 
 class Bystanders(Pipeline):
-    """Bystanders in a row: audio that none of them has to queue goes by all of them at once."""
+    """Bystanders in a row: what none of them has to queue goes by all of them at once."""
 
     def __init__(self, *parts: Bystander) -> None:
         super().__init__(parts)
@@ -71,18 +87,12 @@ class Bystanders(Pipeline):
         direction: FrameDirection = DOWNSTREAM,
         callback: FrameCallback | None = None,
     ) -> None:
-        """Pass audio on at once if nothing in here waits."""
-        idle = all(part.idle for part in self._parts)
-        if idle and self.next is not None and _goes_by(frame, direction, callback):
-            await self.next.queue_frame(frame)
+        """Pass on at once what goes by, if nothing in here waits."""
+        beyond = self.next if direction is DOWNSTREAM else self.previous
+        passing = isinstance(frame, Bystander.PASSING) and callback is None
+        if passing and beyond and all(part.idle for part in self._parts):
+            await beyond.queue_frame(frame, direction)
             for part in self._parts:
                 part.overhear(frame)
             return
         await super().queue_frame(frame, direction, callback)
-
-
-def _goes_by(
-    frame: Frame, direction: FrameDirection, callback: FrameCallback | None
-) -> TypeGuard[InputAudioRawFrame]:
-    """Whether this is the caller's audio on its usual way."""
-    return isinstance(frame, InputAudioRawFrame) and direction is DOWNSTREAM and callback is None

@@ -10,6 +10,8 @@ from ..models.turns import TurnBuffer
 from ..models.types import TurnAudio
 
 STALE_S = 2.0
+BATCH_S = 1.0
+"""Audio is put by in batches: 50 frames a second one by one would cost the loop five times as much."""
 
 
 class TurnCapture:
@@ -21,6 +23,8 @@ class TurnCapture:
 
     def __init__(self, sample_rate: int) -> None:
         self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
+        self._batch = bytearray()
+        self._channels = 1
         self._turn_open = False
         self._heard_before_s = 0.0
         self._started_at_s = self._stopped_at_s = 0.0
@@ -34,7 +38,7 @@ class TurnCapture:
     @property
     def elapsed_s(self) -> float:
         """How much audio went by, in seconds."""
-        return self._heard_before_s + self._buffer.elapsed_s
+        return self._heard_before_s + self._up_to_now().elapsed_s
 
     @property
     def deaf(self) -> bool:
@@ -42,18 +46,22 @@ class TurnCapture:
         return self.elapsed_s == self._started_at_s
 
     def audio(self, pcm: bytes, sample_rate: int, channels: int = 1) -> None:
-        """Take the next PCM16 bytes; of several channels the first, another rate starts anew."""
-        if sample_rate != self._buffer.sample_rate:
-            self._heard_before_s += self._buffer.elapsed_s
-            self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
-        if channels == 1:
-            self._buffer.append(pcm)
-        else:
-            self._buffer.append(np.frombuffer(pcm, "<i2")[::channels])
+        """Take the next PCM16 bytes; of several channels the first, another rate starts anew.
+
+        Raises:
+            ValueError: bytes that are not whole samples of every channel.
+        """
+        if len(pcm) % (2 * channels):
+            raise ValueError(f"{len(pcm)} bytes are not whole samples of {channels} channels")
+        if sample_rate != self._buffer.sample_rate or channels != self._channels:
+            self._change(sample_rate, channels)
+        self._batch += pcm
+        if len(self._batch) >= BATCH_S * sample_rate * 2 * channels:
+            self._up_to_now()
 
     def speech_started(self, start_secs: float) -> bool:
         """Speech began `start_secs` ago; whether a turn began with it."""
-        buffer = self._buffer
+        buffer = self._up_to_now()
         stale = buffer.elapsed_s - self._stopped_at_s > STALE_S
         if buffer.in_turn and not buffer.is_speaking and not self._turn_open and stale:
             buffer.end()
@@ -65,9 +73,10 @@ class TurnCapture:
 
     def speech_stopped(self, stop_secs: float) -> TurnAudio | None:
         """Speech ended `stop_secs` ago: the turn so far."""
-        self._buffer.stop(stop_secs)
-        self._stopped_at_s = self._buffer.elapsed_s
-        return self._placed(self._buffer.snapshot())
+        buffer = self._up_to_now()
+        buffer.stop(stop_secs)
+        self._stopped_at_s = buffer.elapsed_s
+        return self._placed(buffer.snapshot())
 
     def turn_started(self) -> None:
         """The caller has the floor."""
@@ -75,7 +84,7 @@ class TurnCapture:
 
     def turn_stopped(self) -> TurnAudio | None:
         """The turn is over: what of it was not given out yet, if anything."""
-        buffer = self._buffer
+        buffer = self._up_to_now()
         without_speech = self._turn_open and not self._speech_in_turn
         unread = buffer.is_speaking or without_speech
         if without_speech:
@@ -87,6 +96,20 @@ class TurnCapture:
         if without_speech:
             audio = replace(audio, samples=audio.samples[:0])
         return self._placed(audio)
+
+    def _up_to_now(self) -> TurnBuffer:
+        """The buffer with all the audio that came."""
+        if self._batch:
+            self._buffer.append(np.frombuffer(bytes(self._batch), "<i2")[:: self._channels])
+            self._batch.clear()
+        return self._buffer
+
+    def _change(self, sample_rate: int, channels: int) -> None:
+        heard = self._up_to_now()
+        self._channels = channels
+        if sample_rate != heard.sample_rate:
+            self._heard_before_s += heard.elapsed_s
+            self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
 
     def _placed(self, audio: TurnAudio | None) -> TurnAudio | None:
         """The turn at its time in the whole call, if the sample rate changed in it."""

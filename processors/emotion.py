@@ -73,7 +73,7 @@ class EmotionProcessor(Bystander):
             await self.cancel_task(self._task)
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
-    def overhear(self, frame: InputAudioRawFrame) -> None:
+    def overhear(self, frame: Frame) -> None:
         """Keep the caller's audio."""
         self._take(frame)
 
@@ -137,7 +137,8 @@ class EmotionProcessor(Bystander):
         self._task = self.create_task(self._read(self._turn, request, audio))
 
     async def _read(self, turn: LiveTurn, request: int, audio: TurnAudio) -> None:
-        heard = await read_turn(audio, self._classifier, self._pool, self.call.faults)
+        told = self.call.hand_over.ready  # a human would be told how it sounded
+        heard = await read_turn(audio, self._classifier, self._pool, self.call.faults, told)
         reading = turn.deliver(request, heard)
         if reading is not None and not turn.dropped:
             await self._publish(reading)

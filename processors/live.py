@@ -124,7 +124,8 @@ class LiveCall:
     def request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
         """What the human is told; words only where they are kept."""
         kept = transcript if self.keep_text else ()
-        return transfer_request(self.call_id, self.turns, transcript=kept)
+        manner = self._hearing.manner if self._hearing else None
+        return transfer_request(self.call_id, self.turns, transcript=kept, manner=manner)
 
     def _read(self, turn: LiveTurn, hearing: CallHearing | None) -> TurnReading:
         """Voice and words together, in view of the call so far."""

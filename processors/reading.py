@@ -12,16 +12,23 @@ from .pool import InferencePool, InferenceRefusedError
 
 
 async def read_turn(
-    audio: TurnAudio, classifier: EmotionClassifier, pool: InferencePool, faults: Faults
+    audio: TurnAudio,
+    classifier: EmotionClassifier,
+    pool: InferencePool,
+    faults: Faults,
+    with_attributes: bool,
 ) -> HeardTurn | None:
     """Have a turn read on the threads of a pool; what goes wrong is a fault, and nothing raises.
+
+    `with_attributes` has it measured for a hand-over's note, too.
 
     None when the pool gave it up: the turn stays as unknown as it was.
     """
     if not audio.samples.size:
         return _unheard(audio, classifier.name, Unknown.TOO_SHORT)
+    work = partial(listen, audio, classifier, with_attributes=with_attributes)
     try:
-        return _checked(await pool.run(partial(listen, audio, classifier)))
+        return _checked(await pool.run(work))
     except InferenceRefusedError as error:
         faults.report("refused", "reading dropped, the model is too busy or hangs", error)
     except Exception as error:  # noqa: BLE001 - whatever a model does, the call goes on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pipecat.frames.frames import EndFrame, Frame
+from pipecat.frames.frames import EndFrame, Frame, OutputAudioRawFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
@@ -34,6 +34,8 @@ class TransferProcessor(Bystander):
 
     Events: `on_outcome(processor, outcome)`. RTVI clients get `caller-transfer`.
     """
+
+    PASSING = (*Bystander.PASSING, OutputAudioRawFrame)
 
     def __init__(
         self,

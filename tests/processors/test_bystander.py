@@ -6,10 +6,18 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from pipecat.frames.frames import Frame, InputAudioRawFrame, VADUserStartedSpeakingFrame
+from pipecat.frames.frames import (
+    Frame,
+    InputAudioRawFrame,
+    TTSAudioRawFrame,
+    TTSStoppedFrame,
+    UserSpeakingFrame,
+    VADUserStartedSpeakingFrame,
+)
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipecat_deescalate.processors.bystander import Bystander, Bystanders
+from pipecat_deescalate.processors.transfer import TransferProcessor
 
 from ..pipelines import audio_frames, running
 
@@ -21,7 +29,7 @@ class Slow(Bystander):
         super().__init__()
         self.took: list[Frame] = []
 
-    def overhear(self, frame: InputAudioRawFrame) -> None:
+    def overhear(self, frame: Frame) -> None:
         self.took.append(frame)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -69,3 +77,32 @@ async def test_audio_alone_is_passed_on_at_once() -> None:
         await part.queue_frame(frame)
         assert part.took == [frame]
         await call.sees(InputAudioRawFrame, before + 1)
+
+
+@pytest.mark.parametrize("standing", [one_by_one, in_a_row])
+async def test_what_goes_by_goes_by_both_ways(
+    standing: Callable[[list[Slow]], list[FrameProcessor]],
+) -> None:
+    """The sign that somebody speaks goes up and down the pipeline five times a second."""
+    part = Slow()
+    (outer,) = standing([part])
+    async with running(outer) as call:
+        for direction in FrameDirection:
+            await outer.queue_frame(UserSpeakingFrame(), direction)
+        assert [type(frame) for frame in part.took] == [UserSpeakingFrame, UserSpeakingFrame]
+        await call.sees(UserSpeakingFrame, 1)
+        await call.until(lambda: [f for f in call.before.up if isinstance(f, UserSpeakingFrame)])
+
+
+async def test_the_bots_audio_keeps_its_place_on_the_way_past_the_transfer() -> None:
+    """What records the call behind us must not hear the end of speech before its last words."""
+    sent = [
+        frame
+        for _ in range(5)
+        for frame in (TTSAudioRawFrame(b"\0\0" * 160, 8_000, 1), TTSStoppedFrame())
+    ]
+    async with running(TransferProcessor(None)) as call:
+        await call.send(*sent)
+        await call.sees(TTSStoppedFrame, 5)
+    came = [frame for frame in call.after.down if any(frame is one for one in sent)]
+    assert [frame.id for frame in came] == [frame.id for frame in sent]

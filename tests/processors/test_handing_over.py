@@ -66,6 +66,21 @@ async def test_words_are_not_kept_unless_the_operator_wants_them(pool: Inference
     assert all(turn.text is None for turn in guarded.call.turns)
 
 
+async def test_the_human_is_told_how_the_caller_sounded(pool: InferencePool) -> None:
+    """Measured beside the reading, while there is a human to tell; without one it is not worth it."""
+    guarded = Guarded(pool, 0.02, 0.02, ANGRY, hearing=CallHearing())
+    async with running(*guarded.parts) as call:
+        while not guarded.desk.requests and len(guarded.call.turns) < 8:
+            await take_turn(call, a_context("no"))
+    manner = guarded.desk.requests[0].manner or ""
+    assert manner.startswith("Compared with this caller's other turns, the pitch is ")
+    alone = Guarded(pool, 0.02, hearing=CallHearing())
+    async with running(*alone.parts[:2]) as call:
+        await take_turn(call, a_context("no"))
+    assert alone.call.turn is not None
+    assert alone.call.turn.heard.attributes is None
+
+
 async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferencePool) -> None:
     """A bot that talks on over the hand-over, or hands over twice, is worse than silence."""
     guarded = Guarded(pool, ANGRY)
