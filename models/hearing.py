@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Self
 
+from .attributes import Attributes, degrees, description, measure, norms
 from .classifier import EmotionClassifier
 from .conversation import TurnCourse, conversation_cues, loudness_db
 from .fusion import fuse
@@ -19,20 +20,31 @@ _REMEMBERED_TURNS = 50
 
 @dataclass(frozen=True, slots=True)
 class HeardTurn:
-    """One turn once its audio is gone: when it was, how loud (dB of full scale), how it sounded."""
+    """One turn once its audio is gone: when it was, how loud (dB of full scale), how it sounded.
+
+    `attributes` are None unless they were asked for.
+    """
 
     index: int
     started_at_s: float
     ended_at_s: float
     loudness_db: float | None
     voice: EmotionReading
+    attributes: Attributes | None = None
 
 
-def listen(turn: TurnAudio, classifier: EmotionClassifier) -> HeardTurn:
+def listen(
+    turn: TurnAudio, classifier: EmotionClassifier, *, with_attributes: bool = False
+) -> HeardTurn:
     """Hear the audio of a turn; as slow as the classifier, so not for an event loop."""
-    voice = classifier.classify(turn.samples, turn.sample_rate)
-    loudness = loudness_db(turn.samples)
-    return HeardTurn(turn.index, turn.started_at_s, turn.ended_at_s, loudness, voice)
+    return HeardTurn(
+        index=turn.index,
+        started_at_s=turn.started_at_s,
+        ended_at_s=turn.ended_at_s,
+        loudness_db=loudness_db(turn.samples),
+        voice=classifier.classify(turn.samples, turn.sample_rate),
+        attributes=measure(turn.samples, turn.sample_rate) if with_attributes else None,
+    )
 
 
 class CallHearing:
@@ -47,6 +59,7 @@ class CallHearing:
         self._language = language
         self._requests = RequestMemory(language)
         self._course: deque[TurnCourse] = deque(maxlen=_REMEMBERED_TURNS)
+        self._attributes: deque[Attributes | None] = deque(maxlen=_REMEMBERED_TURNS)
 
     def hear(
         self,
@@ -63,6 +76,7 @@ class CallHearing:
         """
         duration_s = turn.ended_at_s - turn.started_at_s
         self._course.append(TurnCourse(duration_s, turn.loudness_db, dialog_state, barge_in))
+        self._attributes.append(turn.attributes)
         course = conversation_cues(self._course)
         words = self._read(text) if text is not None else None
         return TurnReading(
@@ -75,11 +89,21 @@ class CallHearing:
             conversation=course,
         )
 
+    @property
+    def manner(self) -> str | None:
+        """How the last turn sounded against the caller's own before; None where too few tell."""
+        *before, last = self._attributes or [None]
+        if last is None:
+            return None
+        usual = norms([turn for turn in before if turn is not None], last.rate_unit)
+        return description(last, degrees(last, usual), own_turns=True)
+
     def fork(self) -> Self:
         """The same history in an object of its own, to try something on."""
         other = copy(self)
         other._requests = self._requests.fork()
         other._course = self._course.copy()
+        other._attributes = self._attributes.copy()
         return other
 
     def _read(self, text: str) -> WordReading:

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipecat_deescalate.models.classifier import load_classifier
 from pipecat_deescalate.models.fusion import FusionWeights, bundled_weights, fuse
-from pipecat_deescalate.models.hearing import CallHearing, HeardTurn
+from pipecat_deescalate.models.hearing import CallHearing, HeardTurn, listen
 from pipecat_deescalate.models.registry import WEIGHTS
-from pipecat_deescalate.models.types import Cue, EmotionReading, Unknown, WordReading
+from pipecat_deescalate.models.types import Cue, EmotionReading, TurnAudio, Unknown, WordReading
+
+from ..audio import speech_like
 
 probabilities = st.none() | st.floats(0, 1)
 cue_sets = st.lists(st.sampled_from(Cue), unique=True, max_size=4).map(
@@ -101,3 +104,25 @@ def test_a_look_ahead_is_forgotten() -> None:
     tried.hear(turn(1), "where is my parcel, it has not come")
     again = hearing.hear(turn(1), "where is my parcel, it has not come")
     assert Cue.REPEATS_REQUEST not in dict(again.cues)
+
+
+def sounding(index: int, level: float) -> HeardTurn:
+    audio = TurnAudio(speech_like(1.0, level=level, seed=index), 16_000, index, index + 1.0, index)
+    return listen(audio, load_classifier(), with_attributes=True)
+
+
+def test_how_a_caller_sounds_is_told_against_their_own_turns() -> None:
+    """A human is told that this caller got loud, not that the line is; and only if enough tells."""
+    hearing = CallHearing()
+    assert hearing.manner is None
+    for index, level in enumerate((0.02, 0.03, 0.025)):
+        hearing.hear(sounding(index, level))
+        assert hearing.manner is None
+    tried = hearing.fork()
+    tried.hear(sounding(3, 0.3))
+    assert "the voice is loud" in (tried.manner or "")
+    assert hearing.manner is None
+    hearing.hear(sounding(3, 0.024))
+    assert "the voice is of medium loudness" in (hearing.manner or "")
+    hearing.hear(turn(4))
+    assert hearing.manner is None, "a turn that was not measured has no manner"

@@ -67,7 +67,7 @@ async def test_words_are_not_kept_unless_the_operator_wants_them(pool: Inference
 
 
 async def test_the_human_is_told_how_the_caller_sounded(pool: InferencePool) -> None:
-    """Measured beside the reading, while there is a human to tell; without one it is not worth it."""
+    """Measured beside the reading, if there is a human to tell; without one it is not worth it."""
     guarded = Guarded(pool, 0.02, 0.02, ANGRY, hearing=CallHearing())
     async with running(*guarded.parts) as call:
         while not guarded.desk.requests and len(guarded.call.turns) < 8:

@@ -1,8 +1,8 @@
 """How a turn sounds, in words: pitch, energy and speaking rate, each low, medium or high.
 
-As in C²SER (Zhao et al., arXiv:2502.18186), which lets a model reason explicitly from attributes
-like these before it learns to do without: a value is low or high if it is more than one standard
-deviation from the mean, of a corpus or of this caller's own turns.
+As in C²SER (Zhao et al., arXiv:2502.18186): a value is low or high if it is more than one standard
+deviation from the mean, of a corpus or of this caller's own turns. A human who takes a call is told
+this of the caller, and a model learns to reason from it (`training.reasoning`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conversation import loudness_db
-from ..types import Samples
-from .labels import Emotion
+from .audio import resample
+from .conversation import loudness_db
 from .pitch import HOP_S, pitch_hz
+from .types import Samples
 
+_RATE = 8_000
+"""All is measured in the band of a telephone, so that lines of any kind compare."""
 _FRAME_S = 0.05
 _SMOOTHED_FRAMES = 5
 _SPEECH_RANGE_DB = 25.0
@@ -88,23 +90,28 @@ class Degrees:
     rate: Degree | None
 
 
-def attributes(samples: Samples, sample_rate: int, text: str | None = None) -> Attributes:
-    """Measure a turn's audio, mono; with its words the speaking rate is counted in words."""
-    pitches = pitch_hz(samples, sample_rate)
-    voiced = pitches[~np.isnan(pitches)]
-    levels = _levels_db(samples, sample_rate)
+def measure(samples: Samples, sample_rate: int, text: str | None = None) -> Attributes:
+    """Measure a turn's audio, mono; with its words the speaking rate is counted in words.
+
+    Raises:
+        SamplesError: a sample rate from 8,000 to 48,000 Hz is needed.
+    """
+    unit = RateUnit.WORDS if text else RateUnit.SYLLABLES
+    heard = resample(samples, sample_rate, _RATE)
+    levels = _levels_db(heard)
     spoken = _spoken(levels)
     if spoken is None:
-        return Attributes(None, None, None, RateUnit.WORDS if text else RateUnit.SYLLABLES)
-    hop = round(HOP_S * sample_rate)
-    speech = samples[spoken.start * hop : spoken.stop * hop]
-    length_s = speech.size / sample_rate
+        return Attributes(None, None, None, unit)
+    pitches = pitch_hz(heard, _RATE)
+    voiced = pitches[~np.isnan(pitches)]
+    hop = round(HOP_S * _RATE)
+    speech = heard[spoken.start * hop : spoken.stop * hop]
     count = len(text.split()) if text else _syllables(levels, pitches)
     return Attributes(
         pitch_hz=float(np.median(voiced)) if voiced.size else None,
         energy_db=loudness_db(speech),
-        rate_per_s=count / length_s if count else None,
-        rate_unit=RateUnit.WORDS if text else RateUnit.SYLLABLES,
+        rate_per_s=count * _RATE / speech.size if count and speech.size else None,
+        rate_unit=unit,
     )
 
 
@@ -131,13 +138,11 @@ def degrees(turn: Attributes, usual: Norms) -> Degrees:
 
 _PITCH = {Degree.LOW: "low", Degree.MEDIUM: "of medium height", Degree.HIGH: "high"}
 _ENERGY = {Degree.LOW: "soft", Degree.MEDIUM: "of medium loudness", Degree.HIGH: "loud"}
-_RATE = {Degree.LOW: "slow", Degree.MEDIUM: "of medium pace", Degree.HIGH: "fast"}
+_RATES = {Degree.LOW: "slow", Degree.MEDIUM: "of medium pace", Degree.HIGH: "fast"}
 
 
-def reasoning(
-    turn: Attributes, found: Degrees, *, own_turns: bool, label: Emotion | None = None
-) -> str:
-    """The explicit reasoning: what is heard, against what, and the label if it is given.
+def description(turn: Attributes, found: Degrees, *, own_turns: bool) -> str | None:
+    """A sentence on how a turn sounds, and against what; None where nothing can be compared.
 
     `own_turns` says that the norms were this caller's; what is not known is not mentioned.
     """
@@ -148,27 +153,12 @@ def reasoning(
         heard.append(f"the voice is {_ENERGY[found.energy]} ({turn.energy_db:.0f} dB)")
     if found.rate is not None:
         rate = f"{turn.rate_per_s:.1f} {turn.rate_unit.value} a second"
-        heard.append(f"the speech is {_RATE[found.rate]} ({rate})")
+        heard.append(f"the speech is {_RATES[found.rate]} ({rate})")
+    if not heard:
+        return None
     against = "this caller's other turns" if own_turns else "other callers"
-    if heard:
-        listed = " and ".join([*([", ".join(heard[:-1])] if heard[:-1] else []), heard[-1]])
-        said = f"Compared with {against}, {listed}."
-    else:
-        said = "Pitch, loudness and pace cannot be compared."
-    if label is None:
-        return said
-    called = "negative" if label is Emotion.NEGATIVE else "not negative"
-    return f"{said} The turn is {called}."
-
-
-def explicit_share(step: int, steps: int) -> float:
-    """The share of examples with explicit reasoning at a training step, of 0 to `steps` - 1.
-
-    Falls linearly from 1 at the first step to 0 at the last, and stays there.
-    """
-    if step < 0 or steps < 1:
-        raise ValueError(f"step {step} of {steps}: there is no such step")
-    return max(0.0, 1.0 - step / (steps - 1)) if steps > 1 else 0.0
+    listed = " and ".join([*([", ".join(heard[:-1])] if heard[:-1] else []), heard[-1]])
+    return f"Compared with {against}, {listed}."
 
 
 def _degree(value: float | None, usual: Spread | None) -> Degree | None:
@@ -182,9 +172,9 @@ def _spread(values: Sequence[float | None]) -> Spread | None:
     return Spread(float(np.mean(known)), float(np.std(known)))
 
 
-def _levels_db(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
-    """The level around every `HOP_S`, smoothed; -inf in digital silence."""
-    hop, half = round(HOP_S * sample_rate), round(_FRAME_S * sample_rate / 2)
+def _levels_db(samples: Samples) -> NDArray[np.float64]:
+    """The level around every `HOP_S`, smoothed; at least -120."""
+    hop, half = round(HOP_S * _RATE), round(_FRAME_S * _RATE / 2)
     power = np.cumsum(np.pad(np.square(samples, dtype=np.float64), (half + 1, half)))
     means = (power[2 * half :] - power[: -2 * half])[::hop] / (2 * half)
     kernel = np.hanning(_SMOOTHED_FRAMES + 2)[1:-1]
@@ -202,7 +192,7 @@ def _floor_db(levels: NDArray[np.float64]) -> float:
     return float(np.quantile(levels, 0.99)) - _SPEECH_RANGE_DB
 
 
-def _syllables(levels: NDArray[np.float64], pitches: NDArray[np.float64]) -> int:
+def _syllables(levels: NDArray[np.float64], pitches: NDArray[np.float32]) -> int:
     """Count syllable nuclei: voiced peaks of the level with a dip of 2 dB before and after.
 
     N. de Jong and T. Wempe, Behavior Research Methods 41(2), 2009; with the threshold of their

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Samples
+from .types import Samples
 
 MIN_HZ, MAX_HZ = 60.0, 500.0
 HOP_S = 0.01
@@ -15,7 +15,7 @@ _QUIET_DB = 40.0
 """Frames so far below the loudest one have no pitch, whatever their period."""
 _FRAMES_AT_ONCE = 512
 
-_Floats = NDArray[np.float64]
+_Floats = NDArray[np.float32]
 
 
 def pitch_hz(samples: Samples, sample_rate: int) -> _Floats:
@@ -25,24 +25,23 @@ def pitch_hz(samples: Samples, sample_rate: int) -> _Floats:
     threshold, parabolic interpolation.
     """
     window, longest = round(_WINDOW_S * sample_rate), int(sample_rate / MIN_HZ) + 2
-    hop = round(HOP_S * sample_rate)
+    shortest, hop = int(sample_rate / MAX_HZ), round(HOP_S * sample_rate)
     count = (samples.size - window - longest) // hop + 1
     if count < 1:
-        return np.full(0, np.nan)
+        return np.full(0, np.nan, np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, window + longest)[::hop]
-    parts = [
-        _periods(frames[at : at + _FRAMES_AT_ONCE].astype(np.float64), window, longest, sample_rate)
-        for at in range(0, count, _FRAMES_AT_ONCE)
-    ]
-    power = np.array([float(np.mean(np.square(frame[:window]))) for frame in frames])
-    heard = power > power.max() * 10 ** (-_QUIET_DB / 10)
-    return np.where(heard, sample_rate / np.concatenate(parts), np.nan)
+    power = np.square(frames[:, :window]).mean(axis=1)
+    (heard,) = np.nonzero(power > power.max() * 10 ** (-_QUIET_DB / 10))
+    found = np.full(count, np.nan, np.float32)
+    for at in range(0, heard.size, _FRAMES_AT_ONCE):
+        places = heard[at : at + _FRAMES_AT_ONCE]
+        found[places] = sample_rate / _periods(frames[places], window, shortest, longest)
+    return found
 
 
-def _periods(frames: _Floats, window: int, longest: int, sample_rate: int) -> _Floats:
+def _periods(frames: _Floats, window: int, shortest: int, longest: int) -> _Floats:
     """The period of each frame in samples; NaN without one."""
     normalised = _normalised_difference(frames, window, longest)
-    shortest = int(sample_rate / MAX_HZ)
     below = normalised[:, shortest:-1] < _THRESHOLD
     found = below.any(axis=1)
     rows = np.arange(len(frames))
@@ -60,7 +59,7 @@ def _periods(frames: _Floats, window: int, longest: int, sample_rate: int) -> _F
 
 def _normalised_difference(frames: _Floats, window: int, longest: int) -> _Floats:
     """Equations 6 and 8: shape (frames, longest), 1 at lag 0."""
-    size = 1 << (window + longest - 1).bit_length() + 1
+    size = 1 << (window + longest - 1).bit_length()  # no lag of interest wraps around
     spectrum = np.fft.rfft(frames, size)
     kernel = np.fft.rfft(frames[:, :window], size)
     product = np.fft.irfft(spectrum * kernel.conj(), size)[:, :longest]
@@ -68,7 +67,7 @@ def _normalised_difference(frames: _Floats, window: int, longest: int) -> _Float
     moved = energy[:, window : window + longest] - energy[:, :longest]
     difference = np.maximum(moved[:, :1] + moved - 2 * product, 0)
     summed = np.cumsum(difference[:, 1:], axis=1)
-    lags = np.arange(1, longest)
+    lags = np.arange(1, longest, dtype=np.float32)
     normalised: _Floats = np.ones_like(difference)
     np.divide(difference[:, 1:] * lags, summed, out=normalised[:, 1:], where=summed > 0)
     return normalised
