@@ -225,7 +225,7 @@ def live(results: dict[str, Any]) -> str:
         _pair(f"processor a call-minute, {costs[0]['calls']} calls", costs, _processor),
         _pair("memory with one call", costs, lambda cost: f"{cost['first_call_mb']:.0f} MB"),
         _pair("memory of each call more", costs, lambda c: f"{c['further_call_mb']:.1f} MB"),
-        _pair("calls at once, no frame 100 ms late", held, _calls),
+        _pair("calls at once without a frame 100 ms late, in half of the tries", held, _calls),
     ]
     probes = [probe for probe in held[1]["probes"] if probe["calls"] <= held[1]["calls"]]
     turns = sum(probe["turns"] for probe in probes)
@@ -252,7 +252,7 @@ def _processor(cost: dict[str, Any]) -> str:
 
 
 def _calls(held: dict[str, Any]) -> str:
-    return f"{held['calls']}{' or more' if held['reached_limit'] else ''}"
+    return f"{held['calls']:.1f}{' or more' if held['reached_limit'] else ''}"
 
 
 def demo(results: dict[str, Any]) -> str:

@@ -13,8 +13,9 @@ from rich.table import Table
 from .announcement import Announcement, announcements
 from .audit import FrameAudit
 from .bot import Guard
+from .capacity import Capacity, capacities
 from .cores import shared
-from .load import Capacity, Cost, capacity, costs
+from .load import Cost, costs
 from .machine import Timing, machine
 from .replies import ReplyLatency, frames, reply_latency
 from .telephony import Pcm
@@ -22,7 +23,10 @@ from .telephony import Pcm
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: turns for latency, turns a call for frames, calls and seconds."""
+    """How much is measured: turns for latency, turns a call for frames, calls and seconds.
+
+    `tries` are those around the edge of a bot's capacity.
+    """
 
     turns: int = 60
     frame_turns: int = 8
@@ -30,9 +34,10 @@ class Effort:
     cost_s: float = 36.0
     probe_s: float = 12.0
     most_calls: int = 96
+    tries: int = 10
 
 
-QUICK = Effort(turns=3, frame_turns=2, cost_calls=2, cost_s=5.0, probe_s=3.0, most_calls=2)
+QUICK = Effort(turns=3, frame_turns=2, cost_calls=2, cost_s=5.0, probe_s=3.0, most_calls=2, tries=2)
 """To see that it works; its figures say nothing."""
 
 
@@ -69,12 +74,14 @@ def bench_live(speech: Sequence[Pcm], effort: Effort, *, say: Callable[[str], No
     say("processor and memory")
     cost = costs(speech, calls=effort.cost_calls, seconds=effort.cost_s)
     say("how many calls at once")
-    held = {
-        guard.value: capacity(
-            guard, speech, seconds=effort.probe_s, most=effort.most_calls, say=say
-        )
-        for guard in (Guard.NONE, Guard.BUNDLED)
-    }
+    held = capacities(
+        (Guard.NONE, Guard.BUNDLED),
+        speech,
+        seconds=effort.probe_s,
+        most=effort.most_calls,
+        tries=effort.tries,
+        say=say,
+    )
     return LiveReport(machine(), shared(), load, latency, audits, announced, cost, held)
 
 
@@ -104,7 +111,7 @@ def print_live_report(report: LiveReport, console: Console) -> None:
             f"{cost.first_call_mb:.0f} MB with one call, {cost.further_call_mb:.2f} MB each more"
         )
     for guard, found in report.capacity.items():
-        console.print(f"{guard}: {found.calls} calls at once{' or more' * found.reached_limit}")
+        console.print(f"{guard}: {found.calls:.1f} calls at once{' or more' * found.reached_limit}")
 
 
 def _ms(timing: Timing) -> str:

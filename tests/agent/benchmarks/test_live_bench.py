@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipecat_deescalate.agent.benchmarks import load
+from pipecat_deescalate.agent.benchmarks import capacity
 from pipecat_deescalate.agent.benchmarks.announcement import announcements
 from pipecat_deescalate.agent.benchmarks.audit import audit
 from pipecat_deescalate.agent.benchmarks.bot import Guard
-from pipecat_deescalate.agent.benchmarks.load import Probe, capacity
+from pipecat_deescalate.agent.benchmarks.capacity import Probe, capacities
 from pipecat_deescalate.agent.benchmarks.replies import run_calls
 from pipecat_deescalate.agent.benchmarks.speech import callers_turns
 from pipecat_deescalate.agent.benchmarks.telephony import RATE, Pcm
@@ -58,23 +58,26 @@ def test_the_announcement_is_measured_where_the_caller_hears_it(speech: tuple[Pc
         assert (call.transfers, call.hang_ups) == (1, 0)
 
 
-@pytest.mark.parametrize(("true", "most", "expected"), [(0, 20, 0), (13, 40, 13), (99, 20, 20)])
+@pytest.mark.parametrize(("true", "most", "expected"), [(0, 20, 1), (13, 40, 13.5), (99, 20, 20)])
 def test_the_search_finds_how_many_calls_fit(
-    true: int, most: int, expected: int, monkeypatch: pytest.MonkeyPatch
+    true: int, most: int, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One late frame must not end the search, and a limit must be called one."""
-    tried: list[int] = []
+    """One unlucky try must not decide, the bots take turns, and a limit must be called one."""
+    tried: list[tuple[Guard, int]] = []
 
     def probe(guard: Guard, speech: object, calls: int, seconds: float) -> Probe:
-        tried.append(calls)
-        unlucky = calls == 8 and tried.count(8) == 1
+        tried.append((guard, calls))
+        unlucky = len(tried) == 9
         return Probe(calls, 100, int(calls > true or unlucky), 1.0, 1, 0)
 
-    monkeypatch.setattr(load, "_probe", probe)
-    found = capacity(Guard.NONE, (), seconds=1.0, most=most, say=lambda _: None)
-    assert found.calls == expected
-    assert found.reached_limit is (expected == most)
-    assert len(found.probes) == len(tried) < 20
+    monkeypatch.setattr(capacity, "_probe", probe)
+    guards = (Guard.NONE, Guard.BUNDLED)
+    found = capacities(guards, (), seconds=1.0, most=most, tries=10, say=lambda _: None)
+    assert [guard for guard, _ in tried[:6]] == [*guards] * 3
+    for one in found.values():
+        assert one.calls == pytest.approx(expected, abs=1)
+        assert one.reached_limit is (expected == most)
+        assert len(one.probes) < 20
 
 
 def test_the_command_says_what_it_needs() -> None:
