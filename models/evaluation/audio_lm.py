@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,28 @@ from ..features import SAMPLE_RATE
 from ..types import EmotionReading, Samples
 from .audio_lm_files import load_network, load_processor
 
-PROMPT = (
+_TASK = (
     "This is one turn of a caller on the phone. Negative means that the caller sounds angry,"
     " disgusted, frustrated, irritated or dissatisfied; sadness, fear, joy and calm are"
-    " non-negative. How does the caller sound? Answer with one word: negative or non-negative."
+    " non-negative. How does the caller sound? "
+)
+PROMPT = f"{_TASK}Answer with one word: negative or non-negative."
+REASONING_PROMPT = (
+    f"{_TASK}First say how high, how loud and how fast, then answer: negative or non-negative."
 )
 ANSWERS = ("negative", "non-negative")
 _WINDOW_S = 30.0
 """What such models hear at most; of a longer turn the end is read."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question with its answer, as text, and the answer's tokens with the end of the turn."""
+
+    text: str
+    tokens: tuple[int, ...]
 
 
 class AudioLm:
@@ -67,25 +80,26 @@ class AudioLm:
         if torch.cuda.is_available():
             self.network.to("cuda")
         self._rate = self.processor.feature_extractor.sampling_rate
+        self._labels = answers
         self._question = self._chat(prompt)
-        self._answers = [self._ending(prompt, answer) for answer in answers]
-        self._answer_tokens = [self._encode(answer) for answer in self._answers]
-        self._first_tokens = [tokens[0] for tokens in self._answer_tokens]
+        self._answers = [self._answer(prompt, answer) for answer in answers]
+        self._first_tokens = [answer.tokens[0] for answer in self._answers]
         if self._first_tokens[0] == self._first_tokens[1]:
             raise ModelFileError(model, f"begins {answers[0]!r} and {answers[1]!r} alike")
 
-    def answer(self, negative: bool) -> list[int]:
-        """The tokens of an answer, with the end of the turn."""
-        return self._answer_tokens[0 if negative else 1]
+    def answer(self, negative: bool, reasoning: str | None = None) -> Answer:
+        """One of the two answers; with reasoning before it to a question that asks for that."""
+        label = 0 if negative else 1
+        if reasoning is None:
+            return self._answers[label]
+        return self._answer(REASONING_PROMPT, f"{reasoning} {self._labels[label]}")
 
-    def inputs(self, turns: Sequence[Samples], answered: Sequence[bool] | None = None) -> Any:
-        """The network's inputs for turns at 16 kHz; with their answers (True: negative) if given.
+    def inputs(self, turns: Sequence[Samples], answers: Sequence[Answer] | None = None) -> Any:
+        """The network's inputs for turns at 16 kHz; with their answers if given.
 
         Padded on the left, so that the answers end where the inputs do.
         """
-        asked = [self._question] * len(turns)
-        if answered is not None:
-            asked = [self._question + self._answers[0 if negative else 1] for negative in answered]
+        asked = [answer.text for answer in answers or ()] or [self._question] * len(turns)
         last = -int(_WINDOW_S * SAMPLE_RATE)
         heard = [resample(turn[last:], SAMPLE_RATE, self._rate) for turn in turns]
         inputs = self.processor(
@@ -98,11 +112,11 @@ class AudioLm:
         )
         return inputs.to(self.network.device)
 
-    def answer_logits(self, turns: Sequence[Samples], answered: Sequence[bool]) -> list[Tensor]:
+    def answer_logits(self, turns: Sequence[Samples], answers: Sequence[Answer]) -> list[Tensor]:
         """What predicts each token of each turn's answer: logits, (answer tokens, vocabulary)."""
-        lengths = [len(self.answer(negative)) for negative in answered]
+        lengths = [len(answer.tokens) for answer in answers]
         keep = max(lengths) + 1
-        inputs = self.inputs(turns, answered)
+        inputs = self.inputs(turns, answers)
         logits = self.network(**inputs, logits_to_keep=keep, use_cache=False).logits
         return [row[-length - 1 : -1] for row, length in zip(logits, lengths, strict=True)]
 
@@ -131,16 +145,13 @@ class AudioLm:
         )
         return text
 
-    def _ending(self, prompt: str, answer: str) -> str:
+    def _answer(self, prompt: str, answer: str) -> Answer:
         """An answer as the chat template ends it; bare if it rewrites the question by it."""
-        chat = self._chat(prompt, answer)
-        if not chat.startswith(self._question):
-            return answer
-        return chat.removeprefix(self._question).rstrip()
-
-    def _encode(self, text: str) -> list[int]:
-        tokens: list[int] = self.processor.tokenizer.encode(text, add_special_tokens=False)
-        return tokens
+        question, chat = self._chat(prompt), self._chat(prompt, answer)
+        if chat.startswith(question):
+            answer = chat.removeprefix(question).rstrip()
+        tokens = self.processor.tokenizer.encode(answer, add_special_tokens=False)
+        return Answer(question + answer, tuple(tokens))
 
 
 class AudioLanguageModel:

@@ -61,14 +61,14 @@ def distil(
 def _loss(student: AudioLm, teacher: AudioLm, turns: Turns, recipe: DistilRecipe) -> LossOf:
     weights = class_weights(turns.negative, recipe.others_per_negative)
 
-    def loss_of(batch: list[int]) -> Tensor:
+    def loss_of(batch: list[int], _done: float) -> Tensor:
         clips = [turns.train[index] for index in batch]
-        answered = [bool(clip.negative) for clip in clips]
-        heard = read_clips(clips)
-        ours = student.answer_logits(heard, answered)
+        heard, negative = read_clips(clips), [bool(clip.negative) for clip in clips]
+        answers = [student.answer(label) for label in negative]
+        ours = student.answer_logits(heard, answers)
         with torch.no_grad():
-            theirs = teacher.answer_logits(heard, answered)
-        labels = answer_losses(ours, [student.answer(negative) for negative in answered])
+            theirs = teacher.answer_logits(heard, [teacher.answer(label) for label in negative])
+        labels = answer_losses(ours, answers)
         distance = torch.stack(list(map(_distance, ours, theirs)))
         losses = labels + recipe.uld_weight * distance
         return (losses * losses.new_tensor([weights[index] for index in batch])).mean()

@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
 from ..errors import DeescalateError, UnreadableInputError
+from ..evaluation.audio_lm import Answer
 from ..files import whole_file
 from .data import Progress
 from .lm_data import Turns, epoch_batches
@@ -22,8 +23,9 @@ from .lm_recipes import LmRecipe, Schedule
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
-LossOf = Callable[[list[int]], Tensor]
-"""Takes the indices of a batch of turns; gives the mean of their losses, with its gradient."""
+LossOf = Callable[[list[int], float], Tensor]
+"""Takes the indices of a batch of turns, and how much of the run is done: 0 in its first step, 1 in
+its last. Gives the mean of their losses, with its gradient."""
 
 
 class TrainingError(DeescalateError):
@@ -119,7 +121,7 @@ def fit(
         torch.manual_seed(recipe.seed + step)  # dropout, so that a run that goes on is the same
         for group in optimizer.param_groups:
             group["lr"] = schedule.learning_rate * _rate(step, len(steps), schedule)
-        losses.append(_backward(loss_of, steps[step], step))
+        losses.append(_backward(loss_of, steps[step], step, len(steps)))
         torch.nn.utils.clip_grad_norm_(weights.values(), schedule.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
@@ -130,12 +132,12 @@ def fit(
     return losses
 
 
-def answer_losses(logits: Sequence[Tensor], tokens: Sequence[list[int]]) -> Tensor:
+def answer_losses(logits: Sequence[Tensor], answers: Sequence[Answer]) -> Tensor:
     """Return the cross-entropy of each turn's answer, the mean over its tokens; (turns,)."""
     return torch.stack(
         [
-            F.cross_entropy(row.float(), torch.tensor(answer, device=row.device))
-            for row, answer in zip(logits, tokens, strict=True)
+            F.cross_entropy(row.float(), torch.tensor(answer.tokens, device=row.device))
+            for row, answer in zip(logits, answers, strict=True)
         ]
     )
 
@@ -164,13 +166,14 @@ def _rate(step: int, steps: int, schedule: Schedule) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
-def _backward(loss_of: LossOf, batches: Sequence[list[int]], step: int) -> float:
+def _backward(loss_of: LossOf, batches: Sequence[list[int]], step: int, steps: int) -> float:
     """Add up the gradients of a step's batches; return the mean loss of its turns."""
     turns = sum(map(len, batches))
+    done = step / (steps - 1) if steps > 1 else 1.0
     total = 0.0
     for batch in batches:
         try:
-            loss = loss_of(batch) * (len(batch) / turns)
+            loss = loss_of(batch, done) * (len(batch) / turns)
             loss.backward()
         except torch.OutOfMemoryError as error:
             raise TrainingError(

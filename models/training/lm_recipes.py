@@ -12,6 +12,9 @@ from .config import Strict, read_recipe
 TEACHER_RECIPE = Path(__file__).with_name("teacher.yaml")
 DISTIL_RECIPE = Path(__file__).with_name("distil.yaml")
 
+Against = Literal["corpus", "caller"]
+"""What a turn is compared with to say how it sounds: all turns, or the same caller's own."""
+
 
 class Lora(Strict):
     """Low-rank weights beside those of the layers that the pattern `targets` names."""
@@ -57,15 +60,21 @@ class LmRecipe(Strict):
     schedule: Schedule
 
 
+class TeacherRecipe(LmRecipe):
+    """`reasoning` has the teacher say how a turn sounds before its label: less and less often."""
+
+    reasoning: Against | None = None
+
+
 class DistilRecipe(LmRecipe):
     """As of a teacher; `model` is the student, `uld_weight` that of the distance to the teacher."""
 
     uld_weight: float = Field(gt=0)
 
 
-def load_teacher_recipe(path: Path | None = None) -> LmRecipe:
+def load_teacher_recipe(path: Path | None = None) -> TeacherRecipe:
     """Read a teacher's recipe, or the shipped one. Raises UnreadableInputError naming the key."""
-    return read_recipe(path or TEACHER_RECIPE, LmRecipe)
+    return read_recipe(path or TEACHER_RECIPE, TeacherRecipe)
 
 
 def load_distil_recipe(path: Path | None = None) -> DistilRecipe:
