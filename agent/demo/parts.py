@@ -31,6 +31,8 @@ from .reporter import CallReporter
 from .speech import EspeakTTSService, espeak
 from .spotting import Spotter, SpottingSTTService
 
+STOP_S = 0.15
+"""So long a pause ends a stretch of speech; with Pipecat's 0.2 s a reading comes one window later, 32 ms."""
 INSTRUCTIONS = (
     "You are the telephone assistant of a bank's card service. Answer in one or two short "
     "sentences, without formatting. You can block a card, order a new one and explain charges."
@@ -131,4 +133,5 @@ class KeyedKit:
 
 
 def _vad() -> SileroVADAnalyzer:
-    return SileroVADAnalyzer(params=VADParams(min_volume=0.0))  # no gate on how loud a line is
+    """Silero without a gate on how loud a line is; a reading begins `STOP_S` after the words."""
+    return SileroVADAnalyzer(params=VADParams(min_volume=0.0, stop_secs=STOP_S))
