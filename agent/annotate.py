@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from rich.console import Console
 
-from ..models.annotation.calls import HEARABLE, Call, Calls, CallsError, complaint
+from ..models.annotation.calls import HEARABLE, Call, Calls, CallsError
 from ..models.annotation.client import AnnotatorClient, Endpoint, Patience
 from ..models.annotation.estimate import Estimate, Prices, estimate
 from ..models.annotation.journal import Journal, recorded
 from ..models.annotation.labels import Source
+from ..models.annotation.lines import read_lines
 from ..models.annotation.prompts import Prompt, Strategy, load_prompt
 from ..models.annotation.running import AnnotationRun, CallTask, Tally, TurnTask, prompt_source
 from ..models.annotation.validation import load_calls
 from ..models.annotation.wire import WIRES, Api
-from ..models.errors import first_complaint
 from ..policies.sending import tls_context
 from ..policies.settings import address, secret
 from .analyze import UsageError
@@ -185,32 +185,13 @@ class _Chosen(BaseModel):
 def _chosen(calls: Calls, selection: Path | None) -> list[tuple[str, int]]:
     """The turns of a selection, or all of the caller's that have audio."""
     if selection is not None:
-        return _read_selection(selection)
+        return [(turn.call_id, turn.turn) for turn in read_lines(selection, _Chosen, what="turn")]
     return [
         (call_id, turn)
         for call_id, turn in calls.rows(
             f"SELECT call_id, turn FROM turns WHERE speaker = 'caller' AND {HEARABLE}"  # noqa: S608 - ours
         )
     ]
-
-
-def _read_selection(path: Path) -> list[tuple[str, int]]:
-    chosen, complaints = [], []
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = _Chosen.model_validate_json(line)
-                except ValidationError as error:
-                    what = first_complaint(error, "turn")
-                    complaints.append(complaint(path, f"line {number}: {what}"))
-                    continue
-                chosen.append((row.call_id, row.turn))
-    except OSError as error:
-        raise CallsError(complaint(path, error.strerror or "cannot be read")) from error
-    if complaints:
-        raise CallsError(*complaints)
-    return chosen
 
 
 def _show_estimate(cost: Estimate, *, as_json: bool) -> None:

@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from ..models.annotation.calls import CallsError, Turn, complaint, write_turns
+from ..models.annotation.lines import read_lines
 from ..models.annotation.validation import load_calls
 from ..models.audio import CallerChannel, open_call
 from ..models.classifier import EmotionClassifier, load_classifier
 from ..models.cues import find_cues
-from ..models.errors import DeescalateError, first_complaint
+from ..models.errors import DeescalateError
 from ..models.types import Cue
 from .analyze import UsageError
 from .call import hear_call
@@ -271,21 +272,8 @@ def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[
 
 def _records(path: Path, options: Import) -> Iterator[Turn]:
     """The caller's turns of records."""
-    complaints = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                record = _Record.model_validate_json(line)
-            except ValidationError as error:
-                what = first_complaint(error, "record")
-                complaints.append(complaint(path, f"line {number}: {what}"))
-                continue
-            if not complaints:
-                yield from _of_record(record, options)
-    if complaints:
-        raise CallsError(*complaints)
+    for record in read_lines(path, _Record, what="record"):
+        yield from _of_record(record, options)
 
 
 def _recording_of(record: _Record, options: Import) -> Path | None:

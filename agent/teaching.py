@@ -22,6 +22,8 @@ def run_clips(
     out: Path,
     corpus: str,
     held_out: float,
+    others_per_negative: float | None,
+    seed: int,
 ) -> str:
     """Cut the labelled turns of calls out as clips; return what was written.
 
@@ -31,14 +33,18 @@ def run_clips(
     """
     from ..models.annotation.labels import read_labels  # noqa: PLC0415 - needs DuckDB
     from ..models.annotation.validation import load_calls  # noqa: PLC0415 - needs DuckDB
-    from ..models.training.labelled import agree, write_clips  # noqa: PLC0415 - needs DuckDB
+    from ..models.training.labelled import agree, sample, write_clips  # noqa: PLC0415 - needs DuckDB
 
     said = agree(label for path in labels for label in read_labels(path))
+    labelled = len(said)
+    if others_per_negative is not None:
+        said = sample(said, others_per_negative=others_per_negative, seed=seed, held_out=held_out)
     with load_calls(calls) as turns, stages() as progress:
         cut = write_clips(turns, said, out, corpus=corpus, held_out=held_out, progress=progress)
     return (
         f"{out / 'speech'}: {cut.train} turns to train on, {cut.held_out} held out; "
-        f"{cut.negative} negative; {cut.too_short} too short to be heard, left out"
+        f"{cut.negative} negative; left out: {cut.too_short} too short to be heard, "
+        f"{labelled - len(said)} not drawn"
     )
 
 

@@ -176,12 +176,27 @@ def clips(
     held_out: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Share of calls kept to measure on.")
     ] = 0.2,
+    others_per_negative: Annotated[
+        float | None,
+        typer.Option(min=0, help="Non-negative turns for each negative one; else all."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same turns.")] = 0,
 ) -> None:
     """Cut labelled turns out of calls, the form that train, distill and evaluate read."""
     require_extra("annotate", "duckdb")
     from ..teaching import run_clips
 
-    typer.echo(run_clips(calls, labels=labels, out=out, corpus=corpus, held_out=held_out))
+    typer.echo(
+        run_clips(
+            calls,
+            labels=labels,
+            out=out,
+            corpus=corpus,
+            held_out=held_out,
+            others_per_negative=others_per_negative,
+            seed=seed,
+        )
+    )
 
 
 @app.command()

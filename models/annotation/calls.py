@@ -37,6 +37,8 @@ COLUMNS = {
 }
 """The fields of a turn, with DuckDB's types. `call_id`, `turn` and `speaker` are never null."""
 
+MAX_COMPLAINTS = 1_000
+
 SPEAKERS = ("caller", "bot", "agent")
 EVENTS = ("no_match", "no_input", "agent_request")
 OUTCOMES = ("resolved", "unresolved", "transferred", "hung_up")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..errors import first_complaint
 from .calls import CallsError, complaint
+from .lines import parse_lines, read_lines
 
 SCHEMA: Literal["deescalate.label/1"] = "deescalate.label/1"
-_MAX_COMPLAINTS = 1_000
 _COUNT = Annotated[int, Field(ge=0)]
 
 
@@ -93,13 +92,9 @@ def read_labels(path: Path) -> Iterator[Label]:
         CallsError: the file cannot be read, holds nothing, or as `parse_labels`.
     """
     empty = True
-    try:
-        with path.open("rb") as file:
-            for label in parse_labels(path, file):
-                empty = False
-                yield label
-    except OSError as error:
-        raise CallsError(complaint(path, error.strerror or "cannot be read")) from error
+    for label in read_lines(path, Label, what="label", wrong=_twice()):
+        empty = False
+        yield label
     if empty:
         raise CallsError(complaint(path, "holds no labels"))
 
@@ -110,24 +105,17 @@ def parse_labels(path: Path, lines: Iterable[bytes]) -> Iterator[Label]:
     Raises:
         CallsError: lines are not labels, or a source labels a turn twice; one complaint a line.
     """
-    complaints: list[str] = []
+    return parse_lines(path, lines, Label, what="label", wrong=_twice())
+
+
+def _twice() -> Callable[[Label], str | None]:
+    """Complains about the labels that a source has for one turn after the first."""
     seen: set[tuple[str, int, Source]] = set()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            label = Label.model_validate_json(line)
-        except ValidationError as error:
-            what = first_complaint(error, "label")
-            complaints.append(complaint(path, f"line {number}: {what}"))
-            continue
+
+    def wrong(label: Label) -> str | None:
         if label.key in seen:
-            what = f"turn: {label.source} labels it twice"
-            complaints.append(complaint(path, f"line {number}: {what}"))
+            return f"turn: {label.source} labels it twice"
         seen.add(label.key)
-        if not complaints:
-            yield label
-    if complaints:
-        more = len(complaints) - _MAX_COMPLAINTS
-        rest = [f"… and {more} more complaints"] if more > 0 else []
-        raise CallsError(*complaints[:_MAX_COMPLAINTS], *rest)
+        return None
+
+    return wrong

@@ -14,6 +14,7 @@ import duckdb
 from .calls import (
     COLUMNS,
     EVENTS,
+    MAX_COMPLAINTS,
     OUTCOMES,
     SPEAKERS,
     Calls,
@@ -22,7 +23,6 @@ from .calls import (
     connect,
 )
 
-MAX_COMPLAINTS = 1_000
 _JSON_TYPES = {
     "VARCHAR": ("VARCHAR",),
     "BIGINT": ("UBIGINT", "BIGINT"),

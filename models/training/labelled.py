@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -73,6 +74,29 @@ def agree(labels: Iterable[Label]) -> dict[tuple[str, int], Consensus]:
         score = sure if label.score is None else label.score
         said.setdefault((label.call_id, label.turn), []).append(score)
     return {key: Consensus(float(np.mean(scores))) for key, scores in said.items()}
+
+
+def sample(
+    labels: dict[tuple[str, int], Consensus],
+    *,
+    others_per_negative: float,
+    seed: int,
+    held_out: float,
+) -> dict[tuple[str, int], Consensus]:
+    """Keep all negative turns, and K others for each, drawn at random; the same for a seed.
+
+    Of the calls that are held out all turns stay: figures need the shares that there are.
+    """
+    kept, others = {}, []
+    for key, label in labels.items():
+        if label.negative or _is_apart(key[0], held_out):
+            kept[key] = label
+        else:
+            others.append(key)
+    negatives = sum(not _is_apart(call_id, held_out) for call_id, _ in kept)
+    others.sort(key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
+    drawn = others[: math.ceil(others_per_negative * negatives)]
+    return kept | {key: labels[key] for key in drawn}
 
 
 def write_clips(
@@ -145,9 +169,14 @@ def _cut(
         yield _Clip(call, turn, labels[call.call_id, turn], samples)
 
 
+def _is_apart(call_id: str, held_out: float) -> bool:
+    """Whether a call is kept to measure on."""
+    digest = hashlib.sha256(f"split {call_id}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") < held_out * 2**32
+
+
 def _row(clip: _Clip, corpus: str, held_out: float) -> dict[str, object]:
-    digest = hashlib.sha256(f"split {clip.call.call_id}".encode()).digest()
-    apart = int.from_bytes(digest[:4], "big") < held_out * 2**32
+    apart = _is_apart(clip.call.call_id, held_out)
     return {
         "path": f"{corpus}/{clip.name}",
         "corpus": f"{corpus}_held_out" if apart else corpus,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,12 @@ from pipecat_deescalate.models.annotation.labels import read_labels  # noqa: E40
 from pipecat_deescalate.models.annotation.validation import load_calls  # noqa: E402 - DuckDB
 from pipecat_deescalate.models.evaluation.audio_lm import AudioLm  # noqa: E402 - torch
 from pipecat_deescalate.models.training.distil import distil, write_soft_labels  # noqa: E402
-from pipecat_deescalate.models.training.labelled import agree, write_clips  # noqa: E402
+from pipecat_deescalate.models.training.labelled import (  # noqa: E402 - DuckDB
+    Consensus,
+    agree,
+    sample,
+    write_clips,
+)
 from pipecat_deescalate.models.training.lm_fit import CheckpointError  # noqa: E402 - torch
 from pipecat_deescalate.models.training.lm_recipes import load_distil_recipe  # noqa: E402
 
@@ -140,6 +146,23 @@ def test_clips_are_the_labelled_turns(tmp_path: Path) -> None:
         splits.setdefault(row["speaker"], set()).add(row["split"])
     assert all(len(split) == 1 for split in splits.values())
     assert set.union(*splits.values()) == {"train", "eval"}
+
+
+def test_others_are_drawn_for_each_negative_turn() -> None:
+    """Ninety-nine calm turns for an angry one teach to say calm; figures want them all the same."""
+    labels = {(f"c{n % 50}", n): Consensus(float(n % 20 == 0)) for n in range(1_000)}
+    drawn = sample(labels, others_per_negative=1.5, seed=1, held_out=0.2)
+    apart = set(sample(labels, others_per_negative=0, seed=1, held_out=0.2))
+    apart = {key for key in apart if not labels[key].negative}
+    calls = {call for call, _ in apart}
+    train = [key for key in drawn if key[0] not in calls]
+    negative = sum(labels[key].negative for key in train)
+    assert all(key in drawn for key, label in labels.items() if label.negative)
+    assert len(train) == negative + math.ceil(1.5 * negative)
+    assert 0.1 < len(calls) / 50 < 0.3
+    assert apart == {key for key, label in labels.items() if key[0] in calls and not label.negative}
+    assert drawn == sample(labels, others_per_negative=1.5, seed=1, held_out=0.2)
+    assert drawn != sample(labels, others_per_negative=1.5, seed=2, held_out=0.2)
 
 
 def test_clips_that_are_there_stay(tmp_path: Path) -> None:
