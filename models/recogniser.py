@@ -5,16 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ModelFileError
 from .patterns import SENTENCE_END
-from .registry import read_model
+from .registry import read_arrays
 
 BUCKETS = 1 << 18
 NEGATED_WORDS = 6
@@ -161,15 +159,8 @@ class Recogniser:
         Raises:
             ModelFileError: either file is missing or damaged, or they do not match.
         """
-        model = read_model(path)
-        try:
-            with np.load(BytesIO(model.content), allow_pickle=False) as file:
-                loaded = cls(file["weight"], float(file["unit"]), float(file["intercept"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelFileError(path, f"is not a recogniser ({error})") from error
-        if loaded.weight.shape != (BUCKETS,):
-            raise ModelFileError(path, "is not a recogniser of this version")
-        return loaded
+        shapes = {"weight": (BUCKETS,), "unit": (), "intercept": ()}
+        return cls(**read_arrays(path, shapes))
 
 
 def _heaviest(weights: Sequence[float], words: Sequence[str]) -> tuple[int, int]:

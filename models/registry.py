@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .errors import ModelFileError
 from .files import whole_file, write_json
@@ -44,6 +47,25 @@ def read_model(path: str | Path) -> ModelFile:
     if hashlib.sha256(content).hexdigest() != expected:
         raise ModelFileError(path, f"does not match the SHA-256 in {card_path.name}: damaged")
     return ModelFile(path, content, card)
+
+
+def read_arrays(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The arrays of an .npz file with a card, by name; those of shape () as floats.
+
+    Raises:
+        ModelFileError: as `read_model`, or an array is missing or of another shape.
+    """
+    model = read_model(path)
+    try:
+        with np.load(BytesIO(model.content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in shapes}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(path, f"is not a model of the kind needed ({error})") from error
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            found = arrays[name].shape
+            raise ModelFileError(path, f"is not of this version: {name} is {found}, not {shape}")
+    return {name: array if shapes[name] else float(array) for name, array in arrays.items()}
 
 
 def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> None:

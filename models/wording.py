@@ -8,7 +8,6 @@ import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from . import registry
 from .cues import find_cues, load_language, readable
-from .errors import ModelFileError
 from .types import WordReading
 
 WEIGHTS = registry.WEIGHTS / "wording.npz"
@@ -165,23 +163,9 @@ class Weights:
         Raises:
             ModelFileError: if either file is missing, damaged, or does not belong to the other.
         """
-        model = registry.read_model(path)
-        try:
-            with np.load(BytesIO(model.content), allow_pickle=False) as file:
-                weights = cls(
-                    file["weight"],
-                    float(file["weight_unit"]),
-                    file["rarity"],
-                    float(file["rarity_unit"]),
-                    float(file["intercept"]),
-                    float(file["slope"]),
-                    float(file["offset"]),
-                )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelFileError(path, f"is not a word model ({error})") from error
-        if weights.weight.shape != (BUCKETS,) or weights.rarity.shape != (BUCKETS,):
-            raise ModelFileError(path, "is not a word model of this version")
-        return weights
+        scalars = dict.fromkeys(("weight_unit", "rarity_unit", "intercept", "slope", "offset"), ())
+        vectors = dict.fromkeys(("weight", "rarity"), (BUCKETS,))
+        return cls(**registry.read_arrays(path, {**vectors, **scalars}))
 
 
 class BundledWordClassifier:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipecat_deescalate.models.cues import find_cues, load_language
 from pipecat_deescalate.models.errors import ModelFileError
 from pipecat_deescalate.models.recogniser import BUCKETS, Recogniser, Said, Wording
-from pipecat_deescalate.models.registry import WEIGHTS
+from pipecat_deescalate.models.registry import WEIGHTS, read_arrays
 from pipecat_deescalate.models.types import Cue
 
 WORDING = Wording(
@@ -117,8 +117,10 @@ def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(b"no archive")
     digest = hashlib.sha256(b"no archive").hexdigest()
     path.with_suffix(".json").write_text(json.dumps({"sha256": digest}))
-    with pytest.raises(ModelFileError, match="is not a recogniser"):
+    with pytest.raises(ModelFileError, match="is not a model of the kind needed"):
         Recogniser.load(path)
+    with pytest.raises(ModelFileError, match="is not of this version: unit"):
+        read_arrays(WEIGHTS / path.name, {"weight": (BUCKETS,), "unit": (2,)})
 
 
 def test_the_carried_sentences_were_not_learnt() -> None:
@@ -141,7 +143,7 @@ def test_training_again_gives_the_same_file(shared: Path, tmp_path: Path) -> Non
     again = Recogniser.load(tmp_path / training.OUT_FILE)
     shipped = Recogniser.load(WEIGHTS / training.OUT_FILE)
     assert np.abs(again.weight.astype(int) - shipped.weight).max() <= 1
-    assert again.intercept == pytest.approx(shipped.intercept, abs=0.01)
+    assert again.intercept == pytest.approx(shipped.intercept, abs=0.05)  # between processors
 
 
 @pytest.mark.parametrize("content", ["set\tasks\tsentence\na\t2\tagent\n", "agent\n", "\xff"])
