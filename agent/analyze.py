@@ -12,10 +12,10 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from ..models.audio import CallerChannel
-from ..models.classifier import load_classifier
 from ..models.errors import DeescalateError
 from ..policies.config import load_policy
 from .call import analyze_call
+from .classifiers import ClassifierChoice, choose_classifier
 from .files import results
 from .progress import progress_bar
 from .timeline import print_call
@@ -34,7 +34,7 @@ def analyze_files(
     language: str,
     keep_text: bool,
     started_at: datetime | None,
-    model: Path | None,
+    classifier: ClassifierChoice,
     as_json: bool,
     out: Path | None,
 ) -> int:
@@ -46,7 +46,7 @@ def analyze_files(
         raise UsageError("--transcript belongs to one call; analyse the calls one by one")
     if out is not None and out.resolve() in {path.resolve() for path in calls}:
         raise UsageError(f"--out {out} is one of the recordings")
-    rules, classifier = load_policy(policy), load_classifier(model)
+    rules, voice = load_policy(policy), choose_classifier(classifier)
     failed = 0
     with results(as_json=as_json, out=out) as emit, progress_bar() as progress:
         for path in calls:
@@ -55,7 +55,7 @@ def analyze_files(
                 record = analyze_call(
                     path,
                     policy=rules,
-                    classifier=classifier,
+                    classifier=voice,
                     caller_channel=caller_channel,
                     transcript=transcript,
                     language=language,

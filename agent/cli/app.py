@@ -22,6 +22,10 @@ StereoCaller = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of the human view.")]
 Out = Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")]
+AudioLmName = Annotated[
+    str | None, typer.Option(help="Hugging Face audio language model: fetches it.")
+]
+RemoteCode = Annotated[bool, typer.Option(help="Run the code that comes with a model.")]
 
 
 @app.callback()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..extras import require_extra
-from .app import Json, Out, app
+from .app import AudioLmName, Json, Out, RemoteCode, app
 
 
 @app.command()
@@ -34,16 +34,12 @@ def evaluate(
     negative_label: Annotated[
         list[str] | None, typer.Option(help="A label of --hf that is negative; several times.")
     ] = None,
-    audio_lm: Annotated[
-        str | None, typer.Option(help="Hugging Face audio language model: fetches it.")
-    ] = None,
+    audio_lm: AudioLmName = None,
     prompt: Annotated[str | None, typer.Option(help="What --audio-lm is asked.")] = None,
     answers: Annotated[
         str | None, typer.Option(help="Its two answers: negative,non-negative.")
     ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option(help="Run the code that comes with --hf or --audio-lm.")
-    ] = False,
+    trust_remote_code: RemoteCode = False,
     out_of_fold: Annotated[
         Path | None, typer.Option(help="out_of_fold.csv of the model's own training run.")
     ] = None,
@@ -115,9 +111,6 @@ class Trainable(StrEnum):
     REQUESTS = "requests"
     FUSION = "fusion"
     TEACHER = "teacher"
-
-
-RemoteCode = Annotated[bool, typer.Option(help="Run the code that comes with a model.")]
 
 
 @app.command()

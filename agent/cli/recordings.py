@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..extras import require_extra
-from .app import Json, Out, StereoCaller, app
+from .app import AudioLmName, Json, Out, RemoteCode, StereoCaller, app
 
 
 @app.command()
@@ -27,6 +27,8 @@ def analyze(
         datetime | None, typer.Option(help="When the call began, for opening hours.")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="A model of your own.")] = None,
+    audio_lm: AudioLmName = None,
+    trust_remote_code: RemoteCode = False,
     as_json: Json = False,
     out: Out = None,
 ) -> None:
@@ -35,6 +37,7 @@ def analyze(
     Exit code 2 if any call could not be read; the others are analysed all the same.
     """
     from ..analyze import analyze_files
+    from ..classifiers import ClassifierChoice
 
     failed = analyze_files(
         calls,
@@ -44,7 +47,9 @@ def analyze(
         language=language,
         keep_text=show_text,
         started_at=started_at.astimezone() if started_at else None,
-        model=model,
+        classifier=ClassifierChoice(
+            model=model, audio_lm=audio_lm, trust_remote_code=trust_remote_code
+        ),
         as_json=as_json,
         out=out,
     )

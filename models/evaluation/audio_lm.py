@@ -115,17 +115,26 @@ class AudioLm:
     def answer_logits(self, turns: Sequence[Samples], answers: Sequence[Answer]) -> list[Tensor]:
         """What predicts each token of each turn's answer: logits, (answer tokens, vocabulary)."""
         lengths = [len(answer.tokens) for answer in answers]
-        keep = max(lengths) + 1
-        inputs = self.inputs(turns, answers)
-        logits = self.network(**inputs, logits_to_keep=keep, use_cache=False).logits
+        logits = self._last_logits(self.inputs(turns, answers), max(lengths) + 1)
         return [row[-length - 1 : -1] for row, length in zip(logits, lengths, strict=True)]
 
     def p_negative(self, turns: Sequence[Samples]) -> list[float]:
         """P(negative) of each turn; not a number where the model's output is none."""
         with torch.inference_mode():
-            logits = self.network(**self.inputs(turns), logits_to_keep=1).logits[:, -1].float()
+            logits = self._last_logits(self.inputs(turns), 1)[:, -1].float()
         share: list[float] = torch.softmax(logits[:, self._first_tokens], dim=-1)[:, 0].tolist()
         return share
+
+    def _last_logits(self, inputs: Any, count: int) -> Tensor:
+        """Logits of the last tokens alone, (turns, count, vocabulary).
+
+        Qwen2-Audio's own head would make them for all tokens: a gigabyte for a batch of turns.
+        """
+        within_lora = hasattr(self.network, "get_base_model")
+        network = self.network.get_base_model() if within_lora else self.network
+        hidden = network.base_model(**inputs, use_cache=False).last_hidden_state
+        logits: Tensor = network.get_output_embeddings()(hidden[:, -count:])
+        return logits
 
     def _chat(self, prompt: str, answer: str | None = None) -> str:
         """The question as text, with a place for the audio, by the model's own chat template."""

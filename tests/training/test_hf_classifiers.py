@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pipecat_deescalate import Deescalator
 from pipecat_deescalate.models.errors import ModelFileError
-from pipecat_deescalate.models.types import Unknown
+from pipecat_deescalate.models.types import EmotionReading, Unknown
+from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
 from ..agent.test_analyze import deescalate
 from ..agent.test_measuring import a_manifest
-from ..audio import speech_like
+from ..audio import CALM, speech_like
+from ..pipelines import running, speech
 
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")
 transformers = pytest.importorskip("transformers")
@@ -126,6 +132,58 @@ def test_an_audio_language_model_hears_the_turn(qwen2_audio: Path) -> None:
     model = AudioLanguageModel(qwen2_audio)
     heard = {model.classify(speech_like(1.0, seed=seed), 16_000).p_negative for seed in range(3)}
     assert len(heard) == 3
+
+
+def test_one_pass_over_at_most_half_a_minute(qwen2_audio: Path) -> None:
+    """A word generated token by token, or an hour of music on hold, would never be done."""
+    model = AudioLm(qwen2_audio)
+    long = speech_like(40.0, seed=1)
+    inputs = model.inputs([long[-30 * 16_000 :]])
+    with torch.inference_mode():
+        everything = model.network(**inputs).logits
+    made: list[Any] = []
+    model.network.lm_head.register_forward_hook(lambda *passed: made.append(passed[-1]))
+    model.p_negative([long])
+    (last,) = made
+    torch.testing.assert_close(last, everything[:, -1:])
+
+
+class Noting(AudioLanguageModel):
+    """Notes on which thread it was asked."""
+
+    def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
+        self.thread = threading.current_thread().name
+        return super().classify(audio, sample_rate)
+
+
+async def test_a_live_call_is_read_by_it(qwen2_audio: Path) -> None:
+    """In place of the bundled model it must be asked as that is: off the loop, once a turn."""
+    model = Noting(qwen2_audio)
+    guard = Deescalator(classifier=model, pool=InferencePool(time_limit_s=20.0))
+    async with running(guard.listen()) as call:
+        await call.send(*speech(1.0))
+        await call.sees(CallerEmotionFrame)
+    (frame,) = call.after.of(CallerEmotionFrame)
+    voice = frame.reading.voice
+    assert voice.model == str(qwen2_audio)
+    assert voice.p_negative is not None
+    assert model.thread == "deescalate-inference"
+
+
+def test_recorded_calls_are_read_by_it(qwen2_audio: Path) -> None:
+    """`analyze` must hand it every turn, and refuse two models at once."""
+    run = deescalate(
+        "analyze", CALM, "--caller-channel", "left", "--json", "--audio-lm", qwen2_audio
+    )
+    assert run.returncode == 0, run.stderr
+    record = json.loads(run.stdout)
+    assert record["model"] == str(qwen2_audio)
+    assert all(turn["voice"]["p_negative"] is not None for turn in record["turns"])
+    both = deescalate("analyze", CALM, "--audio-lm", qwen2_audio, "--model", "a.onnx")
+    assert (both.returncode, both.stderr) == (
+        2,
+        "deescalate: name one of --model, --hf and --audio-lm\n",
+    )
 
 
 def save_as_aero(qwen2_audio: Path, folder: Path, *, without: str = "nothing") -> Path:
