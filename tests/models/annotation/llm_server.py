@@ -1,12 +1,15 @@
 """A real HTTP server on loopback that answers as an annotating model does, or fails as one.
 
-`python llm_server.py SECONDS` serves until it is killed, and prints its port.
+`python llm_server.py PORT SECONDS` serves until it is killed, takes SECONDS for an answer, wants no
+key, and calls what is loud negative.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import io
 import json
 import sys
 import threading
@@ -14,6 +17,9 @@ from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
+
+import numpy as np
+import soundfile
 
 KEY = "sk-test-7Q4rZ"
 Act = Callable[[int, str], str]
@@ -24,6 +30,25 @@ def faithful(_times: int, _question: str) -> str:
     return "answer"
 
 
+Judge = Callable[[Any, str], float]
+"""Takes a request's body and its hash; gives the probability of negative."""
+
+
+def by_hash(_body: Any, question: str) -> float:
+    return 0.9 if int(question[:2], 16) % 4 == 0 else 0.1
+
+
+def by_ear(body: Any, _question: str) -> float:
+    """The louder, the more negative: even odds 20 dB below full scale."""
+    if "contents" in body:
+        audio = body["contents"][0]["parts"][0]["inlineData"]["data"]
+    else:
+        audio = body["messages"][1]["content"][0]["input_audio"]["data"]
+    samples, _ = soundfile.read(io.BytesIO(base64.b64decode(audio)))
+    level_db = 10 * np.log10(np.mean(np.square(samples)) + 1e-12)
+    return round(float(1 / (1 + np.exp(-(level_db + 20) / 2))), 3)
+
+
 class LlmServer:
     """Serves in a thread of its own; use it with `with`.
 
@@ -32,14 +57,24 @@ class LlmServer:
     `429`, `429 retry-after`, or another status.
     """
 
-    def __init__(self, act: Act = faithful, *, delay_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        act: Act = faithful,
+        *,
+        judge: Judge = by_hash,
+        key: str | None = KEY,
+        port: int = 0,
+        delay_s: float = 0.0,
+    ) -> None:
         self.asked = Counter[str]()
         self.answered = Counter[str]()
         self.bodies: list[Any] = []
         self.paths: list[str] = []
         self.in_flight = self.most_in_flight = 0
-        self.port = 0
+        self.port = port
         self._act = act
+        self._judge = judge
+        self._key = key
         self._delay_s = delay_s
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -66,7 +101,7 @@ class LlmServer:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._connection, "127.0.0.1", 0, limit=1 << 26)
+            asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=1 << 26)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
@@ -101,21 +136,24 @@ class LlmServer:
         times, self.asked[question] = self.asked[question], self.asked[question] + 1
         self.bodies = [*self.bodies[-20:], body]
         self.paths = [*self.paths[-20:], path]
-        if KEY not in (headers.get("x-goog-api-key"), headers.get("authorization", "")[7:]):
+        given = headers.get("x-goog-api-key"), headers.get("authorization", "")[7:]
+        if self._key is not None and self._key not in given:
             return await self._send(writer, 401, {"error": {"message": f"bad key {headers}"}})
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self._delay_s)
-            return await self._do(self._act(times, question), question, path, writer)
+            return await self._do(self._act(times, question), question, path, body, writer)
         finally:
             self.in_flight -= 1
 
-    async def _do(self, act: str, question: str, path: str, writer: asyncio.StreamWriter) -> bool:
+    async def _do(
+        self, act: str, question: str, path: str, body: Any, writer: asyncio.StreamWriter
+    ) -> bool:
         answer = self._gemini if "generateContent" in path else self._openai
         if act == "answer":
             self.answered[question] += 1
-            return await self._send(writer, 200, answer(self._label(question)))
+            return await self._send(writer, 200, answer(self._label(question, body)))
         if act == "unparsable":
             return await self._send(writer, 200, answer("I would say: negative!"))
         if act == "garbage":
@@ -143,15 +181,10 @@ class LlmServer:
         await writer.drain()
         return True
 
-    def _label(self, question: str) -> str:
-        negative = int(question[:2], 16) % 4 == 0
-        answer = {
-            "label": "negative" if negative else "non_negative",
-            "p_negative": 0.9 if negative else 0.1,
-        }
-        if "reasoning" in json.dumps(
-            self.bodies[-1].get("tools", self.bodies[-1].get("generationConfig"))
-        ):
+    def _label(self, question: str, body: Any) -> str:
+        p = self._judge(body, question)
+        answer = {"label": "negative" if p > 0.5 else "non_negative", "p_negative": p}
+        if "reasoning" in json.dumps(body.get("tools", body.get("generationConfig"))):
             answer = {"reasoning": "the voice rises", **answer}
         return json.dumps(answer)
 
@@ -175,6 +208,5 @@ class LlmServer:
 
 
 if __name__ == "__main__":
-    with LlmServer(delay_s=float(sys.argv[1])) as served:
-        print(served.port, flush=True)
+    with LlmServer(judge=by_ear, key=None, port=int(sys.argv[1]), delay_s=float(sys.argv[2])):
         threading.Event().wait()
