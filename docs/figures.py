@@ -209,6 +209,47 @@ def bench(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def architectures(results: dict[str, Any]) -> str:
+    """Ours, Smart Turn and larger models, each alone: times by turn length, memory."""
+    models = results.get("architectures")
+    if not models:
+        return NOT_MEASURED
+    lengths = [row["turn_s"] for row in models[0]["latency"]]
+    names = " | ".join(f"{turn_s:g} s" for turn_s in lengths)
+    lines = [
+        f"| model | weights | threads | {names} | against ours, 4 s | peak memory |",
+        "|---" * (len(lengths) + 5) + "|",
+    ]
+    for model in models:
+        for threads in sorted({row["threads"] for row in model["latency"]}):
+            rows = {row["turn_s"]: row for row in model["latency"] if row["threads"] == threads}
+            cells = [_duration(rows[turn_s]) if turn_s in rows else "" for turn_s in lengths]
+            ratio = f"{rows[4.0]['times_ours']:,.0f} x" if 4.0 in rows else ""
+            lines.append(
+                f"| {model['name']}, {model['precision']} | {_weights(model['parameters'])} "
+                f"| {threads} | {' | '.join(cells)} | {ratio} "
+                f"| {model['peak_memory_mb'] / 1e3:.2g} GB |"
+            )
+    lines += ["", f"{results['machine']['processor']}, {results['machine']['cores']} cores."]
+    lines += [
+        f"{model['name']}, {model['precision']}: not measured, {model['not_measured']}."
+        for model in models
+        if model["not_measured"]
+    ]
+    return "\n".join(lines)
+
+
+def _duration(row: dict[str, Any]) -> str:
+    median_ms = row["time"]["median_ms"]
+    return f"{median_ms:.1f} ms" if median_ms < 1000 else f"{median_ms / 1e3:.1f} s"
+
+
+def _weights(parameters: int | None) -> str:
+    if parameters is None:
+        return ""
+    return f"{parameters / 1e6:.0f} M" if parameters < 1e9 else f"{parameters / 1e9:.1f} G"
+
+
 def live(results: dict[str, Any]) -> str:
     """Bots with and without a guard, side by side."""
     without, ours = (results["latency"][key] for key in ("without", "guarded"))
@@ -355,6 +396,7 @@ BLOCKS: dict[Path, dict[str, Block]] = {
         "selective": (RESULTS / "evaluate.json", selective),
         "robustness": (RESULTS / "evaluate.json", robustness),
         "groups": (RESULTS / "evaluate.json", groups),
+        "architectures": (RESULTS / "bench.json", architectures),
         "demo": (RESULTS / "demo.json", demo),
     },
 }

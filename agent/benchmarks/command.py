@@ -10,16 +10,32 @@ from pathlib import Path
 from ...models.audio import CallerChannel
 from ..extras import require_extra
 from ..files import results
+from .architectures import Architectures
 
 
 def run_speed(
-    *, call: Path | None, runs: int, as_json: bool, out: Path | None, say: Callable[[str], None]
+    *,
+    call: Path | None,
+    runs: int,
+    architectures: Architectures,
+    seconds_per_model: float,
+    as_json: bool,
+    out: Path | None,
+    say: Callable[[str], None],
 ) -> None:
     """Measure the models alone, and `analyze` on a recording if there is one."""
+    if architectures is not Architectures.SMALL:
+        require_extra("hf", "torch", "transformers")
     from .speed import bench, print_report  # noqa: PLC0415 - not what the other one needs
 
     with results(as_json=as_json, out=out) as emit:
-        report = bench(call=call, runs=runs, say=say)
+        report = bench(
+            call=call,
+            runs=runs,
+            architectures=architectures,
+            budget_s=seconds_per_model,
+            say=say,
+        )
         emit(report.to_json(), partial(print_report, report))
 
 

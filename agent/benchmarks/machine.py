@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,43 @@ class Timing:
         if not samples:
             return cls(float("nan"), float("nan"), 0)
         return cls(statistics.median(samples), float(np.quantile(samples, 0.95)), len(samples))
+
+
+def elapsed_ms(run: Callable[[], object]) -> float:
+    """How long a call takes."""
+    started = time.perf_counter()
+    run()
+    return (time.perf_counter() - started) * 1000.0
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep child processes on one core, where the system lets us, and their BLAS on one thread.
+
+    Two BLAS threads on one core fight for it, which would be held against whoever uses more BLAS.
+    """
+    environment = dict(os.environ)
+    os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if affinity:
+        os.sched_setaffinity(0, {max(affinity)})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        if affinity:
+            os.sched_setaffinity(0, affinity)
+
+
+def free_memory_gb() -> float | None:
+    """What new processes may take before the system runs short; None where it does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    free = next((line for line in lines if line.startswith("MemAvailable:")), None)
+    return int(free.split()[1]) * 1024 / 1e9 if free else None
 
 
 def machine() -> Mapping[str, str | int]:

@@ -9,15 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import soundfile
 from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 from rich.console import Console
@@ -26,13 +24,16 @@ from rich.table import Table
 from ...models.audio import open_call
 from ...models.classifier import EmotionClassifier, load_classifier
 from ...models.registry import BUNDLED_VOICE
-from ...models.types import Samples
 from ...models.wording import load_word_classifier
-from .machine import Timing, machine
+from .alone import LENGTHS_S, SAMPLE_RATE, SMART_TURN, speech_like
+from .architectures import (
+    Architectures,
+    ModelCost,
+    measure_architectures,
+    print_architectures,
+)
+from .machine import Timing, elapsed_ms, machine, one_core
 
-SAMPLE_RATE = 16_000
-LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-SMART_TURN = "smart-turn-v3.2"
 TURNS_OF_WORDS = (
     "I have called you three times now about the same charge and nobody is able to tell me why now",
     "no I want to change my address because I moved last month and the new card went to that place",
@@ -75,6 +76,7 @@ class BenchReport:
     latency: tuple[Latency, ...]
     words: Timing
     calls: tuple[CallCost, ...]
+    architectures: tuple[ModelCost, ...]
 
     def to_json(self) -> str:
         """The report, with the latency ratios spelled out."""
@@ -84,11 +86,18 @@ class BenchReport:
         return json.dumps(report, indent=2)
 
 
-def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchReport:
-    """Measure latency by turn length, import time and, on a recording, `analyze`.
+def bench(
+    *,
+    call: Path | None,
+    runs: int,
+    architectures: Architectures,
+    budget_s: float,
+    say: Callable[[str], None],
+) -> BenchReport:
+    """Measure latency by turn length, import time, larger models and, on a recording, `analyze`.
 
     With a `call`, an hour made by repeating it is measured too. `say` gets a line before each
-    stage.
+    stage. `architectures` and `budget_s` are those of `measure_architectures`.
     """
     with one_core():
         say(f"latency, {runs} runs a length")
@@ -106,6 +115,7 @@ def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchR
                 _repeat(call, hour, seconds=3600)
                 say("analyze an hour of it")
                 calls += (_call_cost(hour, f"{call.name}, repeated to an hour"),)
+    alone = measure_architectures(architectures, budget_s=budget_s, say=say)
     return BenchReport(
         machine=machine(),
         model=load_classifier().name,
@@ -114,6 +124,7 @@ def bench(*, call: Path | None, runs: int, say: Callable[[str], None]) -> BenchR
         latency=latency,
         words=words,
         calls=calls,
+        architectures=alone,
     )
 
 
@@ -130,6 +141,7 @@ def print_report(report: BenchReport, console: Console) -> None:
             f"1/{1 / row.ratio:.1f}",
         )
     console.print(table)
+    print_architectures(report.architectures, console)
     console.print(
         f"model file {report.model_bytes / 1e6:.2f} MB, import {report.import_s:.2f} s; "
         f"{report.machine['processor']}"
@@ -142,26 +154,6 @@ def print_report(report: BenchReport, console: Console) -> None:
         )
 
 
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Keep child processes on one core, where the system lets us, and their BLAS on one thread.
-
-    Two BLAS threads on one core fight for it, which would be held against whoever uses more BLAS.
-    """
-    environment = dict(os.environ)
-    os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
-    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-    if affinity:
-        os.sched_setaffinity(0, {max(affinity)})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)
-        if affinity:
-            os.sched_setaffinity(0, affinity)
-
-
 def _latencies(runs: int) -> tuple[Latency, ...]:
     smart_turn = LocalSmartTurnAnalyzerV3()
     smart_turn.set_sample_rate(SAMPLE_RATE)
@@ -172,7 +164,9 @@ def _words(runs: int) -> Timing:
     """Reading the words of turns of 20 words, cues included."""
     classifier = load_word_classifier()
     samples = [
-        _ms(partial(classifier.classify, text)) for _ in range(10 * runs) for text in TURNS_OF_WORDS
+        elapsed_ms(partial(classifier.classify, text))
+        for _ in range(10 * runs)
+        for text in TURNS_OF_WORDS
     ]
     return Timing.of(samples[len(TURNS_OF_WORDS) * runs :])
 
@@ -183,35 +177,21 @@ def _latency(
     length_s: float,
     runs: int,
 ) -> Latency:
-    audio = _speech_like(length_s)
+    audio = speech_like(length_s)
     ours: list[float] = []
     theirs: list[float] = []
     for run in range(runs + 3):
-        first = _ms(lambda: classifier.classify(audio, SAMPLE_RATE))
-        second = _ms(lambda: smart_turn._predict_endpoint(audio))
+        first = elapsed_ms(lambda: classifier.classify(audio, SAMPLE_RATE))
+        second = elapsed_ms(lambda: smart_turn._predict_endpoint(audio))
         if run >= 3:
             ours.append(first)
             theirs.append(second)
     return Latency(length_s, Timing.of(ours), Timing.of(theirs))
 
 
-def _ms(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return (time.perf_counter() - started) * 1000.0
-
-
-def _speech_like(length_s: float) -> Samples:
-    """Noise with the rhythm of syllables: time does not depend on what is said."""
-    generator = np.random.default_rng(0)
-    at = np.arange(round(length_s * SAMPLE_RATE)) / SAMPLE_RATE
-    envelope = 0.1 * (1.0 + np.sin(2 * np.pi * 4 * at))
-    return (envelope * generator.standard_normal(at.size)).astype(np.float32)
-
-
 def _import_s() -> float:
     code = "import pipecat_deescalate; pipecat_deescalate.load_classifier"
-    return _ms(lambda: subprocess.run([sys.executable, "-c", code], check=True)) / 1000.0  # noqa: S603 - our own code
+    return elapsed_ms(lambda: subprocess.run([sys.executable, "-c", code], check=True)) / 1000.0  # noqa: S603 - our own code
 
 
 def _call_cost(path: Path, name: str) -> CallCost:

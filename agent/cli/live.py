@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ...models.audio import CallerChannel
+from ..benchmarks.architectures import Architectures
 from ..extras import require_extra
 from .app import Json, Out, StereoCaller, app
 
@@ -73,6 +74,17 @@ def bench(
         CallerChannel | None, typer.Option(help="live: the caller's side of a stereo recording.")
     ] = None,
     runs: Annotated[int, typer.Option(min=5, help="speed: runs for each turn length.")] = 50,
+    architectures: Annotated[
+        Architectures,
+        typer.Option(
+            help="speed: larger models beside ours, with random weights (extra `hf`). small: "
+            "BERT-base, WavLM-large; aero: and Aero-1-Audio; all: and Qwen2-Audio-7B (19 GB)."
+        ),
+    ] = Architectures.SMALL,
+    seconds_per_model: Annotated[
+        float,
+        typer.Option(min=0, help="speed: after that, no other turn length of such a model."),
+    ] = 60,
     quick: Annotated[bool, typer.Option(help="live: a minute, to see that it works.")] = False,
     as_json: Json = False,
     out: Out = None,
@@ -82,7 +94,15 @@ def bench(
 
     say = partial(typer.echo, err=True)
     if what is Benchmark.SPEED:
-        run_speed(call=call, runs=runs, as_json=as_json, out=out, say=say)
+        run_speed(
+            call=call,
+            runs=runs,
+            architectures=architectures,
+            seconds_per_model=seconds_per_model,
+            as_json=as_json,
+            out=out,
+            say=say,
+        )
         return
     if call is None:
         raise typer.BadParameter(f"{what.value} needs recordings", param_hint="--call")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,9 @@ def test_bench_measures_both_models_by_turn_length(tmp_path: Path) -> None:
         assert row["ours"]["runs"] == row["smart_turn"]["runs"] == 5
         ratio = row["ours"]["median_ms"] / row["smart_turn"]["median_ms"]
         assert np.isclose(row["ratio"], ratio)
+    ours, smart_turn, bert, _ = report["architectures"]
+    for mine, theirs in zip(ours["latency"], smart_turn["latency"], strict=True):
+        ratio = theirs["time"]["median_ms"] / mine["time"]["median_ms"]
+        assert np.isclose(theirs["times_ours"], ratio)
+    if find_spec("torch") is None:
+        assert 'pip install "pipecat-deescalate[hf]"' in bert["not_measured"]
