@@ -6,9 +6,10 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import structlog
@@ -17,14 +18,22 @@ from numpy.typing import NDArray
 from .audio import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
-from .features import SAMPLE_RATE, log_mel
+from .features import HOP, SAMPLE_RATE, log_mel
 from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
 from .types import EmotionReading, Samples, Unknown
 
 MIN_AUDIO_S = 0.3
 MAX_WINDOW_S = 8.0
+TIMELINE_WINDOW_S = 1.0
+TIMELINE_STEP_S = 0.5
+LOGIT, COURSE = "logit", "course"
+AFFECT = ("arousal", "valence")
+"""Outputs of a model: one number each, but COURSE, the logit of every frame."""
+FRAME_S = 2 * HOP / SAMPLE_RATE
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the dither of any telephone line
+
+_Outputs: TypeAlias = dict[str, NDArray[np.float32]]
 
 log = structlog.wrap_logger(logging.getLogger("pipecat_deescalate.classifier"))
 
@@ -43,12 +52,23 @@ class EmotionClassifier(Protocol):
         """Read one turn: mono, shape (samples,), float in [-1, 1] or int16."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a model hears in a turn, in the units of EmotionReading."""
+
+    p_negative: float
+    arousal: float | None = None
+    valence: float | None = None
+    timeline: tuple[float, ...] = ()
+
+
 class OnnxEmotionClassifier:
-    """A model file made by `deescalate train`: log-mel in, logit out, calibration inside.
+    """A model file made by `deescalate train`: log-mel in, logits out, calibration inside.
 
     A turn longer than 8 s is cut into equal windows of at most 8 s. It counts as negative if any
     one of them is, each being equally likely beforehand, so its likelihood ratio is the mean of
-    theirs. `failures` counts turns that the model could not read; the first is logged.
+    theirs; arousal and valence are the mean too. `failures` counts turns that the model could not
+    read; the first is logged.
 
     Raises:
         ModelFileError: the file is missing or damaged, or is not such a model.
@@ -59,12 +79,13 @@ class OnnxEmotionClassifier:
         try:
             self._session = open_session(model.content)
             metadata = self._session.get_modelmeta().custom_metadata_map
+            self._outputs = [output.name for output in self._session.get_outputs()]
             self.calibration = Calibration.from_json(metadata["calibration"])
             self.name = metadata["name"]
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
             raise ModelFileError(path, "is not a model made by `deescalate train`") from error
         self.failures = 0
-        self._logit(np.zeros(SAMPLE_RATE, np.float32))
+        self._run(np.zeros(SAMPLE_RATE, np.float32))
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         """Read one turn: mono, shape (samples,), float in [-1, 1] or int16, any rate from 8 kHz.
@@ -72,7 +93,7 @@ class OnnxEmotionClassifier:
         Raises:
             SamplesError: this is not mono audio of such a type, scale and rate.
         """
-        return read_turn(audio, sample_rate, self.name, self._probability)
+        return _read(audio, sample_rate, self.name, self._hear)
 
     def logits(self, audio: NDArray[np.generic], sample_rate: int) -> list[float]:
         """The model's output for each window of a turn before calibration; none if not heard.
@@ -81,23 +102,32 @@ class OnnxEmotionClassifier:
             SamplesError: as `classify`.
         """
         samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
-        return [] if _why_unheard(samples) else [self._logit(part) for part in _windows(samples)]
+        if _why_unheard(samples):
+            return []
+        return [float(self._run(part)[LOGIT][0]) for part in _windows(samples)]
 
-    def _probability(self, samples: Samples) -> float | None:
+    def _hear(self, samples: Samples) -> Heard | None:
         try:
-            logits = [self._logit(window) for window in _windows(samples)]
-            if not all(map(math.isfinite, logits)):
-                raise ArithmeticError("the model's output is not finite")
-            ratios = [self.calibration.log_likelihood_ratio(logit) for logit in logits]
-            llr = float(np.logaddexp.reduce(ratios) - math.log(len(ratios)))
+            return self._combined([self._run(window) for window in _windows(samples)])
         except Exception as error:  # noqa: BLE001 - whatever the model does, the call goes on
             self._count_failure(error)
             return None
-        return 1.0 / (1.0 + math.exp(-llr))
 
-    def _logit(self, window: Samples) -> float:
-        (logit,) = self._session.run(["logit"], {"log_mel": log_mel(window)[np.newaxis]})
-        return float(logit[0])
+    def _combined(self, windows: list[_Outputs]) -> Heard:
+        """One answer from those of a turn's windows. Raises ArithmeticError for infinite ones."""
+        if not all(np.isfinite(values).all() for window in windows for values in window.values()):
+            raise ArithmeticError("the model's output is not finite")
+        ratios = [self.calibration.log_likelihood_ratio(float(w[LOGIT][0])) for w in windows]
+        llr = float(np.logaddexp.reduce(ratios) - math.log(len(ratios)))
+        arousal, valence = (_coordinate(windows, name) for name in AFFECT)
+        courses = [window[COURSE] for window in windows if COURSE in window]
+        logits = _logits_over_time(np.concatenate(courses)) if courses else []
+        timeline = tuple(map(self.calibration.probability, logits))
+        return Heard(1.0 / (1.0 + math.exp(-llr)), arousal, valence, timeline)
+
+    def _run(self, window: Samples) -> _Outputs:
+        values = self._session.run(self._outputs, {"log_mel": log_mel(window)[np.newaxis]})
+        return dict(zip(self._outputs, values, strict=True))
 
     def _count_failure(self, error: Exception) -> None:
         self.failures += 1
@@ -107,6 +137,19 @@ class OnnxEmotionClassifier:
 
 def _windows(samples: Samples) -> list[Samples]:
     return np.array_split(samples, math.ceil(len(samples) / (MAX_WINDOW_S * SAMPLE_RATE)))
+
+
+def _coordinate(windows: list[_Outputs], name: str) -> float | None:
+    found = [float(window[name][0]) for window in windows if name in window]
+    return min(1.0, max(-1.0, math.fsum(found) / len(found))) if found else None
+
+
+def _logits_over_time(course: NDArray[np.float32]) -> list[float]:
+    """The average logit of each window of the timeline; a short turn is one window."""
+    step, length = (round(s / FRAME_S) for s in (TIMELINE_STEP_S, TIMELINE_WINDOW_S))
+    starts = range(0, max(1, len(course) - length + 1), step)
+    ends = [start + length for start in starts[:-1]] + [len(course)]
+    return [float(course[start:end].mean()) for start, end in zip(starts, ends, strict=True)]
 
 
 def read_turn(
@@ -122,18 +165,35 @@ def read_turn(
     Raises:
         SamplesError: this is not mono audio of a usable type, scale and rate.
     """
+
+    def hear(samples: Samples) -> Heard | None:
+        p_negative = probability(samples)
+        return None if p_negative is None else Heard(p_negative)
+
+    return _read(audio, sample_rate, model, hear)
+
+
+def _read(
+    audio: NDArray[np.generic],
+    sample_rate: int,
+    model: str,
+    hear: Callable[[Samples], Heard | None],
+) -> EmotionReading:
     started = time.perf_counter()
     samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
     unknown = _why_unheard(samples)
-    p_negative = None if unknown else probability(samples)
-    if unknown is None and p_negative is None:
+    heard = None if unknown else hear(samples)
+    if unknown is None and heard is None:
         unknown = Unknown.MODEL_FAILED
     return EmotionReading(
-        p_negative=p_negative,
+        p_negative=heard.p_negative if heard else None,
         model=model,
         audio_s=len(samples) / SAMPLE_RATE,
         inference_ms=(time.perf_counter() - started) * 1000.0,
         reason=unknown,
+        arousal=heard.arousal if heard else None,
+        valence=heard.valence if heard else None,
+        timeline=heard.timeline if heard else (),
     )
 
 

@@ -46,6 +46,11 @@ class EmotionReading:
     `p_negative` is the calibrated probability that the turn is negative (anger, frustration,
     irritation) when both are equally likely beforehand; None, with a `reason`, if nothing could
     be heard. The prior of a deployment belongs to the policy.
+
+    `arousal` and `valence` are coordinates on the circumplex of affect, in [-1, 1] (calm to
+    excited, unpleasant to pleasant). `timeline` is p_negative of windows of 1 s, one every 0.5 s
+    from the start of the turn; the last one reaches to its end. None and empty if the model does
+    not tell.
     """
 
     p_negative: float | None
@@ -53,6 +58,9 @@ class EmotionReading:
     audio_s: float
     inference_ms: float
     reason: Unknown | None = None
+    arousal: float | None = None
+    valence: float | None = None
+    timeline: tuple[float, ...] = ()
 
     @property
     def log_likelihood_ratio(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -65,9 +66,14 @@ class Recipe(Strict):
     turns of callers in `evaluated_on_calls` (a CSV under the data) are left out of them, since
     false alarms are counted on those.
 
-    `changes` make one changed copy each beside every clip, `heads` are averaged into one,
-    `range_clips` are the clips on which int8 ranges are measured, `calibration_limit` the largest
-    evidence of one turn, `limits` what the card says that the model does not do.
+    `changes` make one changed copy each beside every clip, `heads` are averaged into one.
+    `affect` is the head for arousal and for valence (None: without them), learnt from the emotions
+    that `circumplex_degrees` places by their angle: 0 is pleasant, 90 aroused; None stands for the
+    centre, and clips of other emotions do not teach them. `hidden_units` are left of the 1,536 in
+    the first layer's MLP, and what the last layer adds is computed for every `every_nth` frame of
+    20 ms. `range_clips` are the clips on which activations and int8 ranges are measured,
+    `calibration_limit` the largest evidence of one turn, `limits` what the card says that the
+    model does not do.
     """
 
     name: str = Field(min_length=1)
@@ -77,6 +83,10 @@ class Recipe(Strict):
     unlabelled: Corpus | None = None
     evaluated_on_calls: str | None = None
     heads: tuple[HeadConfig, ...] = Field(min_length=1)
+    affect: HeadConfig | None = None
+    circumplex_degrees: dict[str, float | None] = {}
+    hidden_units: int = Field(default=1536, ge=1, le=1536)
+    every_nth: int = Field(default=1, ge=1, le=8)
     shortest_s: float = Field(ge=0.1)
     longest_s: float = Field(le=8)
     changes: tuple[Change, ...]
@@ -103,7 +113,18 @@ class Recipe(Strict):
     @property
     def states(self) -> tuple[int, ...]:
         """Return all encoder outputs that some head reads, in order."""
-        return tuple(sorted({state for head in self.heads for state in head.states}))
+        heads = (*self.heads, *([self.affect] if self.affect else []))
+        return tuple(sorted({state for head in heads for state in head.states}))
+
+    @property
+    def circumplex(self) -> dict[str, tuple[float, float]]:
+        """Return arousal and valence of each emotion, on the unit circle or at its centre."""
+        return {
+            emotion: (0.0, 0.0)
+            if degrees is None
+            else (math.sin(math.radians(degrees)), math.cos(math.radians(degrees)))
+            for emotion, degrees in self.circumplex_degrees.items()
+        }
 
 
 def load_recipe(path: Path | None = None) -> Recipe:

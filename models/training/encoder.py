@@ -38,6 +38,14 @@ class Linear:
         """Return the weight in float32, shape (inputs, outputs)."""
         return self.weight.astype(np.float32) * self.scale
 
+    def outputs(self, start: int, stop: int) -> Linear:
+        """Return the map to a span of the outputs."""
+        return Linear(
+            np.ascontiguousarray(self.weight[:, start:stop]),
+            self.scale[start:stop],
+            self.bias[start:stop],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Norm:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +39,15 @@ def measure_ranges(
 
 
 def int8_model(
-    encoder: Encoder, recipe: Recipe, head: Head, turns: Iterable[NDArray[np.float32]]
+    encoder: Encoder,
+    recipe: Recipe,
+    heads: Mapping[str, Head],
+    turns: Iterable[NDArray[np.float32]],
 ) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """Return the int8 graph and the float32 graph it was measured on."""
-    exact, tensors = voice_graph(encoder, recipe.states, head, None)
+    exact, tensors = voice_graph(encoder, recipe.states, heads, recipe.every_nth, None)
     ranges = measure_ranges(exact, tensors, turns)
-    small, _ = voice_graph(encoder, recipe.states, head, ranges)
+    small, _ = voice_graph(encoder, recipe.states, heads, recipe.every_nth, ranges)
     return small, exact
 
 

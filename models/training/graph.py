@@ -1,12 +1,14 @@
 """ONNX graphs of the encoder, for any number of frames: one to train on, one to ship.
 
 Both have the input `log_mel` (1, 80, frames) and share every step; they differ in how a linear map
-is computed (float32, or int8 with ranges measured on training audio) and in how they end.
+is computed (float32, or int8 with ranges measured on training audio) and in how they end. What the
+last layer adds is computed for every nth frame only, from all frames: neighbouring frames say
+nearly the same, so the average over time hardly changes, at a fraction of the cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from ..classifier import COURSE
 from .encoder import CHANNELS, HEADS, Encoder, Layer, Linear, Norm
 
 OPSET = 17
@@ -148,26 +151,46 @@ def stem(builder: GraphBuilder, encoder: Encoder) -> str:
     second = builder.convolution(first, encoder.conv2, 2, "conv2")
     shape = builder.add("Shape", [second], "stem.shape")
     length = builder.add("Slice", [shape, builder.ints(1), builder.ints(2)], "stem.length")
-    table = builder.constant("positions", encoder.positions)
+    stored = builder.constant("positions.half", encoder.positions.astype(np.float16))
+    table = builder.add("Cast", [stored], "positions", to=TensorProto.FLOAT)
     positions = builder.add(
         "Slice", [table, builder.ints(0), length, builder.ints(0)], "stem.positions"
     )
     return builder.add("Add", [second, positions], "stem")
 
 
-def attention(builder: GraphBuilder, x: str, layer: Layer, name: str) -> str:
-    """Append the self-attention of a layer with its residual."""
+def thinned(builder: GraphBuilder, x: str, every_nth: int, name: str) -> str:
+    """Append the choice of every nth frame, from the first on."""
+    if every_nth == 1:
+        return x
+    first, step = builder.ints(0), builder.ints(every_nth)
+    return builder.add("Slice", [x, first, builder.ints(_LAST), builder.ints(1), step], name)
+
+
+def attention(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth: int = 1) -> str:
+    """Append what the self-attention of a layer adds to every nth frame; it hears all frames."""
     normed = builder.norm(x, layer.attention_norm, f"{name}.attention_norm")
-    qkv = builder.linear(normed, layer.qkv, f"{name}.qkv")
-    parts = [f"{name}.{part}" for part in "qkv"]
-    builder.nodes.append(
-        helper.make_node(
-            "Split", [qkv, builder.ints(*[CHANNELS] * 3)], parts, f"{name}.split", axis=2
-        )
+    source, grid = builder.quantised(normed)
+    key_value = builder.product(
+        source, grid, normed, layer.qkv.outputs(CHANNELS, 3 * CHANNELS), f"{name}.kv"
     )
-    heads = builder.add("MultiHeadAttention", parts, f"{name}.heads", _FUSED, num_heads=HEADS)
-    out = builder.linear(heads, layer.out, f"{name}.out")
-    return builder.add("Add", [x, out], f"{name}.attended")
+    asking = thinned(builder, source, every_nth, f"{name}.asking")
+    query = builder.product(asking, grid, normed, layer.qkv.outputs(0, CHANNELS), f"{name}.q")
+    parts = [f"{name}.k", f"{name}.v"]
+    halves = builder.ints(CHANNELS, CHANNELS)
+    builder.nodes.append(
+        helper.make_node("Split", [key_value, halves], parts, f"{name}.split", axis=2)
+    )
+    heads = builder.add(
+        "MultiHeadAttention", [query, *parts], f"{name}.heads", _FUSED, num_heads=HEADS
+    )
+    return builder.linear(heads, layer.out, f"{name}.out")
+
+
+def attended(builder: GraphBuilder, x: str, added: str, every_nth: int = 1) -> str:
+    """Append every nth frame of what entered a layer, and what its attention added to it."""
+    entered = thinned(builder, x, every_nth, f"{added}.entered")
+    return builder.add("Add", [entered, added], f"{added}.sum")
 
 
 def hidden(builder: GraphBuilder, x: str, layer: Layer, name: str) -> str:
@@ -176,81 +199,141 @@ def hidden(builder: GraphBuilder, x: str, layer: Layer, name: str) -> str:
     return builder.gelu(builder.linear(normed, layer.fc1, f"{name}.fc1"), f"{name}.gelu")
 
 
+def addition(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth: int = 1) -> str:
+    """Append all that a layer adds to every nth frame."""
+    added = attention(builder, x, layer, name, every_nth)
+    activated = hidden(builder, attended(builder, x, added, every_nth), layer, name)
+    out = builder.linear(activated, layer.fc2, f"{name}.fc2")
+    return builder.add("Add", [added, out], f"{name}.addition")
+
+
 def transformer_layer(builder: GraphBuilder, x: str, layer: Layer, name: str) -> str:
     """Append one whole layer."""
-    attended = attention(builder, x, layer, name)
-    activated = hidden(builder, attended, layer, name)
-    out = builder.linear(activated, layer.fc2, f"{name}.fc2")
-    return builder.add("Add", [attended, out], name)
+    return builder.add("Add", [x, addition(builder, x, layer, name)], name)
 
 
-def averages(builder: GraphBuilder, states: list[str], name: str) -> str:
-    """Append the averages over time of all states, side by side: (1, channels)."""
-    parts = [
-        builder.add("ReduceMean", [state], f"{state}.average", axes=[1], keepdims=0)
-        for state in states
-    ]
-    return builder.add("Concat", parts, name, axis=1)
+def average(builder: GraphBuilder, x: str) -> str:
+    """Append the average over time of x (1, frames, values): (1, values)."""
+    return builder.add("ReduceMean", [x], f"{x}.average", axes=[1], keepdims=0)
 
 
-def pooled_graph(encoder: Encoder) -> onnx.ModelProto:
+def pooled_graph(encoder: Encoder, every_nth: int) -> onnx.ModelProto:
     """Return the float32 graph whose output `pooled` holds every state's average, side by side.
 
-    State 0 is the stem, state n the n-th layer; the output's shape is (1, 384 * (1 + layers)).
+    State 0 is the stem, state n the n-th layer; the output's shape is (1, 384 * (1 + layers)). The
+    last state is the average of the one before and of what the last layer adds to every nth frame.
     """
     builder = GraphBuilder()
     names = [stem(builder, encoder)]
-    for index, layer in enumerate(encoder.layers):
+    for index, layer in enumerate(encoder.layers[:-1]):
         names.append(transformer_layer(builder, names[-1], layer, f"layer{index}"))
-    averages(builder, names, "pooled")
-    return finish(builder, "pooled", [1, CHANNELS * len(names)])
+    states = [average(builder, name) for name in names]
+    last = f"layer{len(encoder.layers) - 1}"
+    added = addition(builder, names[-1], encoder.layers[-1], last, every_nth)
+    states.append(builder.add("Add", [states[-1], average(builder, added)], f"{last}.average"))
+    builder.add("Concat", states, "pooled", axis=1)
+    return finish(builder, {"pooled": [1, CHANNELS * len(states)]})
+
+
+def activations_graph(encoder: Encoder) -> onnx.ModelProto:
+    """Return the float32 graph whose output `activations` is that of the first layer's MLP."""
+    builder = GraphBuilder()
+    layer = encoder.layers[0]
+    start = stem(builder, encoder)
+    added = attention(builder, start, layer, "layer0")
+    activated = hidden(builder, attended(builder, start, added), layer, "layer0")
+    builder.add("Identity", [activated], "activations")
+    return finish(builder, {"activations": [1, "positions", layer.fc1.bias.size]})
 
 
 def voice_graph(
-    encoder: Encoder, states: tuple[int, ...], head: Head, ranges: Ranges | None
+    encoder: Encoder,
+    states: tuple[int, ...],
+    heads: Mapping[str, Head],
+    every_nth: int,
+    ranges: Ranges | None,
 ) -> tuple[onnx.ModelProto, list[str]]:
-    """Return the graph whose output `logit` has shape (1,), and the inputs of its products.
+    """Return the graph of all heads, and the inputs of its products.
 
-    The last layer's second product and the head are one, and the head comes before the average
-    over time: all three are linear. With `ranges` (by tensor name) the products are int8, without
-    they are float32.
+    There is an output of shape (1,) for each head, which has its name, and COURSE, (frames,): what
+    the first head would say of every frame, at 20 ms each; the average of that is its logit. The
+    last layer's second product and the heads are one, and the heads come before the average over
+    time: all three are linear. With `ranges` (by tensor name) the products are int8, without they
+    are float32.
     """
     builder = GraphBuilder(ranges)
     names = [stem(builder, encoder)]
     for index, layer in enumerate(encoder.layers[:-1]):
         names.append(transformer_layer(builder, names[-1], layer, f"layer{index}"))
+    every = np.stack([head.weights for head in heads.values()], axis=1)
+    weights = dict(zip(states, np.split(every, len(states)), strict=True))
+    bias = np.array([head.bias for head in heads.values()])
     last, layer = len(encoder.layers), encoder.layers[-1]
-    weights = dict(zip(states, np.split(head.weights, len(states)), strict=True))
-    bias = head.bias
-    pooled = {names[state]: weights[state] for state in states if state < last}
-    if last in weights:
-        attended = attention(builder, names[-1], layer, f"layer{last - 1}")
-        activated = hidden(builder, attended, layer, f"layer{last - 1}")
-        pooled[attended] = weights[last]
-        pooled[activated] = layer.fc2.dense @ weights[last]
-        bias += float(layer.fc2.bias @ weights[last])
-    frames = [
+    of_last = weights.pop(last, None)
+    each = {names[state]: by for state, by in weights.items()}
+    nth: dict[str, NDArray[np.float64]] = {}
+    if of_last is not None:
+        each[names[-1]] = each.get(names[-1], 0) + of_last
+        name = f"layer{last - 1}"
+        added = attention(builder, names[-1], layer, name, every_nth)
+        entered = attended(builder, names[-1], added, every_nth)
+        activated = hidden(builder, entered, layer, name)
+        nth = {added: of_last, activated: layer.fc2.dense @ of_last}
+        bias = bias + layer.fc2.bias @ of_last
+    parts = [_read(builder, group, name) for name, group in (("each", each), ("nth", nth)) if group]
+    answers(builder, tuple(heads), parts, bias)
+    course(builder, parts, every_nth, bias[0])
+    outputs: dict[str, list[int | str]] = {name: [1] for name in heads}
+    return finish(builder, outputs | {COURSE: ["positions"]}), builder.products
+
+
+def _read(builder: GraphBuilder, group: Mapping[str, NDArray[np.float64]], name: str) -> str:
+    """Append what the heads read in some tensors of one rate: (1, frames, heads)."""
+    read = [
         builder.add(
-            "MatMul",
-            [name, builder.constant(f"{name}.head", w.astype("f4")[:, None])],
-            f"{name}.part",
+            "MatMul", [x, builder.constant(f"{x}.reading", by.astype("f4"))], f"{x}.read_{name}"
         )
-        for name, w in pooled.items()
+        for x, by in group.items()
     ]
-    total = builder.add("Sum", frames, "head.frames") if len(frames) > 1 else frames[0]
-    average = builder.add("ReduceMean", [total], "head.average", axes=[1], keepdims=0)
-    logit = builder.add("Add", [average, builder.constant("head.bias", np.float32(bias))], "head")
-    builder.add("Reshape", [logit, builder.ints(1)], "logit")
-    return finish(builder, "logit", [1]), builder.products
+    return builder.add("Sum", read, name)
 
 
-def finish(builder: GraphBuilder, output: str, shape: list[int]) -> onnx.ModelProto:
-    """Return the checked model of all nodes so far."""
+def answers(
+    builder: GraphBuilder, heads: tuple[str, ...], parts: list[str], bias: NDArray[np.float64]
+) -> None:
+    """Append the average of `parts` over time, one output a head."""
+    total = builder.constant("heads.bias", bias.astype(np.float32))
+    averages = [average(builder, part) for part in parts]
+    together = builder.add("Sum", [*averages, total], "answers")
+    for index, name in enumerate(heads):
+        column = [builder.ints(index), builder.ints(index + 1), builder.ints(1)]
+        own = builder.add("Slice", [together, *column], f"{name}.column")
+        builder.add("Reshape", [own, builder.ints(1)], name)
+
+
+def course(builder: GraphBuilder, parts: list[str], every_nth: int, bias: float) -> None:
+    """Append what the first head says of every frame; a part said of every nth holds for n."""
+    column = [builder.ints(0), builder.ints(1), builder.ints(2)]
+    firsts = [builder.add("Slice", [part, *column], f"{part}.first") for part in parts]
+    flat = [builder.add("Reshape", [first, builder.ints(-1)], f"{first}.flat") for first in firsts]
+    if len(parts) == 2:
+        length = builder.add("Shape", [flat[0]], "course.length")
+        repeated = builder.add("Tile", [firsts[1], builder.ints(1, 1, every_nth)], "course.tiled")
+        held = builder.add("Reshape", [repeated, builder.ints(-1)], "course.held")
+        flat[1] = builder.add("Slice", [held, builder.ints(0), length], "course.added")
+    builder.add("Sum", [*flat, builder.constant("course.bias", np.float32(bias))], COURSE)
+
+
+def finish(builder: GraphBuilder, outputs: Mapping[str, Sequence[int | str]]) -> onnx.ModelProto:
+    """Return the checked model of all nodes so far; `outputs` gives names and shapes."""
     graph = helper.make_graph(
         builder.nodes,
         "voice",
         [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, [1, 80, "frames"])],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in outputs.items()
+        ],
         list(builder.constants.values()),
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(_FUSED, 1)]

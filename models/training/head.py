@@ -1,21 +1,23 @@
-"""The linear head: a regularised linear discriminant, corpora and classes weighing alike.
+"""The linear heads: that of anger is a regularised linear discriminant.
 
 Ridge regression of the label on standardised averages gives its direction in closed form: no
-iteration, no seed. Changed copies of the clips do not train it as further clips. What the changes
-do to the averages is noise to the label, so its second moment joins the covariance, and the head
-turns away from those directions (within-class covariance normalisation, Hatch et al., 2006).
+iteration, no seed; corpora and classes weigh alike. Changed copies of the clips do not train it as
+further clips. What the changes do to the averages is noise to the label, so its second moment joins
+the covariance, and the head turns away from those directions (within-class covariance
+normalisation, Hatch et al., 2006).
+Arousal and valence are ridge regressions of the same kind, corpora and emotions weighing alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..calibration import Calibration
-from .config import Recipe
+from ..classifier import AFFECT
+from .config import HeadConfig, Recipe
 from .encoder import CHANNELS
 from .graph import Head
 
@@ -37,26 +39,24 @@ class Rows:
     target: _Floats
     corpus: NDArray[np.str_]
     speaker: NDArray[np.str_]
+    emotion: NDArray[np.str_]
 
     def where(self, keep: NDArray[np.bool_]) -> Rows:
         """Return the rows that are kept."""
-        return Rows(
-            self.inputs[keep],
-            self.changes[keep],
-            self.negative[keep],
-            self.target[keep],
-            self.corpus[keep],
-            self.speaker[keep],
-        )
+        return Rows(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 def balance(rows: Rows) -> _Floats:
     """Return weights that give every corpus, and in it every class, the same total; sum 1."""
-    weights = np.zeros(len(rows.negative))
-    for corpus in np.unique(rows.corpus):
-        for label in (0.0, 1.0):
-            member = (rows.corpus == corpus) & (rows.negative == label)
-            weights[member] = 1 / max(int(member.sum()), 1)
+    return _balance(rows.corpus, rows.negative)
+
+
+def _balance(corpora: NDArray[np.str_], classes: NDArray[np.generic]) -> _Floats:
+    weights = np.zeros(len(classes))
+    for corpus in np.unique(corpora):
+        for value in np.unique(classes[corpora == corpus]):
+            member = (corpora == corpus) & (classes == value)
+            weights[member] = 1 / int(member.sum())
     balanced: _Floats = weights / weights.sum()
     return balanced
 
@@ -67,43 +67,52 @@ def fit_heads(rows: Rows, recipe: Recipe) -> Head:
     Averaging linear heads costs nothing at run time and depends less on a lucky choice.
     """
     mean = Head(np.zeros(rows.inputs.shape[1]), 0.0)
+    weights = balance(rows)
     for config in recipe.heads:
-        chosen = np.repeat([state in config.states for state in recipe.states], CHANNELS)
-        part = Rows(
-            rows.inputs[:, chosen],
-            rows.changes[:, :, chosen],
-            rows.negative,
-            rows.target,
-            rows.corpus,
-            rows.speaker,
-        )
-        head = fit_head(part, config.penalty, [change.weight for change in recipe.changes])
-        scale = len(recipe.heads) * float(predict(head, part.inputs).std())
-        weights = mean.weights.copy()
-        weights[chosen] += head.weights / scale
-        mean = Head(weights, mean.bias + head.bias / scale)
+        head = fit_head(rows, rows.target - weights @ rows.target, weights, config, recipe)
+        scale = len(recipe.heads) * float(predict(head, rows.inputs).std())
+        mean = Head(mean.weights + head.weights / scale, mean.bias + head.bias / scale)
     return mean
 
 
-def fit_head(rows: Rows, penalty: float, nuisance: Sequence[float]) -> Head:
-    """Fit the head.
+def fit_affect(rows: Rows, recipe: Recipe) -> dict[str, Head]:
+    """Fit arousal and valence on the rows whose emotion the recipe places; none without such."""
+    placed = np.array([emotion in recipe.circumplex for emotion in rows.emotion])
+    if recipe.affect is None or not placed.any():
+        return {}
+    known = rows.where(placed)
+    weights = _balance(known.corpus, known.emotion)
+    at = np.array([recipe.circumplex[emotion] for emotion in known.emotion])
+    return {
+        name: fit_head(known, at[:, axis], weights, recipe.affect, recipe)
+        for axis, name in enumerate(AFFECT)
+    }
 
-    `penalty` is in units of the standardised inputs' variance; `nuisance` weighs the second moment
-    of each change against the covariance of the inputs.
+
+def fit_head(
+    rows: Rows, target: _Floats, weights: _Floats, config: HeadConfig, recipe: Recipe
+) -> Head:
+    """Fit one head that reads the states of its config, in the units of `target`.
+
+    `weights` sum to 1. The penalty is in units of the standardised inputs' variance; each change's
+    weight weighs its second moment against the covariance of the inputs.
     """
-    weights = balance(rows)
-    inputs = rows.inputs.astype(np.float64)
+    chosen = np.repeat([state in config.states for state in recipe.states], CHANNELS)
+    inputs = rows.inputs[:, chosen].astype(np.float64)
     centre = weights @ inputs
     spread = np.sqrt(weights @ np.square(inputs - centre)) + 1e-6
     standard = (inputs - centre) / spread
     covariance = standard.T @ (standard * weights[:, None])
-    for index, weight in enumerate(nuisance):
-        change = rows.changes[:, index] / spread
-        covariance += weight / len(change) * (change.T @ change)
-    covariance[np.diag_indices_from(covariance)] += penalty
-    target = rows.target - weights @ rows.target
-    direction = np.linalg.solve(covariance, standard.T @ (weights * target)) / spread
-    return Head(direction, float(-centre @ direction))
+    for index, kind in enumerate(recipe.changes):
+        change = rows.changes[:, index, chosen] / spread
+        covariance += kind.weight / len(change) * (change.T @ change)
+    covariance[np.diag_indices_from(covariance)] += config.penalty
+    mean = float(weights @ target)
+    direction = np.zeros(len(chosen))
+    direction[chosen] = (
+        np.linalg.solve(covariance, standard.T @ (weights * (target - mean))) / spread
+    )
+    return Head(direction, mean - float(centre @ direction[chosen]))
 
 
 def predict(head: Head, inputs: NDArray[np.float32]) -> _Floats:

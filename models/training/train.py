@@ -7,8 +7,9 @@ clips whose speakers, or whose whole corpus, were left out.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..audio import read_audio
 from ..calibration import Calibration
+from ..classifier import LOGIT
 from ..errors import DeescalateError, UnreadableInputError
 from ..evaluation.metrics import roc_auc
 from ..features import HOP, SAMPLE_RATE, log_mel
@@ -38,11 +40,20 @@ from .data import (
 from .encoder import CHANNELS, Encoder, find_base_model, read_encoder
 from .export import int8_model, write_model
 from .graph import Head, pooled_graph
-from .head import Rows, balance, fit_calibration, fit_heads, fold_of_speaker, predict
+from .head import (
+    Rows,
+    balance,
+    fit_affect,
+    fit_calibration,
+    fit_heads,
+    fold_of_speaker,
+    predict,
+)
+from .narrow import narrowed
 
 MODEL_FILE = "voice.onnx"
 PREDICTIONS_FILE = "out_of_fold.csv"
-_PREPARATION = 1
+_PREPARATION = 2
 """Counts up when this module prepares audio differently, so that old cached features are left."""
 
 
@@ -110,9 +121,12 @@ def train(
     data, UnlearnableError for clips from which nothing can be learnt.
     """
     clips = _training_clips(recipe, data)
-    encoder = read_encoder(find_base_model(), recipe.layers)
     noises = read_noises(data / "noise") if recipe.needs_noise else []
-    prepared = _Prepared(recipe, encoder, noises)
+    whole = _Prepared(recipe, read_encoder(find_base_model(), recipe.layers), noises)
+    progress("narrowing", 0, 1)
+    features = _range_features(whole, clips)
+    prepared = replace(whole, encoder=narrowed(whole.encoder, recipe.hidden_units, features))
+    progress("narrowing", 1, 1)
     out.mkdir(parents=True, exist_ok=True)
     kept = cache or out / "cache"
     copies = [_pooled(prepared, clips, i, kept, progress) for i in range(len(recipe.changes) + 1)]
@@ -124,8 +138,8 @@ def train(
     progress("fitting", 1, 1)
 
     progress("exporting", 0, 1)
-    features = _range_features(prepared, clips)
-    small, exact = int8_model(encoder, recipe, fit.head, features)
+    heads = {LOGIT: fit.head} | fit_affect(rows, recipe)
+    small, exact = int8_model(prepared.encoder, recipe, heads, features)
     write_model(out / MODEL_FILE, small, recipe, fit.calibration)
     _write_predictions(out / PREDICTIONS_FILE, clips, fit)
     models = (small.SerializeToString(), exact.SerializeToString())
@@ -209,14 +223,17 @@ def _pooled(
 ) -> NDArray[np.float32]:
     """Return the averages of the recipe's states, (clips, 384 * states); all states are cached."""
     recipe = prepared.recipe
-    session = open_session(pooled_graph(prepared.encoder).SerializeToString())
+    graph = pooled_graph(prepared.encoder, recipe.every_nth)
+    content = graph.SerializeToString(deterministic=True)
+    session = open_session(content)
 
     def compute(clip: Clip) -> NDArray[np.float32]:
         features = log_mel(prepared.copy(clip, index))[None]
         averages: NDArray[np.float32] = session.run(None, {"log_mel": features})[0].reshape(-1)
         return averages
 
-    depends: tuple[object, ...] = (recipe.layers, recipe.shortest_s, recipe.longest_s)
+    encoder = hashlib.sha256(content).hexdigest()
+    depends: tuple[object, ...] = (encoder, recipe.shortest_s, recipe.longest_s)
     what = "unchanged"
     if index:
         change = recipe.changes[index - 1]
@@ -238,6 +255,7 @@ def _rows(clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]]) -> Rows:
         np.array([float(bool(c.negative)) if (p := c.soft_negative) is None else p for c in clips]),
         np.array([c.corpus for c in clips]),
         np.array([f"{c.corpus}/{c.speaker}" for c in clips]),
+        np.array([c.emotion for c in clips]),
     )
 
 
@@ -290,7 +308,7 @@ def _alarms(fit: _Fit) -> tuple[float, float] | None:
 def _difference(models: tuple[bytes, bytes], features: Sequence[NDArray[np.float32]]) -> float:
     logits = np.array(
         [
-            [float(session.run(None, {"log_mel": turn[None]})[0][0]) for turn in features]
+            [float(session.run([LOGIT], {"log_mel": turn[None]})[0][0]) for turn in features]
             for session in map(open_session, models)
         ]
     )

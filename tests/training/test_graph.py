@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
+from onnx import ModelProto
+
 from pipecat_deescalate.models.errors import ModelFileError
 from pipecat_deescalate.models.features import log_mel
 from pipecat_deescalate.models.session import open_session
@@ -24,11 +26,13 @@ from pipecat_deescalate.models.training.encoder import (
 )
 from pipecat_deescalate.models.training.export import measure_ranges
 from pipecat_deescalate.models.training.graph import Head, pooled_graph, voice_graph
+from pipecat_deescalate.models.training.narrow import narrowed
 
 from ..audio import speech_like
 
 FRAMES = [30, 31, 101, 400, 800]
 STATES = [(2,), (1, 2), (0,)]
+EVERY_NTH = 3
 Array = NDArray[np.float64]
 
 
@@ -42,9 +46,12 @@ def _features(frames: int) -> NDArray[np.float32]:
     return log_mel(speech_like(frames / 100, seed=frames))
 
 
-def _head(states: tuple[int, ...]) -> Head:
-    weights = np.random.default_rng(0).normal(size=CHANNELS * len(states))
-    return Head(weights, 0.25)
+def _heads(states: tuple[int, ...]) -> dict[str, Head]:
+    rng = np.random.default_rng(0)
+    return {
+        name: Head(rng.normal(size=CHANNELS * len(states)), bias)
+        for name, bias in (("logit", 0.25), ("arousal", -1.0))
+    }
 
 
 def _norm(x: Array, norm: Norm) -> Array:
@@ -78,55 +85,85 @@ def _layer(x: Array, layer: Layer) -> Array:
     return x + _linear(_gelu(_linear(_norm(x, layer.mlp_norm), layer.fc1)), layer.fc2)
 
 
-def _states(encoder: Encoder, features: NDArray[np.float32]) -> list[Array]:
-    """The encoder once more, in plain numpy."""
+def _averages(encoder: Encoder, features: NDArray[np.float32]) -> Array:
+    """The encoder once more, in plain numpy: the average of every state, side by side."""
     x = _convolved(features.T.astype(np.float64), encoder.conv1, 1)
     x = _convolved(x, encoder.conv2, 2)
     states = [x + encoder.positions[: len(x)]]
     for layer in encoder.layers:
         states.append(_layer(states[-1], layer))
-    return states
+    averages = [state.mean(axis=0) for state in states]
+    averages[-1] = averages[-2] + (states[-1] - states[-2])[::EVERY_NTH].mean(axis=0)
+    return np.concatenate(averages)
+
+
+def _run(model: ModelProto, features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    session = open_session(model.SerializeToString())
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"log_mel": features[None]}), strict=True))
 
 
 @pytest.mark.parametrize("frames", FRAMES)
 def test_the_graph_is_the_encoder(encoder: Encoder, frames: int) -> None:
     """Fused operators and convolutions written as products must not change the numbers."""
     features = _features(frames)
-    expected = np.concatenate([state.mean(axis=0) for state in _states(encoder, features)])
-    session = open_session(pooled_graph(encoder).SerializeToString())
-    found = session.run(None, {"log_mel": features[None]})[0][0]
-    assert np.abs(found - expected).max() < 1e-3
+    found = _run(pooled_graph(encoder, EVERY_NTH), features)["pooled"][0]
+    assert np.abs(found - _averages(encoder, features)).max() < 2e-3
 
 
 @pytest.mark.parametrize("states", STATES)
 @pytest.mark.parametrize("frames", [31, 400])
-def test_folding_the_head_changes_nothing(
+def test_folding_the_heads_changes_nothing(
     encoder: Encoder, states: tuple[int, ...], frames: int
 ) -> None:
-    """Head and last product become one matrix: the logit must stay what training fitted."""
-    head, features = _head(states), _features(frames)
-    pooled = open_session(pooled_graph(encoder).SerializeToString()).run(
-        None, {"log_mel": features[None]}
-    )[0]
+    """Heads and last product become one matrix: they must still say what training fitted."""
+    heads, features = _heads(states), _features(frames)
+    pooled = _run(pooled_graph(encoder, EVERY_NTH), features)["pooled"]
     chosen = pooled.reshape(3, CHANNELS)[list(states)].reshape(-1)
-    model, _ = voice_graph(encoder, states, head, None)
-    logit = open_session(model.SerializeToString()).run(None, {"log_mel": features[None]})[0]
-    assert logit.shape == (1,)
-    assert float(logit[0]) == pytest.approx(float(chosen @ head.weights + head.bias), abs=2e-3)
+    model, _ = voice_graph(encoder, states, heads, EVERY_NTH, None)
+    found = _run(model, features)
+    for name, head in heads.items():
+        assert found[name].shape == (1,)
+        assert float(found[name][0]) == pytest.approx(chosen @ head.weights + head.bias, abs=5e-3)
+
+
+@pytest.mark.parametrize("states", STATES)
+@pytest.mark.parametrize("frames", [30, 31, 33, 35, 300])
+def test_the_course_of_a_turn_is_its_logit_spread_over_time(
+    encoder: Encoder, states: tuple[int, ...], frames: int
+) -> None:
+    """A timeline whose level is not that of the turn would contradict the turn's own figure."""
+    model, _ = voice_graph(encoder, states, _heads(states), EVERY_NTH, None)
+    found = _run(model, _features(frames))
+    course = found["course"]
+    assert course.shape == (-(-frames // 2),)
+    if len(course) % EVERY_NTH == 0:  # else the last part holds for fewer frames than the others
+        assert float(course.mean()) == pytest.approx(float(found["logit"][0]), abs=5e-3)
 
 
 @pytest.mark.parametrize("frames", FRAMES)
 def test_int8_stays_close_to_float(encoder: Encoder, frames: int) -> None:
     """Rounding to int8 may blur a logit by a few percent of its spread, not replace it."""
     states = (1, 2)
-    head = _head(states)
-    exact, tensors = voice_graph(encoder, states, head, None)
-    turns = [_features(n) for n in FRAMES]
-    small, _ = voice_graph(encoder, states, head, measure_ranges(exact, tensors, turns))
-    models = [open_session(m.SerializeToString()) for m in (exact, small)]
-    logits = [float(m.run(None, {"log_mel": _features(frames)[None]})[0][0]) for m in models]
+    heads = _heads(states)
+    exact, tensors = voice_graph(encoder, states, heads, EVERY_NTH, None)
+    ranges = measure_ranges(exact, tensors, [_features(n) for n in FRAMES])
+    small, _ = voice_graph(encoder, states, heads, EVERY_NTH, ranges)
+    logits = [float(_run(model, _features(frames))["logit"][0]) for model in (exact, small)]
     assert logits[1] == pytest.approx(logits[0], rel=0.1, abs=1.0)
     assert len(small.SerializeToString()) < 0.3 * len(exact.SerializeToString())
+
+
+def test_a_narrower_layer_answers_like_the_wide_one(encoder: Encoder) -> None:
+    """Half of the hidden units may go only if what they did is made up for."""
+    turns = [_features(n) for n in FRAMES]
+    narrow = narrowed(encoder, 768, turns)
+    assert narrow.layers[0].fc1.bias.size == 768
+    wide, found = (
+        _run(pooled_graph(one, EVERY_NTH), turns[-1])["pooled"][0, CHANNELS : 2 * CHANNELS]
+        for one in (encoder, narrow)
+    )
+    assert np.corrcoef(wide, found)[0, 1] > 0.99
 
 
 def test_another_model_is_refused_by_name(tmp_path: Path) -> None:
