@@ -44,8 +44,8 @@ class Band(_Strict):
 class Rules(_Strict):
     """What may differ between dialog states."""
 
-    strained: Band = Band(enter=0.10, leave=0.04)
-    distressed: Band = Band(enter=0.50, leave=0.20)
+    strained: Band = Band(enter=0.04, leave=0.02)
+    distressed: Band = Band(enter=0.055, leave=0.03)
     max_empathy: Annotated[int, Field(ge=0, description="empathic turns in a row")] = 2
     empathy_cooldown: Annotated[int, Field(ge=0, description="turns of rest after those")] = 2
     transfer_after: Annotated[int, Field(ge=1, description="distressed turns to a transfer")] = 2
@@ -107,15 +107,24 @@ class MitigationPolicy(Rules):
 
     The belief of a call is `expected_negative_rate` as prior odds, plus the leaky sum of the
     turns' log-likelihood ratios: each is cut to `max_turn_evidence` nats either way, and
-    `memory` is the share of the sum that survives a turn.
+    `memory` is the share of the sum that survives a turn. A turn counts as angry from
+    `least_turn_evidence` nats on; less adds nothing, since the weak readings of one caller have
+    one cause, a voice or a line, and would add up to a certainty that no turn gives.
     """
 
     name: str = "custom"
     expected_negative_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     memory: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    least_turn_evidence: Annotated[float, Field(ge=0, le=20)] = 1.2
     max_turn_evidence: Annotated[float, Field(gt=0, le=20)] = 3.0
     opening_hours: OpeningHours | None = None
     dialog_states: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _some_turn_counts(self) -> Self:
+        if self.least_turn_evidence > self.max_turn_evidence:
+            raise ValueError("least_turn_evidence must not be above max_turn_evidence")
+        return self
 
     @model_validator(mode="after")
     def _overrides_are_rules(self) -> Self:

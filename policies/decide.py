@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..models.types import Cue, TurnReading
 from .config import MitigationPolicy, Rules
-from .evidence import add_evidence, belief_of, level_of
+from .evidence import add_evidence, belief_of, level_of, sounds_angry
 from .types import Action, CallState, Decision, Evidence, Level
 
 
@@ -22,8 +22,9 @@ def decide(
     support = add_evidence(state.support, reading.log_likelihood_ratio, policy)
     belief = belief_of(support, policy)
     level = level_of(belief, state.level, rules)
-    heard = _observe(state, reading, support, level, rules)
-    choice = _choose(heard, evidence, rules)
+    angry = sounds_angry(reading.log_likelihood_ratio, policy)
+    heard = _observe(state, reading, support, level, rules, angry=angry)
+    choice = _choose(heard, evidence, rules, angry=angry)
     decision = Decision(
         action=choice.action,
         level=heard.level,
@@ -43,29 +44,34 @@ class _Choice:
 
 
 def _observe(
-    state: CallState, reading: TurnReading, support: float, level: Level, rules: Rules
+    state: CallState,
+    reading: TurnReading,
+    support: float,
+    level: Level,
+    rules: Rules,
+    *,
+    angry: bool,
 ) -> CallState:
     """The state once this turn was heard, before anything is done about it."""
-    negative = _is_negative(reading)
     rested = state.turns_since_empathy >= rules.empathy_cooldown
     return replace(
         state,
         support=support,
         level=level,
-        negative_turns=state.negative_turns + 1 if negative else 0,
-        distressed_turns=state.distressed_turns + negative if level is Level.DISTRESSED else 0,
+        negative_turns=state.negative_turns + 1 if angry else 0,
+        distressed_turns=state.distressed_turns + angry if level is Level.DISTRESSED else 0,
         empathy_streak=0 if rested else state.empathy_streak,
         requests_for_human=state.requests_for_human + _asks_for_human(reading),
     )
 
 
-def _choose(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
+def _choose(heard: CallState, evidence: Evidence, rules: Rules, *, angry: bool) -> _Choice:
     reading = evidence.reading
     if heard.transferred and not evidence.transfer_failed:
         return _Choice(Action.PROCEED, "already handed over")
     if _asks_for_human(reading):
         return _answer_request(heard, evidence, rules)
-    if not _is_negative(reading):
+    if not angry:
         return _Choice(Action.PROCEED, _why_calm(reading, heard.level))
     return _answer_distress(heard, evidence, rules)
 
@@ -117,10 +123,6 @@ def _remember(heard: CallState, choice: _Choice) -> CallState:
         human_offered=heard.human_offered or choice.action is Action.OFFER_HUMAN,
         transferred=heard.transferred or choice.action is Action.TRANSFER,
     )
-
-
-def _is_negative(reading: TurnReading) -> bool:
-    return reading.log_likelihood_ratio is not None and reading.log_likelihood_ratio > 0
 
 
 def _asks_for_human(reading: TurnReading) -> bool:

@@ -16,10 +16,15 @@ from .types import Level
 def add_evidence(support: float, llr: float | None, policy: MitigationPolicy) -> float:
     """The leaky sum after one more turn, in nats; an unknown turn (None) only lets it fade."""
     faded = policy.memory * support
-    if llr is None or math.isnan(llr):
+    if llr is None or math.isnan(llr) or 0 < llr < policy.least_turn_evidence:
         return faded
     limit = policy.max_turn_evidence
     return max(0.0, faded + min(limit, max(-limit, llr)))
+
+
+def sounds_angry(llr: float | None, policy: MitigationPolicy) -> bool:
+    """Whether a turn speaks for distress clearly enough to be answered."""
+    return llr is not None and llr > 0 and llr >= policy.least_turn_evidence
 
 
 def belief_of(support: float, policy: MitigationPolicy) -> float:

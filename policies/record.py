@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ..models.types import TurnReading
+from ..models.types import EmotionReading, TurnReading
 from .config import MitigationPolicy
 from .types import Decision, Level
 
@@ -74,6 +74,19 @@ class CallRecord:
         }
 
 
+def affect(voice: EmotionReading) -> dict[str, Any]:
+    """What a voice says beside p_negative, rounded, as JSON has it."""
+    return {
+        "arousal": _rounded(voice.arousal),
+        "valence": _rounded(voice.valence),
+        "timeline": [round(p, 3) for p in voice.timeline],
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
 def _turn_to_dict(turn: TurnRecord) -> dict[str, Any]:
     reading, decision = turn.reading, turn.decision
     words = reading.words
@@ -87,6 +100,7 @@ def _turn_to_dict(turn: TurnRecord) -> dict[str, Any]:
             "reason": reading.voice.reason,
             "audio_s": round(reading.voice.audio_s, 3),
             "inference_ms": round(reading.voice.inference_ms, 2),
+            **affect(reading.voice),
         },
         "words": None
         if words is None

@@ -204,9 +204,10 @@ def _observe(
     """Take the next turn of the calls that have one; return which turns speak for distress."""
     n, llr, policy = len(rows), batch.log_likelihood_ratio[rows], limits.policy
     faded = policy.memory * state.support[:n]
-    limit = policy.max_turn_evidence
+    least, limit = policy.least_turn_evidence, policy.max_turn_evidence
     added = np.maximum(0.0, faded + np.clip(llr, -limit, limit))
-    support = state.support[:n] = np.where(np.isnan(llr), faded, added)
+    says_nothing = np.isnan(llr) | ((llr > 0) & (llr < least))
+    support = state.support[:n] = np.where(says_nothing, faded, added)
     prior = policy.expected_negative_rate
     belief = 1.0 / (1.0 + (1.0 - prior) / prior * np.exp(-support))
     before = state.level[:n]
@@ -217,7 +218,7 @@ def _observe(
         before > 0, limits.at("strained", rows, 1), limits.at("strained", rows)
     )
     level = np.where(distressed, _DISTRESSED, strained).astype(np.int8)
-    negative = llr > 0
+    negative = (llr > 0) & (llr >= least)
     rested = state.turns_since_empathy[:n] >= limits.at("empathy_cooldown", rows)
     state.distressed_turns[:n] = np.where(distressed, state.distressed_turns[:n] + negative, 0)
     state.empathy_streak[:n][rested] = 0

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import Any, Literal, Protocol
 
+from .course import course_of
 from .logs import get_logger
 from .record import TurnRecord
 from .types import Action, Level
@@ -134,8 +135,11 @@ def _course(turns: Sequence[TurnRecord]) -> str:
     while since > 0 and turns[since - 1].decision.level is now:
         since -= 1
     if now is Level.CALM:
-        return f"{line}; calm"
-    return f"{line}; {now.value} since {_clock(turns[since].reading.started_at_s)}"
+        line = f"{line}; calm"
+    else:
+        line = f"{line}; {now.value} since {_clock(turns[since].reading.started_at_s)}"
+    course = course_of(turns[-1].reading.voice.timeline)
+    return f"{line}; {course}" if course else line
 
 
 def _cause(turns: Sequence[TurnRecord]) -> str:

@@ -38,7 +38,7 @@ NO = callers_speech(21.9, 22.9)
 def at_once() -> MitigationPolicy:
     """A policy that hands over at the first negative turn."""
     return load_policy("eager").model_copy(
-        update={"expected_negative_rate": 0.5, "transfer_after": 1, "max_turn_evidence": 10.0}
+        update={"expected_negative_rate": 0.5, "least_turn_evidence": 0, "transfer_after": 1}
     )
 
 
@@ -83,7 +83,7 @@ async def test_what_the_llm_is_told_on_the_wire() -> None:
     assert [message["role"] for message in second][-1] == "user"
     assert all(message["role"] != "developer" for message in bot.context.get_messages())
     record = bot.guards[0].record()
-    assert [turn.decision.action for turn in record.turns] == [Action.EMPATHIZE, Action.PROCEED]
+    assert [turn.decision.action for turn in record.turns] == [Action.OFFER_HUMAN, Action.PROCEED]
     assert record.turns[0].text is None
     assert record.call_id == "CA1"
     assert record.sample_rate == 8_000

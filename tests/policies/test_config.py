@@ -21,7 +21,8 @@ def test_presets_differ_in_the_promised_order() -> None:
     """Gentle must step in later than balanced, and balanced later than eager."""
     gentle, balanced, eager = (load_policy(name) for name in PRESETS)
     assert gentle.distressed.enter > balanced.distressed.enter > eager.distressed.enter
-    assert gentle.transfer_after > balanced.transfer_after > eager.transfer_after
+    assert gentle.transfer_after > balanced.transfer_after >= eager.transfer_after
+    assert gentle.least_turn_evidence >= balanced.least_turn_evidence > eager.least_turn_evidence
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ def test_presets_differ_in_the_promised_order() -> None:
         ("dialog_states: {pin: {max_empaty: 1}}", "dialog_states.pin.max_empaty: unknown key"),
         ("dialog_states: {pin: {memory: 0.5}}", "dialog_states.pin.memory: unknown key"),
         ("opening_hours: {opens: '9:00', closes: '17:00', timezone: Mars}", "opening_hours"),
+        ("{least_turn_evidence: 2, max_turn_evidence: 1}", "must not be above max_turn_evidence"),
         ("highest_action: shout", "highest_action: Input should be"),
         ("[1, 2]", "a policy is a mapping"),
         ("a: [", "not valid YAML at line 1"),

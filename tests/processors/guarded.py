@@ -8,7 +8,7 @@ from typing import Any
 from pipecat.frames.frames import LLMContextFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 
-from pipecat_deescalate.policies import load_policy
+from pipecat_deescalate.policies import MitigationPolicy
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     EmotionProcessor,
@@ -20,8 +20,17 @@ from pipecat_deescalate.processors import (
 
 from ..pipelines import Desk, Running, Scripted, speech
 
+STEPS = MitigationPolicy.model_validate(
+    {
+        "least_turn_evidence": 1.0,
+        "max_turn_evidence": 2.0,
+        "strained": {"enter": 0.027, "leave": 0.02},
+        "distressed": {"enter": 0.083, "leave": 0.03},
+    }
+)
+"""One step a turn, whatever the words: empathy, then the offer of a human, then transfer."""
 ANGRY = 0.95
-"""With the balanced preset: empathy on the first turn, an offer on the second, then transfer."""
+"""A voice on which `STEPS` acts."""
 
 
 class Guarded:
@@ -32,7 +41,7 @@ class Guarded:
         self.desk = Desk()
         scripted = options.pop("scripted", False)
         max_wait = options.pop("max_wait", 0.15)
-        policy = options.pop("policy", load_policy("balanced"))
+        policy = options.pop("policy", STEPS)
         self.call = LiveCall(policy, call_id="CA1", **options)
         self.emotion = EmotionProcessor(self.model, call=self.call, pool=pool)
         self.mitigation = MitigationProcessor(self.call, max_wait=max_wait, scripted=scripted)

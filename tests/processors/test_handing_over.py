@@ -21,7 +21,7 @@ from pipecat_deescalate.processors import (
 )
 
 from ..pipelines import running, speech
-from .guarded import ANGRY, Guarded, a_context, take_turn
+from .guarded import ANGRY, STEPS, Guarded, a_context, take_turn
 
 
 async def test_persistent_distress_is_announced_then_handed_over(pool: InferencePool) -> None:
@@ -137,7 +137,7 @@ async def test_without_a_human_the_bot_offers_a_call_back(reason: str, pool: Inf
             raise RuntimeError("the staffing service is down")
         return reason in {"no target", "closed"}
 
-    policy = load_policy("balanced")
+    policy = STEPS
     if reason == "closed":
         hours = OpeningHours(days=(), opens=datetime.time(0), closes=datetime.time(23, 59))
         policy = policy.model_copy(update={"opening_hours": hours})
