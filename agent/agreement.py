@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -24,8 +25,12 @@ from ..models.annotation.agreement import (
 )
 from ..models.annotation.calls import CallsError, complaint
 from ..models.annotation.labels import Label, Source, read_labels
+from ..models.evaluation.metrics import ClassFigures
 from ..models.files import finite
 from .files import results
+
+_COUNTS = ("turns", "of them\nnegative")
+_BY_CLASS = ("negative\nP / R", "other\nP / R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,42 +86,39 @@ def _show(found: Agreement, console: Console) -> None:
         console.print(_reference_table(found))
     if found.between:
         console.print(_pairs_table(found.between))
+    if unlabelled := max((row.unlabelled for row in found.against_reference), default=0):
+        console.print(f"turns of the reference that a source has not labelled: up to {unlabelled}")
     if found.unparsable:
         console.print(f"{found.unparsable} answers could not be read and are left out")
 
 
 def _reference_table(found: Agreement) -> Table:
-    table = Table("annotator", "strategy", "context", title=escape(f"against {found.reference}"))
-    for column in ("turns", "negative", "unlabelled", "accuracy", "kappa (95 %)", "ROC-AUC"):
-        table.add_column(column, justify="right")
-    table.add_column("negative P / R", justify="right")
-    table.add_column("not negative P / R", justify="right")
+    """A row for each strategy and context, narrow enough for a terminal of 100 columns."""
+    table = Table("annotator", title=escape(f"against {found.reference}"), box=SIMPLE_HEAD)
+    for column in (*_COUNTS, "accuracy", "kappa\n(95 %)", "ROC-AUC", *_BY_CLASS):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in found.against_reference:
-        source = row.source
         table.add_row(
-            escape(source.annotator),
-            escape(source.strategy or ""),
-            "" if source.context is None else str(source.context),
+            escape(_asked(row.source)),
             str(row.turns),
             str(row.negatives),
-            str(row.unlabelled),
             f"{row.accuracy:.3f}",
             _kappa(row.kappa),
             "" if row.roc_auc is None else _number(row.roc_auc),
-            f"{_number(row.negative.precision)} / {_number(row.negative.recall)}",
-            f"{_number(row.non_negative.precision)} / {_number(row.non_negative.recall)}",
+            _by_class(row.negative),
+            _by_class(row.non_negative),
         )
     return table
 
 
 def _pairs_table(pairs: Sequence[BetweenTwo]) -> Table:
-    table = Table("one", "other", title="between two")
-    for column in ("turns", "agreement", "kappa (95 %)"):
-        table.add_column(column, justify="right")
+    table = Table("one", "other", title="between two", box=SIMPLE_HEAD)
+    for column in ("turns", "agreement", "kappa\n(95 %)"):
+        table.add_column(column, justify="right", no_wrap=True)
     for pair in pairs:
         table.add_row(
-            escape(str(pair.one)),
-            escape(str(pair.other)),
+            escape(_asked(pair.one)),
+            escape(_asked(pair.other)),
             str(pair.turns),
             f"{pair.agreement:.3f}",
             _kappa(pair.kappa),
@@ -124,10 +126,22 @@ def _pairs_table(pairs: Sequence[BetweenTwo]) -> Table:
     return table
 
 
+def _asked(source: Source) -> str:
+    """Who labelled, and below it how they were asked."""
+    shown = None if source.context is None else f"context {source.context}"
+    lines = (source.annotator, source.strategy, shown, source.prompt_hash)
+    return "\n".join(line for line in lines if line)
+
+
 def _kappa(kappa: Kappa) -> str:
     if math.isnan(kappa.value):
         return "undefined"
-    return f"{kappa.value:.3f} ({kappa.interval.low:.3f} to {kappa.interval.high:.3f})"
+    return f"{kappa.value:.3f}\n{kappa.interval.low:.2f} to {kappa.interval.high:.2f}"
+
+
+def _by_class(figures: ClassFigures) -> str:
+    shown = (figures.precision, figures.recall)
+    return " / ".join("-" if math.isnan(value) else f"{value:.2f}" for value in shown)
 
 
 def _number(value: float) -> str:

@@ -19,7 +19,7 @@ from pipecat_deescalate.models.training.data import read_manifest
 
 from ..agent.test_analyze import deescalate
 from ..audio import write_audio
-from ..models.annotation.llm_server import LlmServer, by_ear
+from ..models.annotation.llm_server import LlmServer, by_loudness
 
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")
 pytest.importorskip("peft", reason="the extra `distill` is not installed")
@@ -234,7 +234,7 @@ def test_the_commands_go_from_calls_to_a_model_in_production(
 
     run("import", table, "--out", calls)
     run("select --random 100", calls, "--out", chosen)
-    with LlmServer(judge=by_ear, key=None) as server:
+    with LlmServer(judge=by_loudness, key=None) as server:
         to_server = ("--endpoint", server.url, "--model", "stub", "--selection", chosen)
         run("annotate --api openai", calls, *to_server, "--out", labels)
     agreed = json.loads(run("agreement --json", labels, "--reference", human))

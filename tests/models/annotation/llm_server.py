@@ -1,7 +1,7 @@
 """A real HTTP server on loopback that answers as an annotating model does, or fails as one.
 
 `python llm_server.py PORT SECONDS` serves until it is killed, takes SECONDS for an answer, wants no
-key, and calls what is loud negative.
+key, and calls what is bright negative.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import hashlib
 import io
 import json
+import math
 import sys
 import threading
 from collections import Counter
@@ -20,6 +21,7 @@ from typing import Any, Self
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 KEY = "sk-test-7Q4rZ"
 Act = Callable[[int, str], str]
@@ -38,15 +40,32 @@ def by_hash(_body: Any, question: str) -> float:
     return 0.9 if int(question[:2], 16) % 4 == 0 else 0.1
 
 
-def by_ear(body: Any, _question: str) -> float:
-    """The louder, the more negative: even odds 20 dB below full scale."""
+def by_loudness(body: Any, _question: str) -> float:
+    """Even odds 20 dB below full scale."""
+    samples, _ = _audio(body)
+    return _odds(float(np.mean(np.square(samples))), 20.0)
+
+
+def by_brightness(body: Any, _question: str) -> float:
+    """Even odds where 1 kHz and more is 6 dB below the rest."""
+    samples, rate = _audio(body)
+    power = np.square(np.abs(np.fft.rfft(samples)))
+    dark, bright = np.split(power, [samples.size * 1_000 // rate])
+    return _odds(bright.sum() / (dark.sum() + 1e-9), 6.0)
+
+
+def _audio(body: Any) -> tuple[NDArray[np.float64], int]:
     if "contents" in body:
-        audio = body["contents"][0]["parts"][0]["inlineData"]["data"]
+        wav = body["contents"][0]["parts"][0]["inlineData"]["data"]
     else:
-        audio = body["messages"][1]["content"][0]["input_audio"]["data"]
-    samples, _ = soundfile.read(io.BytesIO(base64.b64decode(audio)))
-    level_db = 10 * np.log10(np.mean(np.square(samples)) + 1e-12)
-    return round(float(1 / (1 + np.exp(-(level_db + 20) / 2))), 3)
+        wav = body["messages"][1]["content"][0]["input_audio"]["data"]
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(wav)))
+    return samples, rate
+
+
+def _odds(power: float, below_db: float) -> float:
+    level_db = 10 * math.log10(power + 1e-12)
+    return round(1 / (1 + math.exp(-(level_db + below_db) / 2)), 3)
 
 
 class LlmServer:
@@ -208,5 +227,7 @@ class LlmServer:
 
 
 if __name__ == "__main__":
-    with LlmServer(judge=by_ear, key=None, port=int(sys.argv[1]), delay_s=float(sys.argv[2])):
+    with LlmServer(
+        judge=by_brightness, key=None, port=int(sys.argv[1]), delay_s=float(sys.argv[2])
+    ):
         threading.Event().wait()
