@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -18,6 +20,7 @@ ACTION_STYLE = {
     Action.TRANSFER: "bold red",
 }
 _BAR = 10
+_STEPS = "▁▂▃▄▅▆▇█"
 
 
 def print_call(record: CallRecord, console: Console) -> None:
@@ -43,15 +46,19 @@ def _table(record: CallRecord) -> Table:
     table = Table(box=None, pad_edge=True, header_style="dim")
     for name in ("time", "length"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("p(negative)", "level", "action"):
+    within = any(len(turn.reading.voice.timeline) > 1 for turn in record.turns)
+    for name in ("p(negative)", *(["within"] if within else []), "level", "action"):
         table.add_column(name, no_wrap=True)
     table.add_column("why", overflow="fold")
     with_text = any(turn.text for turn in record.turns)
     if with_text:
         table.add_column("the caller said", overflow="fold", style="italic")
     for turn in record.turns:
-        row = _row(turn)
-        table.add_row(*row, escape(turn.text or "")) if with_text else table.add_row(*row)
+        row = [*_row(turn)]
+        if within:
+            row.insert(3, steps(turn.reading.voice.timeline))
+        row += [escape(turn.text or "")] if with_text else []
+        table.add_row(*row)
     return table
 
 
@@ -75,6 +82,13 @@ def bar(p: float | None) -> Text:
     style = "red" if p >= 0.8 else "yellow" if p >= 0.5 else "green"
     filled = round(p * _BAR)
     return Text.assemble(f"{p:.2f} ", ("█" * filled, style), ("·" * (_BAR - filled), "dim"))
+
+
+def steps(timeline: Sequence[float]) -> Text:
+    """Where in a turn the voice was negative: a step for each window, of long turns the highest."""
+    stride = -(-len(timeline) // _BAR) or 1
+    highest = [max(timeline[at : at + stride]) for at in range(0, len(timeline), stride)]
+    return Text("".join(_STEPS[min(int(p * len(_STEPS)), len(_STEPS) - 1)] for p in highest))
 
 
 def _summary(record: CallRecord) -> str:

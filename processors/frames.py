@@ -9,6 +9,7 @@ from pipecat.frames.frames import DataFrame, SystemFrame, TTSSpeakFrame
 from pipecat.metrics.metrics import MetricsData
 
 from ..models.types import TurnReading
+from ..policies.record import affect
 from ..policies.transfer import TransferOutcome, TransferRequest
 from ..policies.types import Decision
 
@@ -65,6 +66,7 @@ def emotion_message(reading: TurnReading) -> dict[str, Any]:
         "turn": reading.index,
         "p_negative": reading.voice.p_negative,
         "reason": reading.voice.reason,
+        **affect(reading.voice),
     }
 
 

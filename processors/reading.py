@@ -53,4 +53,8 @@ def _checked(heard: HeardTurn) -> HeardTurn:
         raise TypeError(f"a classifier returns an EmotionReading, not {type(voice).__name__}")
     if voice.p_negative is not None and not 0.0 <= voice.p_negative <= 1.0:
         raise ValueError("p_negative is not a probability")
+    if not all(0.0 <= p <= 1.0 for p in voice.timeline):
+        raise ValueError("timeline holds something else than probabilities")
+    if not all(-1.0 <= value <= 1.0 for value in (voice.arousal or 0.0, voice.valence or 0.0)):
+        raise ValueError("arousal or valence is not in [-1, 1]")
     return heard

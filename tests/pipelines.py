@@ -35,8 +35,8 @@ F = TypeVar("F", bound=Frame)
 class Scripted:
     """A classifier whose answers are given one after the other; the last one is repeated.
 
-    An answer is a probability, an exception to raise, or a function to call. `gate`, when set,
-    holds every call until it is released.
+    An answer is a probability, a reading, an exception to raise, or a function to call. `gate`,
+    when set, holds every call until it is released.
     """
 
     name = "scripted"
@@ -55,6 +55,8 @@ class Scripted:
             raise answer
         if callable(answer):
             return answer()  # type: ignore[no-any-return]
+        if isinstance(answer, EmotionReading):
+            return answer
         assert isinstance(answer, float)
         return EmotionReading(answer, self.name, len(audio) / sample_rate, 0.1)
 

@@ -163,6 +163,7 @@ def _turn(turn: ReadTurn, loudness_db: float | None) -> Row:
         "log_likelihood_ratio": reading.log_likelihood_ratio,
         "cues": [cue.name.lower() for cue, _ in reading.cues],
         "dialog_state": turn.dialog_state,
+        "timeline": list(reading.voice.timeline),
     }
 
 

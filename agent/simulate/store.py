@@ -37,6 +37,7 @@ _TURN = pa.struct(
         ("log_likelihood_ratio", pa.float64()),
         ("cues", pa.list_(pa.string())),
         ("dialog_state", pa.string()),
+        ("timeline", pa.list_(pa.float32())),
     ]
 )
 SCHEMA = pa.schema(
@@ -138,7 +139,7 @@ class EvidenceStore:
         connection = connect(self.place)
         try:
             connection.register("wanted", _wanted(tasks))
-            connection.read_parquet(parts).create_view("evidence")
+            connection.read_parquet(parts, union_by_name=True).create_view("evidence")
             connection.execute(_ONCE)
             yield connection
         except duckdb.Error as error:

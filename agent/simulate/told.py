@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 
 from ...models.audio import read_audio, resample
+from ...models.classifier import TIMELINE_STEP_S
 from ...models.hearing import HeardTurn
 from ...models.types import Cue, EmotionReading, TurnReading, Unknown, WordReading
 from ...policies.config import MitigationPolicy
@@ -65,6 +66,7 @@ def tell_call(
                 "start_s": round(reading.started_at_s, 2),
                 "end_s": round(reading.ended_at_s, 2),
                 "voice": _rounded(reading.voice.p_negative),
+                "within": _steps(reading),
                 "words": _rounded(reading.words.p_negative) if reading.words else None,
                 "llr": _rounded(reading.log_likelihood_ratio),
                 "cues": [cue.value for cue, _ in reading.cues],
@@ -86,11 +88,31 @@ def _reading(index: int, turn: Row, model: str) -> TurnReading:
         index=index,
         started_at_s=turn["started_at_s"],
         ended_at_s=turn["ended_at_s"],
-        voice=EmotionReading(turn["voice"], model, length_s, 0.0, unknown),
+        voice=EmotionReading(
+            turn["voice"], model, length_s, 0.0, unknown, timeline=tuple(turn.get("timeline") or ())
+        ),
         words=WordReading(turn["words"]) if turn["words"] is not None else None,
         log_likelihood_ratio=turn["log_likelihood_ratio"],
         conversation=tuple((Cue[name.upper()], "") for name in turn["cues"]),
     )
+
+
+def _steps(reading: TurnReading) -> list[list[float]]:
+    """The voice inside the turn: from when each p(negative) is drawn, and at last to when.
+
+    A window of the timeline is drawn for its middle half second. What was heard ends with the turn;
+    it may begin a little before it, or long after.
+    """
+    timeline = reading.voice.timeline
+    began_s = reading.ended_at_s - TIMELINE_STEP_S * (len(timeline) + 1)
+    steps = [
+        [
+            round(max(reading.started_at_s, began_s + TIMELINE_STEP_S * (index + 0.5)), 2),
+            round(p, 3),
+        ]
+        for index, p in enumerate(timeline)
+    ]
+    return [*steps, [round(reading.ended_at_s, 2), steps[-1][1]]] if steps else []
 
 
 def _decided(

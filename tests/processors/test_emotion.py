@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,7 +69,33 @@ async def test_a_turn_is_read_where_the_vad_hears_its_end(rate: int, pool: Infer
     (data,) = metrics(call.after)
     assert (data.p_negative, data.turn, data.model) == (0.9, 0, "scripted")
     (message,) = call.after.of(RTVIServerMessageFrame)
-    assert message.data == {"type": "caller-emotion", "turn": 0, "p_negative": 0.9, "reason": None}
+    assert message.data == {
+        "type": "caller-emotion",
+        "turn": 0,
+        "p_negative": 0.9,
+        "reason": None,
+        "arousal": None,
+        "valence": None,
+        "timeline": [],
+    }
+
+
+async def test_all_that_the_voice_says_reaches_clients_and_the_record() -> None:
+    """Arousal, valence and the course of a turn must not be lost on the way; nonsense must."""
+    voice = EmotionReading(
+        0.9, "told", 2.0, 1.0, arousal=0.51236, valence=-0.4, timeline=(0.1, 0.91239, 0.95)
+    )
+    emotion = EmotionProcessor(Scripted(voice, replace(voice, timeline=(0.1, 1.2))))
+    async with running(emotion) as call:
+        await call.send(*speech(2.0))
+        frame = await call.sees(CallerEmotionFrame)
+        message = await call.sees(RTVIServerMessageFrame)
+        await call.send(*speech(2.0))
+        unread = await call.sees(CallerEmotionFrame, 2)
+    assert frame.reading.voice == voice
+    told = {"arousal": 0.512, "valence": -0.4, "timeline": [0.1, 0.912, 0.95]}
+    assert message.data.items() >= told.items()
+    assert unread.reading.voice.reason is Unknown.MODEL_FAILED
 
 
 async def test_the_bundled_model_reads_a_turn() -> None:

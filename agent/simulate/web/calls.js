@@ -29,11 +29,13 @@ function turnSeries(call, policyIndex) {
   const decisions = call.policies[policyIndex];
   const middle = (turn) => (turn.start_s + turn.end_s) / 2;
   const points = (key) => call.turns.filter((turn) => turn[key] !== null).map((turn) => [middle(turn), turn[key]]);
+  const within = call.turns.flatMap((turn) => turn.within.length ? [...turn.within, [turn.end_s, null]] : []);
   const belief = call.turns.map((turn, index) => [turn.end_s, decisions[index].belief]);
   if (belief.length) belief.push([call.duration_s, belief[belief.length - 1][1]]);
   const acted = call.turns.map((turn, index) => ({ turn, decision: decisions[index] })).filter(({ decision }) => decision.action !== "proceed");
   return [
     { type: "scatter", name: "voice, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbolSize: 9, itemStyle: { color: "#3b78c2" }, data: points("voice") },
+    ...(within.length ? [{ type: "line", name: "voice within the turn", step: "end", symbol: "none", silent: true, xAxisIndex: 1, yAxisIndex: 1, lineStyle: { color: "#3b78c2", width: 1.5, opacity: 0.7 }, itemStyle: { color: "#3b78c2" }, data: within }] : []),
     { type: "scatter", name: "words, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbol: "rect", symbolSize: 8, itemStyle: { color: "#8a8f2a" }, data: points("words") },
     {
       type: "line", name: "belief", step: "end", xAxisIndex: 1, yAxisIndex: 1, symbol: "none", lineStyle: { color: "#1c2326", width: 2 }, itemStyle: { color: "#1c2326" },
@@ -55,7 +57,7 @@ function timelineOption(call, policyIndex) {
   return {
     animation: false,
     tooltip: { ...TOOLTIP, trigger: "item", formatter: (p) => Array.isArray(p.value) ? `${p.seriesName}: ${p.value[1]} at ${clock(p.value[0])}` : "" },
-    legend: { top: 0, data: ["voice, p(negative)", "words, p(negative)", "belief", "action"] },
+    legend: { top: 0, data: ["voice, p(negative)", "voice within the turn", "words, p(negative)", "belief", "action"] },
     axisPointer: { link: [{ xAxisIndex: "all" }] },
     grid: [{ left: 44, right: 90, top: 34, height: 90 }, { left: 44, right: 90, top: 150, bottom: 60 }],
     xAxis: [time(0, { axisLabel: { show: false } }), time(1)],

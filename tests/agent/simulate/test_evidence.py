@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipecat_deescalate.agent.simulate.engine import hear_locally
@@ -24,7 +26,9 @@ from pipecat_deescalate.agent.simulate.hearing import (
     tasks_for,
 )
 from pipecat_deescalate.agent.simulate.sources import find_calls
-from pipecat_deescalate.agent.simulate.store import EvidenceStore
+from pipecat_deescalate.agent.simulate.store import SCHEMA, EvidenceStore
+from pipecat_deescalate.agent.simulate.told import Shown, tell_call
+from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.policies.replay import CallBatch
 
 SETTINGS = HearingSettings()
@@ -73,6 +77,37 @@ def test_a_call_heard_twice_counts_once(tasks: list[Task], tmp_path: Path) -> No
     store.add(hear_all(tasks[:2], SETTINGS))
     store.add(hear_all(tasks[1:3], SETTINGS))
     assert kept(store, tasks).call_ids == ("call-000000", "call-000001", "call-000002")
+
+
+def test_the_course_of_a_turn_is_kept_beside_evidence_that_has_none(
+    tasks: list[Task], tmp_path: Path
+) -> None:
+    """A folder with parts from before must be read, and must not hide what newer parts tell."""
+    store = EvidenceStore(str(tmp_path))
+    old, new = (hear(task, SETTINGS) for task in tasks[:2])
+    for row, timeline in ((old, []), (new, [0.25, 0.75])):
+        for turn in row["turns"]:
+            turn["timeline"] = timeline
+    turns = SCHEMA.field("turns").type.value_type
+    before = pa.struct([field for field in turns if field.name != "timeline"])
+    older = SCHEMA.set(SCHEMA.get_field_index("turns"), pa.field("turns", pa.list_(before)))
+    pq.write_table(pa.Table.from_pylist([old], older), tmp_path / "part-0.parquet")
+    (alone,) = store.calls(tasks).values()
+    store.add([new])
+    first, second = store.calls(tasks).values()
+    assert first["turns"][0]["timeline"] is None
+    assert second["turns"][0]["timeline"] == [0.25, 0.75]
+    policies = [load_policy("balanced")]
+    within = [
+        tell_call(row, task.source, policies, None, settings=SETTINGS, shown=Shown())["turns"][0]
+        for row, task in ((alone, tasks[0]), (first, tasks[0]), (second, tasks[1]))
+    ]
+    assert within[0]["within"] == within[1]["within"] == []
+    start_s, end_s = within[2]["start_s"], within[2]["end_s"]
+    (*steps, last) = within[2]["within"]
+    assert [p for _, p in steps] == [0.25, 0.75]
+    assert last == [end_s, 0.75]
+    assert start_s <= steps[0][0] < steps[1][0] < end_s
 
 
 def test_no_words_are_kept(calls: Path, tmp_path: Path) -> None:
