@@ -44,3 +44,34 @@ def test_every_row_of_a_run_reaches_its_table() -> None:
     groups = FIGURES["groups"](results)
     assert "| nEMO, Polish | f | 4 | 4 | 1.000 | 0.0% | 0.0% |" in groups
     assert "| | **largest gap** | | | 0.500 | 50.0% |" in groups
+
+
+def test_models_beside_ours_reach_their_table() -> None:
+    """A length that was not reached is an empty cell; a model that was not measured says why."""
+    lengths = (1.0, 4.0)
+    ours, slow = (
+        {
+            "name": name,
+            "precision": "fp32",
+            "parameters": parameters,
+            "peak_memory_mb": 1234.0,
+            "latency": [
+                {"turn_s": turn_s, "threads": 1, "times_ours": ms / 10, "time": {"median_ms": ms}}
+                for turn_s in measured
+            ],
+            "not_measured": None,
+        }
+        for name, parameters, ms, measured in (
+            ("ours", None, 10.0, lengths),
+            ("slow", 2_182_650_880, 20_000.0, (4.0,)),
+        )
+    )
+    missing = {"name": "huge", "precision": "bf16", "latency": [], "not_measured": "too big"}
+    results = {"architectures": [ours, slow, missing], "machine": {"processor": "x", "cores": 2}}
+    table = FIGURES["architectures"](results)
+    assert "| ours, fp32 |  | 1 | 10.0 ms | 10.0 ms | 1 x | 1.2 GB |" in table
+    assert "| slow, fp32 | 2.2 G | 1 |  | 20.0 s | 2,000 x | 1.2 GB |" in table
+    assert "huge, bf16: not measured, too big." in table
+    assert FIGURES["_times_ours"]([ours, slow, missing])[0].startswith(
+        "Times ours, 4 s, one thread: slow 2,000 (fp32)"
+    )

@@ -74,8 +74,8 @@ _SHIPPED = (
     _Contender(SMART_TURN, "Smart Turn v3.2", "int8", 0.4, threads=(1,)),
 )
 _SMALL = (
-    _Contender("bert-base", "BERT-base, words only", "fp32", 1.5),
-    _Contender("wavlm-large", "WavLM-large, arousal", "fp32", 2.5),
+    _Contender("bert-base", "BERT-base", "fp32", 1.5),
+    _Contender("wavlm-large", "WavLM-large", "fp32", 2.5),
 )
 _AERO = (
     _Contender("aero-1-audio-fp32", "Aero-1-Audio", "fp32", 11.0),

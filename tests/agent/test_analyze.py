@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipecat_deescalate.agent.timeline import steps
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 
 from ..audio import CALM, ESCALATING
@@ -207,3 +208,10 @@ def test_a_full_disk_is_one_line() -> None:
         )
     assert run.returncode == 2
     assert run.stderr.strip() == "deescalate: No space left on device"
+
+
+def test_the_terminal_shows_where_in_a_turn_it_rose() -> None:
+    """A course that is drawn wrong, or too wide, would mislead whoever reads the call."""
+    assert steps((0.0, 0.3, 0.6, 1.0)).plain == "▁▃▅█"
+    assert steps((0.1,) * 58 + (0.99,)).plain == "▁" * 9 + "█"
+    assert steps(()).plain == ""

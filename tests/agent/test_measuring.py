@@ -119,7 +119,7 @@ def test_evaluate_says_what_is_missing(tmp_path: Path) -> None:
 def test_bench_measures_both_models_by_turn_length(tmp_path: Path) -> None:
     """The ratios must be those of the medians beside them."""
     out = tmp_path / "bench.json"
-    run = deescalate("bench", "--runs", "5", "--out", out)
+    run = deescalate("bench", "--runs", "5", "--seconds-per-model", "0", "--out", out)
     assert run.returncode == 0, run.stderr
     report = json.loads(out.read_text())
     assert [row["turn_s"] for row in report["latency"]] == [0.5, 1.0, 2.0, 4.0, 8.0]
