@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from ...models.errors import DeescalateError
@@ -17,7 +18,11 @@ from . import labels  # noqa: F401
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line on stderr and exit code 2."""
+    """Run the command; an error of ours is one line on stderr and exit code 2.
+
+    Stopped by SIGTERM it clears away what it was writing, as after Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         app()
     except DeescalateError as error:

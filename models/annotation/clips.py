@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -74,8 +75,8 @@ def cut(
         yield span.at, np.concatenate(span.parts)
 
 
-def to_wav(samples: Samples) -> bytes:
-    """A turn as a WAV file: mono, 16 bits, at `SAMPLE_RATE`."""
+def encoded(samples: Samples, container: Literal["WAV", "FLAC"]) -> bytes:
+    """A turn as a file: mono, 16 bits, at `SAMPLE_RATE`."""
     file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    soundfile.write(file, samples, SAMPLE_RATE, subtype="PCM_16", format=container)
     return file.getvalue()

@@ -11,7 +11,7 @@ from ..errors import AudioError
 from ..files import OutputError
 from .calls import Call
 from .client import AnnotatorClient, Asked, EndpointError, NoAnswerError
-from .clips import cut, to_wav
+from .clips import cut, encoded
 from .journal import Journal
 from .labels import Label, Source
 from .prompts import Prompt
@@ -232,4 +232,4 @@ def _clips(task: CallTask) -> Iterator[tuple[TurnTask, bytes]]:
             data = task.call.turns[turn.at]
             spans_s.append((data.start_s or 0.0, data.end_s or 0.0))
         for at, samples in cut(*found, spans_s):
-            yield turns[at], to_wav(samples)
+            yield turns[at], encoded(samples, "WAV")

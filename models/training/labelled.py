@@ -11,10 +11,9 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ..annotation.calls import Call, Calls, CallsError
-from ..annotation.clips import SAMPLE_RATE, cut
+from ..annotation.clips import SAMPLE_RATE, cut, encoded
 from ..annotation.labels import Emotion, Label
 from ..classifier import MIN_AUDIO_S
 from ..evaluation.corpora import COLUMNS
@@ -135,7 +134,7 @@ def write_clips(
                 too_short += 1
                 continue
             with whole_file(speech / corpus / clip.name) as file:
-                soundfile.write(file, clip.samples, SAMPLE_RATE, format="FLAC")
+                file.write(encoded(clip.samples, "FLAC"))
             rows.append(_row(clip, corpus, held_out))
         with whole_file(speech / "manifest.csv") as file:
             file.write(_table(rows).encode())

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +197,52 @@ def test_a_selection_is_written_whole_and_reported(
         )
     run_selection([calls], out=out, rules=None, sampling=sampling, as_json=False, report=None)
     assert "The third and each later answer" in " ".join(capsys.readouterr().out.split())
+
+
+def command(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", "pipecat_deescalate.agent", name, *map(str, arguments)]
+
+
+@pytest.mark.parametrize("out", ["out.jsonl", "out.parquet", "chosen.jsonl"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, out: str) -> None:
+    """Half a table would be read for a whole one."""
+    source, target = tmp_path / "calls.jsonl", tmp_path / out
+    row = {"call_id": "a", "speaker": "caller", "audio": "a.wav"}
+    rows = [row | {"turn": n, "start_s": n, "end_s": n + 0.5} for n in range(900)]
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    full = subprocess.run(  # noqa: S603 - our own command
+        command("select" if out == "chosen.jsonl" else "import", source, "--out", target),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000)),
+    )
+    assert full.returncode == 2
+    assert full.stderr.startswith(f"deescalate: {target}: cannot be written: ")
+    assert len(full.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    """What a service manager stops must not leave its scraps beside the table each night."""
+    sources = [tmp_path / f"{number}.ogg" for number in range(40)]
+    for source in sources:
+        shutil.copy(CALM, source)
+    (tmp_path / "made").mkdir()
+    run = subprocess.Popen(  # noqa: S603 - our own command
+        command(
+            "import", *sources, "--caller-channel", "left", "--out", tmp_path / "made" / "a.jsonl"
+        )
+    )
+    give_up = time.monotonic() + 60
+    while not list((tmp_path / "made").iterdir()):
+        assert run.poll() is None, "the run ended before it could be stopped"
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(30) == 128 + signal.SIGTERM
+    assert not list((tmp_path / "made").iterdir())
 
 
 def label(turn: int, annotator: str, said: str, **more: object) -> str:

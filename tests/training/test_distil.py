@@ -40,6 +40,7 @@ from pipecat_deescalate.models.training.lm_fit import CheckpointError  # noqa: E
 from pipecat_deescalate.models.training.lm_recipes import load_distil_recipe  # noqa: E402
 
 from .audio_lms import OTHER_LINE, a_recipe, a_turn, nothing, save_qwen2_audio  # noqa: E402
+from .test_teacher import no_file_over  # noqa: E402 - torch
 
 GAP_S = 0.5
 
@@ -198,6 +199,14 @@ def test_labels_and_calls_that_do_not_fit_write_nothing(
         clips_of(turns, labels, tmp_path / "data")
     assert len(str(raised.value).splitlines()) == 1
     assert not (tmp_path / "data" / "speech").exists()
+
+
+def test_a_full_disk_leaves_no_clips(tmp_path: Path) -> None:
+    """Half of the clips would be trained on as if they were all."""
+    turns, labels = save_calls(tmp_path)
+    with no_file_over(4_000), pytest.raises(OutputError, match="cannot be written"):
+        clips_of(turns, labels, tmp_path / "data")
+    assert not list((tmp_path / "data").iterdir())
 
 
 OWN_RECIPE = """
