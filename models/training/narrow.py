@@ -16,7 +16,7 @@ from ..session import open_session
 from .encoder import Encoder, Linear
 from .graph import activations_graph
 
-_FRAMES_EACH = 40
+_FRAMES_EACH = 200
 _PENALTY = 1e-3
 """Of the mean variance of the units that stay."""
 

@@ -48,6 +48,7 @@ from .head import (
     fit_heads,
     fold_of_speaker,
     predict,
+    with_plateau,
 )
 from .narrow import narrowed
 
@@ -175,14 +176,13 @@ def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
     folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
     by_speaker = _left_out(recipe, rows, folds)
     calm = predict(head, turns)
-    # A new deployment is a new corpus, so the logits with the whole corpus left out count.
-    unmet = by_speaker if np.isnan(by_corpus).any() else by_corpus
     try:
-        calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
+        platt = fit_calibration(by_speaker, rows.negative, balance(rows), recipe.calibration_limit)
+        calibration = with_plateau(platt, calm, recipe.calm_alarms)
     except ValueError as error:
         raise UnlearnableError(
-            f"{len(unmet)} clips: those left out come out the wrong way round; there are too few,"
-            " or their labels contradict one another"
+            f"{len(by_speaker)} clips: those left out come out the wrong way round; there are too"
+            " few, or their labels contradict one another"
         ) from error
     return _Fit(head, by_corpus, by_speaker, calm, calibration)
 
@@ -269,24 +269,6 @@ def _left_out(recipe: Recipe, rows: Rows, group: NDArray[np.generic]) -> NDArray
         head = fit_heads(rows.where(~apart), recipe)
         logits[apart] = predict(head, rows.inputs[apart])
     return logits
-
-
-def _calibrated(
-    rows: Rows, logits: NDArray[np.float64], calm: NDArray[np.float64], limit: float
-) -> Calibration:
-    """Fit the calibration on logits of clips that the heads had not met.
-
-    The logits of real calm turns (`calm`, may be empty) make up half of the other class: acted
-    calm speech alone would leave the model too sure of itself on calls.
-    """
-    negative, weights = rows.negative, balance(rows)
-    if calm.size:
-        share = weights[negative == 0].sum() / calm.size
-        weights = np.where(negative == 0, weights / 2, weights)
-        logits = np.concatenate([logits, calm])
-        negative = np.concatenate([negative, np.zeros(calm.size)])
-        weights = np.concatenate([weights, np.full(calm.size, share / 2)])
-    return fit_calibration(logits, negative, weights, limit)
 
 
 def _auc(rows: Rows, logits: NDArray[np.float64]) -> dict[str, float]:
