@@ -10,8 +10,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +59,7 @@ class _Model:
 
 
 def measure(model: str, threads: Sequence[int], runs: int, budget_s: float) -> Alone:
-    """Measure a model by turn length and threads.
+    """Measure a model by turn length and threads, as far as there are cores for these.
 
     The turn of 4 s comes first. Once `budget_s` has passed nothing new is begun, so that of a
     very slow model some lengths may be missing.
@@ -65,12 +67,13 @@ def measure(model: str, threads: Sequence[int], runs: int, budget_s: float) -> A
     loaded = _load(model)
     started = time.perf_counter()
     times: list[TurnTime] = []
-    for turn_s in sorted(LENGTHS_S, key=lambda length_s: (length_s != FIRST_LENGTH_S, length_s)):
-        for count in threads:
-            if times and time.perf_counter() - started > budget_s:
-                break
-            _keep_to_cores(count)
-            loaded.use_threads(count)
+    lengths = sorted(LENGTHS_S, key=lambda length_s: (length_s != FIRST_LENGTH_S, length_s))
+    counts = [count for count in threads if count <= _cores()]
+    for turn_s, count in product(lengths, counts):
+        if times and time.perf_counter() - started > budget_s:
+            break
+        loaded.use_threads(count)
+        with _on_cores(count):
             times.append(TurnTime(turn_s, count, _timing(loaded.read, turn_s, runs)))
     return Alone(tuple(times), loaded.parameters, _peak_memory_mb())
 
@@ -134,12 +137,25 @@ def _architecture(model: str) -> _Model:
     return _Model(built, architectures.use_threads, architectures.parameters(built))
 
 
-def _keep_to_cores(count: int) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(_ALLOWED)[-count:])
+def _cores() -> int:
+    return len(_allowed()) or os.cpu_count() or 1
 
 
-_ALLOWED = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+def _allowed() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+@contextmanager
+def _on_cores(count: int) -> Iterator[None]:
+    """Keep this thread, and those that it starts, on so many cores, where the system lets us."""
+    allowed = _allowed()
+    if allowed:
+        os.sched_setaffinity(0, sorted(allowed)[-count:])
+    try:
+        yield
+    finally:
+        if allowed:
+            os.sched_setaffinity(0, allowed)
 
 
 def _peak_memory_mb() -> float:
