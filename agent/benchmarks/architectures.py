@@ -110,19 +110,23 @@ def measure_architectures(
 
 
 def architectures_table(costs: tuple[ModelCost, ...]) -> Table:
-    """Milliseconds by turn length, and how many times ours at 4 s."""
-    table = Table(title="Each model alone: audio to answer, median in ms")
+    """Times by turn length, and how many times ours at 4 s."""
+    table = Table(title="Each model alone: audio to answer, median in ms, or as said", box=None)
     lengths = [f"{turn_s:g} s" for turn_s in LENGTHS_S]
-    for column in ("model", "threads", *lengths, f"x ours, {FIRST_LENGTH_S:g} s", "peak MB"):
-        table.add_column(column, justify="left" if column == "model" else "right")
+    for column in ("model", "cores", *lengths, "x ours", "MB"):
+        table.add_column(column, justify="left" if column == "model" else "right", no_wrap=True)
     for cost in costs:
         for threads in sorted({row.threads for row in cost.latency}):
             rows = {row.turn_s: row for row in cost.latency if row.threads == threads}
-            cells = [f"{rows[s].time.median_ms:,.1f}" if s in rows else "" for s in LENGTHS_S]
-            ratio = f"{rows[FIRST_LENGTH_S].times_ours:,.0f}" if FIRST_LENGTH_S in rows else ""
-            name, memory = f"{cost.name} {cost.precision}", f"{cost.peak_memory_mb:,.0f}"
+            cells = [_time(rows[s].time.median_ms) if s in rows else "" for s in LENGTHS_S]
+            ratio = f"{rows[FIRST_LENGTH_S].times_ours:.0f}" if FIRST_LENGTH_S in rows else ""
+            name, memory = f"{cost.name} {cost.precision}", f"{cost.peak_memory_mb:.0f}"
             table.add_row(name, str(threads), *cells, ratio, memory)
     return table
+
+
+def _time(milliseconds: float) -> str:
+    return f"{milliseconds:.1f}" if milliseconds < 1000.0 else f"{milliseconds / 1000.0:.1f} s"
 
 
 def print_architectures(costs: tuple[ModelCost, ...], console: Console) -> None:
