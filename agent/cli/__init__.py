@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import sys
+from types import FrameType
 
 from ...models.errors import DeescalateError
 from .app import app
@@ -22,7 +24,7 @@ def main() -> None:
 
     Stopped by SIGTERM it clears away what it was writing, as after Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app()
     except DeescalateError as error:
@@ -32,3 +34,9 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         print(f"deescalate: {where}{error.strerror}", file=sys.stderr)
         sys.exit(2)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for worker in multiprocessing.active_children():
+        worker.terminate()
+    sys.exit(128 + number)
