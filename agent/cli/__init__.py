@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 from types import FrameType
@@ -37,6 +36,15 @@ def main() -> None:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
+    import asyncio
+    import multiprocessing
+
     for worker in multiprocessing.active_children():
         worker.terminate()
-    sys.exit(128 + number)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        sys.exit(128 + number)
+    # A loop would tell of an exit as a fault. What runs in one writes whole lines, or no files.
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
