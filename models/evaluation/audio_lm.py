@@ -128,12 +128,14 @@ class AudioLm:
     def _last_logits(self, inputs: Any, count: int) -> Tensor:
         """Logits of the last tokens alone, (turns, count, vocabulary).
 
-        Qwen2-Audio's own head would make them for all tokens: a gigabyte for a batch of turns.
+        Qwen2-Audio makes them for all tokens, whatever `logits_to_keep`: gigabytes for a batch.
         """
-        within_lora = hasattr(self.network, "get_base_model")
-        network = self.network.get_base_model() if within_lora else self.network
-        hidden = network.base_model(**inputs, use_cache=False).last_hidden_state
-        logits: Tensor = network.get_output_embeddings()(hidden[:, -count:])
+        head = self.network.get_output_embeddings()
+        hook = head.register_forward_pre_hook(lambda _head, hidden: (hidden[0][:, -count:],))
+        try:
+            logits: Tensor = self.network(**inputs, use_cache=False).logits
+        finally:
+            hook.remove()
         return logits
 
     def _chat(self, prompt: str, answer: str | None = None) -> str:
