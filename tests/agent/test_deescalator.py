@@ -182,7 +182,7 @@ async def test_a_refused_transfer_is_heard_and_the_bot_goes_on() -> None:
             return one
 
         twilio.answer = refused
-        bot = PhoneBot(guard, llm=address)
+        bot = PhoneBot(guard, llm=address, texts=("this is ridiculous", "thank you"))
         async with answering(bot) as url, twilio.dial(url) as phone:
             await phone.say(CHARGED_TWICE)
             await until(lambda: len(bot.tts[0].said) == 2)

@@ -22,10 +22,11 @@ from ..pipelines import Desk, Running, Scripted, speech
 
 STEPS = MitigationPolicy.model_validate(
     {
-        "least_turn_evidence": 1.0,
-        "max_turn_evidence": 2.0,
-        "strained": {"enter": 0.027, "leave": 0.02},
-        "distressed": {"enter": 0.083, "leave": 0.03},
+        "memory": 0.95,
+        "least_turn_evidence": 0.5,
+        "max_turn_evidence": 0.5,
+        "strained": {"enter": 0.0156, "leave": 0.0102},
+        "distressed": {"enter": 0.0231, "leave": 0.0102},
     }
 )
 """One step a turn, whatever the words: empathy, then the offer of a human, then transfer."""
