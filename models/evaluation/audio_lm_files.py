@@ -51,10 +51,7 @@ def load_processor(model: str | Path, **options: Any) -> Any:
             return Qwen2AudioProcessor.from_pretrained(model, **options)
         processor = AutoProcessor.from_pretrained(model, **options)  # type: ignore[no-untyped-call]  # theirs
     except _FAULTS as error:
-        if options["local_files_only"] and not Path(model).exists():
-            reason = "cannot be loaded: it is not on this machine; name it as an option to fetch it"
-            raise ModelFileError(model, reason) from error
-        raise ModelFileError(model, f"cannot be loaded ({error})") from error
+        raise _unloadable(model, options, error) from error
     if not hasattr(processor, "feature_extractor"):
         raise ModelFileError(model, "is no audio language model: its processor hears no audio")
     return processor
@@ -86,7 +83,14 @@ def _network(model: str | Path, dtype: str, options: dict[str, Any]) -> Any:
             return _aero(model, dtype, options)
         return AutoModelForMultimodalLM.from_pretrained(model, dtype=dtype, **options)
     except _FAULTS as error:
-        raise ModelFileError(model, f"cannot be loaded ({error})") from error
+        raise _unloadable(model, options, error) from error
+
+
+def _unloadable(model: str | Path, options: dict[str, Any], error: Exception) -> ModelFileError:
+    if options["local_files_only"] and not Path(model).exists():
+        reason = "cannot be loaded: it is not on this machine; name it as an option to fetch it"
+        return ModelFileError(model, reason)
+    return ModelFileError(model, f"cannot be loaded ({error})")
 
 
 def _is_aero(model: str | Path, options: dict[str, Any]) -> bool:

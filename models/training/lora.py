@@ -80,6 +80,8 @@ def load_with_lora(recipe: LmRecipe, *, download: bool, trust_remote_code: bool)
             raise UnreadableInputError(
                 "recipe", f"lora.targets: no layer of {lm.name} has such a name"
             ) from error
+    if Path(recipe.model).is_dir():  # else the weights could be used from this folder alone
+        lm.network.active_peft_config.base_model_name_or_path = str(Path(recipe.model).resolve())
     return lm
 
 

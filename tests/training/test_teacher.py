@@ -80,6 +80,19 @@ def test_evaluate_reads_the_folder_as_a_model(teaching: Path) -> None:
     assert max(filter(None, calm)) < min(filter(None, loud))
 
 
+def test_the_folder_is_a_model_wherever_it_is_read_from(
+    teaching: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe names its model from where the command ran; a bot runs elsewhere."""
+    monkeypatch.chdir(teaching)
+    recipe = load_teacher_recipe(a_recipe(tmp_path, Path("base"), epochs=1))
+    made = train_teacher(recipe, teaching / "data", tmp_path / "out", nothing)
+    monkeypatch.chdir(tmp_path)
+    assert (
+        AudioLanguageModel(made.folder).classify(a_turn(negative=True, seed=1), 16_000).p_negative
+    )
+
+
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(teaching: Path, tmp_path: Path) -> None:
     """Resumed from the wrong step, or with other dropout, it would end elsewhere."""
     recipe = load_teacher_recipe(a_recipe(tmp_path, teaching / "base"))
