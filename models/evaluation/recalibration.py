@@ -81,7 +81,8 @@ def _full_shift(calibration: Calibration, logits: np.ndarray, rate: float) -> fl
 
 
 def _ratios(calibration: Calibration, logits: np.ndarray) -> np.ndarray:
-    return np.array([calibration.log_likelihood_ratio(float(logit)) for logit in logits])
+    ratios = calibration.slope * logits + calibration.offset
+    return np.clip(ratios, -calibration.limit, calibration.limit)
 
 
 def check_output(source: Path, out: Path) -> None:

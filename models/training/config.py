@@ -72,8 +72,8 @@ class Recipe(Strict):
     centre, and clips of other emotions do not teach them. `hidden_units` are left of the 1,536 in
     the first layer's MLP, and what the last layer adds is computed for every `every_nth` frame of
     20 ms. `range_clips` are the clips on which activations and int8 ranges are measured,
-    `calibration_limit` the largest evidence of one turn, `calm_alarms` the largest share of the
-    unlabelled turns over p = 0.8, `limits` what the card says that the model does not do.
+    `calibration_limit` the largest evidence of one turn, `limits` what the card says that the
+    model does not do.
     """
 
     name: str = Field(min_length=1)
@@ -93,7 +93,6 @@ class Recipe(Strict):
     folds: int = Field(ge=2)
     range_clips: int = Field(ge=1)
     calibration_limit: float = Field(gt=0)
-    calm_alarms: float = Field(default=0.03, gt=0, lt=1)
     limits: tuple[str, ...] = ()
 
     @property

@@ -10,20 +10,18 @@ Arousal and valence are ridge regressions of the same kind, corpora and emotions
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibration import ALARM_NATS, Calibration
+from ..calibration import Calibration
 from ..classifier import AFFECT
 from .config import HeadConfig, Recipe
 from .encoder import CHANNELS
 from .graph import Head
 
 _Floats = NDArray[np.float64]
-_PLATEAU_FROM_NATS = 1.3
-"""p = 0.79: just under ALARM_NATS, so that as little evidence as possible is pressed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +143,3 @@ def fit_calibration(
         curvature[np.diag_indices(2)] += 1e-6
         values -= np.linalg.solve(curvature, gradient)
     return Calibration(float(values[0] / spread), float(values[1]), limit)
-
-
-def with_plateau(calibration: Calibration, calm: _Floats, alarms: float) -> Calibration:
-    """Return the calibration with which no more than a share `alarms` of calm turns is over 0.8.
-
-    `calm` are logits of real turns that are nearly all calm. Acted speech alone would leave the
-    model too sure of itself on calls.
-    """
-    if not calm.size:
-        return calibration
-    highest = float(np.quantile(calm, 1 - alarms, method="higher"))
-    end = calibration.slope * highest + calibration.offset
-    if end <= ALARM_NATS:
-        return calibration
-    return replace(calibration, plateau=(_PLATEAU_FROM_NATS, end))

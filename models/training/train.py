@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ..audio import read_audio
 from ..calibration import Calibration
-from ..classifier import LOGIT
+from ..classifier import AFFECT, LOGIT
 from ..errors import DeescalateError, UnreadableInputError
-from ..evaluation.metrics import roc_auc
+from ..evaluation.metrics import calibration_error, roc_auc
 from ..features import HOP, SAMPLE_RATE, log_mel
 from ..files import whole_file
 from ..session import open_session
@@ -48,7 +48,6 @@ from .head import (
     fit_heads,
     fold_of_speaker,
     predict,
-    with_plateau,
 )
 from .narrow import narrowed
 
@@ -56,6 +55,8 @@ MODEL_FILE = "voice.onnx"
 PREDICTIONS_FILE = "out_of_fold.csv"
 _PREPARATION = 2
 """Counts up when this module prepares audio differently, so that old cached features are left."""
+_CALM_SHARE = 0.75
+"""Weight of real calm turns among those not negative: with 0.5, 4 % of them would be over 0.8."""
 
 
 class UnlearnableError(DeescalateError):
@@ -69,6 +70,9 @@ class TrainingResult:
     `left_out_corpus` and `left_out_speakers` are ROC-AUC by corpus; `int8_difference` the mean
     absolute difference of the logits from float32, in standard deviations of the logit;
     `alarms` the share of unlabelled turns over p = 0.5 and over 0.8 (None without such turns).
+    `calibration_error` is that of clips whose speaker was left out, `affect` the correlation of
+    arousal and of valence with where the emotions are placed, while the corpus was left out; both
+    by corpus.
     """
 
     model: Path
@@ -79,6 +83,8 @@ class TrainingResult:
     int8_difference: float
     alarms: tuple[float, float] | None
     calibration: Calibration
+    calibration_error: dict[str, float]
+    affect: dict[str, dict[str, float]]
 
     def as_dict(self) -> dict[str, object]:
         """Return JSON-able values."""
@@ -153,6 +159,8 @@ def train(
         int8_difference=_difference(models, features),
         alarms=_alarms(fit),
         calibration=fit.calibration,
+        calibration_error=_calibration_error(rows, fit),
+        affect=_affect_left_out(recipe, rows),
     )
     write_card(result.model, recipe, result.as_dict())
     progress("exporting", 1, 1)
@@ -176,12 +184,13 @@ def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
     folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
     by_speaker = _left_out(recipe, rows, folds)
     calm = predict(head, turns)
+    # A new deployment is a new corpus, so the logits with the whole corpus left out count.
+    unmet = by_speaker if np.isnan(by_corpus).any() else by_corpus
     try:
-        platt = fit_calibration(by_speaker, rows.negative, balance(rows), recipe.calibration_limit)
-        calibration = with_plateau(platt, calm, recipe.calm_alarms)
+        calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
     except ValueError as error:
         raise UnlearnableError(
-            f"{len(by_speaker)} clips: those left out come out the wrong way round; there are too"
+            f"{len(unmet)} clips: those left out come out the wrong way round; there are too"
             " few, or their labels contradict one another"
         ) from error
     return _Fit(head, by_corpus, by_speaker, calm, calibration)
@@ -271,12 +280,53 @@ def _left_out(recipe: Recipe, rows: Rows, group: NDArray[np.generic]) -> NDArray
     return logits
 
 
+def _calibrated(
+    rows: Rows, logits: NDArray[np.float64], calm: NDArray[np.float64], limit: float
+) -> Calibration:
+    """Fit the calibration on logits of clips that the heads had not met.
+
+    The logits of real calm turns (`calm`, may be empty) make up most of the other class: acted
+    calm speech alone would leave the model too sure of itself on calls.
+    """
+    negative, weights = rows.negative, balance(rows)
+    if calm.size:
+        share = weights[negative == 0].sum() / calm.size
+        weights = np.where(negative == 0, (1 - _CALM_SHARE) * weights, weights)
+        logits = np.concatenate([logits, calm])
+        negative = np.concatenate([negative, np.zeros(calm.size)])
+        weights = np.concatenate([weights, np.full(calm.size, _CALM_SHARE * share)])
+    return fit_calibration(logits, negative, weights, limit)
+
+
 def _auc(rows: Rows, logits: NDArray[np.float64]) -> dict[str, float]:
     found = {}
     for corpus in np.unique(rows.corpus):
         member = (rows.corpus == corpus) & ~np.isnan(logits)
         if member.any():
             found[str(corpus)] = roc_auc(rows.negative[member], logits[member])
+    return found
+
+
+def _calibration_error(rows: Rows, fit: _Fit) -> dict[str, float]:
+    p = np.array([fit.calibration.probability(float(logit)) for logit in fit.by_speaker])
+    return {
+        str(corpus): calibration_error(rows.negative[member], p[member])
+        for corpus in np.unique(rows.corpus)
+        for member in [rows.corpus == corpus]
+    }
+
+
+def _affect_left_out(recipe: Recipe, rows: Rows) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    placed = rows.where(np.array([emotion in recipe.circumplex for emotion in rows.emotion]))
+    for corpus in np.unique(placed.corpus):
+        apart = placed.where(placed.corpus == corpus)
+        at = np.array([recipe.circumplex[emotion] for emotion in apart.emotion])
+        found[str(corpus)] = {
+            name: float(np.corrcoef(predict(head, apart.inputs), at[:, AFFECT.index(name)])[0, 1])
+            for name, head in fit_affect(rows.where(rows.corpus != corpus), recipe).items()
+            if np.ptp(at[:, AFFECT.index(name)])
+        }
     return found
 
 

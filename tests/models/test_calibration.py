@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipecat_deescalate.models.calibration import ALARM_NATS, Calibration
+from pipecat_deescalate.models.calibration import Calibration
 
 FITTED = Calibration(slope=1.7, offset=-0.4, limit=4.0)
 CALIBRATIONS = st.builds(
@@ -17,7 +17,6 @@ CALIBRATIONS = st.builds(
     slope=st.floats(1e-3, 1e3),
     offset=st.floats(-10, 10),
     limit=st.floats(0.1, 20),
-    plateau=st.none() | st.tuples(st.floats(-2, 1.38), st.floats(1.39, 10)),
 )
 
 
@@ -43,15 +42,6 @@ def test_the_probability_is_that_of_balanced_priors(logit: float) -> None:
     assert math.log(p / (1 - p)) == pytest.approx(1.7 * logit - 0.4, abs=1e-9)
 
 
-def test_on_the_plateau_evidence_stays_under_an_alarm() -> None:
-    """What calm callers reach must not raise an alarm; beyond it evidence rises as before."""
-    calibration = Calibration(1.0, 0.0, 4.0, plateau=(1.0, 2.5))
-    assert calibration.log_likelihood_ratio(0.9) == 0.9
-    assert 1.0 < calibration.log_likelihood_ratio(2.0) < ALARM_NATS
-    assert calibration.log_likelihood_ratio(2.5) == pytest.approx(ALARM_NATS)
-    assert calibration.log_likelihood_ratio(3.5) == pytest.approx(ALARM_NATS + 1)
-
-
 def test_a_failed_model_is_not_evidence() -> None:
     """NaN compares with nothing: clamping it would make it a score."""
     with pytest.raises(ValueError, match="not a number"):
@@ -73,10 +63,6 @@ def test_a_failed_model_is_not_evidence() -> None:
         json.dumps({"method": "platt", "slope": 0, "offset": 0, "limit": 4}),
         json.dumps({"method": "platt", "slope": -1, "offset": 0, "limit": 4}),
         json.dumps({"method": "platt", "slope": 1, "offset": 0, "limit": 0}),
-        json.dumps({"method": "platt", "slope": 1, "offset": 0, "limit": 4, "plateau": 1}),
-        json.dumps({"method": "platt", "slope": 1, "offset": 0, "limit": 4, "plateau": [1]}),
-        json.dumps({"method": "platt", "slope": 1, "offset": 0, "limit": 4, "plateau": [1, "2"]}),
-        json.dumps({"method": "platt", "slope": 1, "offset": 0, "limit": 4, "plateau": [2, 3]}),
         '{"method": "platt", "slope": 1, "offset": NaN, "limit": 4}',
         '{"method": "platt", "slope": Infinity, "offset": 0, "limit": 4}',
     ],

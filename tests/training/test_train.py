@@ -109,6 +109,21 @@ def test_a_turn_of_any_length_costs_no_padding(result: TrainingResult, frames: i
     assert np.isfinite(logit).all()
 
 
+def test_arousal_and_valence_need_emotions_that_are_placed(
+    result: TrainingResult, tiny_data: Path, tmp_path: Path
+) -> None:
+    """Labels of a corpus that the recipe does not place must give no made-up coordinates."""
+    assert result.affect == {}
+    assert _outputs(result.model) == {"logit", "course"}
+    placed = _recipe(changes=(), circumplex_degrees={"any": 45.0})
+    both = train(placed, tiny_data, tmp_path, _quiet)
+    assert _outputs(both.model) == {"logit", "arousal", "valence", "course"}
+
+
+def _outputs(model: Path) -> set[str]:
+    return {output.name for output in open_session(model).get_outputs()}
+
+
 def test_the_file_says_what_it_is(result: TrainingResult) -> None:
     """The runtime reads name, rate and calibration from the model itself."""
     properties = open_session(result.model).get_modelmeta().custom_metadata_map
