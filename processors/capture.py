@@ -11,7 +11,7 @@ from ..models.types import TurnAudio
 
 STALE_S = 2.0
 BATCH_S = 1.0
-"""Audio is put by in batches: 50 frames a second one by one would cost the loop five times as much."""
+"""Audio is put by in batches: frame by frame would cost the loop five times as much."""
 
 
 class TurnCapture:

@@ -32,7 +32,7 @@ from .speech import EspeakTTSService, espeak
 from .spotting import Spotter, SpottingSTTService
 
 STOP_S = 0.15
-"""So long a pause ends a stretch of speech; with Pipecat's 0.2 s a reading comes one window later, 32 ms."""
+"""So long a pause ends a stretch of speech; with 0.2 s a reading comes a window (32 ms) later."""
 INSTRUCTIONS = (
     "You are the telephone assistant of a bank's card service. Answer in one or two short "
     "sentences, without formatting. You can block a card, order a new one and explain charges."
