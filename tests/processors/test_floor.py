@@ -12,7 +12,9 @@ from pipecat_deescalate.models.types import EmotionReading
 from pipecat_deescalate.processors.floor import Floor
 
 VOICE = EmotionReading(0.5, "test", 1.0, 0.0)
-lengths = st.lists(st.floats(0.05, 4.0), min_size=2, max_size=20)
+speaking = st.lists(st.floats(0.05, 4.0), min_size=2, max_size=20)
+taking_turns = st.lists(st.floats(0.2, 4.0), min_size=2, max_size=20)
+"""Speech and the pause that ends a turn: the next one never begins within `BARGE_IN_S`."""
 
 
 def stretches(spans: list[float]) -> list[tuple[float, float]]:
@@ -24,7 +26,7 @@ def stretches(spans: list[float]) -> list[tuple[float, float]]:
     return found
 
 
-@given(lengths, lengths)
+@given(speaking, taking_turns)
 def test_a_live_call_is_told_as_its_recording(bot: list[float], caller: list[float]) -> None:
     """A policy tuned on recordings must meet the same cues on the line."""
     said, turns = stretches(bot), stretches(caller)
