@@ -41,7 +41,11 @@ def test_json_holds_the_whole_call_and_is_the_file_too(tmp_path: Path) -> None:
     assert record["schema"] == "deescalate.call/1"
     assert record["summary"]["turns"] == len(record["turns"]) == 4
     for turn in record["turns"]:
-        assert 0 <= turn["voice"]["p_negative"] <= 1
+        voice = turn["voice"]
+        assert 0 <= voice["p_negative"] <= 1
+        assert -1 <= voice["arousal"] <= 1
+        assert -1 <= voice["valence"] <= 1
+        assert len(voice["timeline"]) == pytest.approx(2 * voice["audio_s"] - 1, abs=1)
         assert turn["text"] is None
     described = (Path(__file__).parents[2] / "docs" / "call-record.md").read_text()
     for key in [*record, *record["turns"][0], *record["turns"][0]["voice"]]:

@@ -106,6 +106,7 @@ async def test_the_bundled_model_reads_a_turn() -> None:
         frame = await call.sees(CallerEmotionFrame)
     assert frame.reading.voice.p_negative is not None
     assert 0 <= frame.reading.voice.p_negative <= 1
+    assert len(frame.reading.voice.timeline) == 2
     assert emotion.call.faults.counts == {}
 
 

@@ -95,6 +95,17 @@ def test_the_browser_of_calls_shows_the_decisions_of_the_figures(report: Path) -
         assert acted == found["calls"] - policy["calls_by_highest_action"]["proceed"]
 
 
+def test_the_browser_of_calls_shows_the_voice_within_each_turn(report: Path) -> None:
+    """Steps outside their turn, or in no order, would be drawn over those of another."""
+    found = data_of((report / "bare.html").read_text(encoding="utf-8"))
+    for turn in (turn for call in found["calls_told"] for turn in call["turns"]):
+        times = [at_s for at_s, _ in turn["within"]]
+        assert len(times) > 1
+        assert turn["start_s"] <= times[0]
+        assert times[-1] == turn["end_s"]
+        assert times == sorted(times)
+
+
 def test_hostile_names_stay_text() -> None:
     """A call id is a file name, and anybody may name a file."""
     page = render({"calls_told": [], "about": HOSTILE}, HOSTILE).decode()
