@@ -102,6 +102,14 @@ def test_records_of_calls_become_turns(tmp_path: Path) -> None:
     assert {turn.audio for turn in turns(out) if turn.call_id == "live-1"} == {
         "recordings/live-1.ogg"
     }
+    for turn in recorded["turns"]:  # as records were before they told what is in a turn
+        for key in ("arousal", "valence", "timeline"):
+            del turn["voice"][key]
+    source.write_text(json.dumps(recorded))
+    assert bring(tmp_path / "older.jsonl", source) == 0
+    assert [turn.p_negative for turn in turns(tmp_path / "older.jsonl")] == [
+        turn.p_negative for turn in found[:5]
+    ]
     del live["turns"][0]["voice"]
     source.write_text(f"{json.dumps(recorded)}\n{json.dumps(live)}\n")
     assert bring(tmp_path / "none.jsonl", source) == 1
