@@ -22,7 +22,7 @@ def test_presets_differ_in_the_promised_order() -> None:
     gentle, balanced, eager = (load_policy(name) for name in PRESETS)
     assert gentle.distressed.enter > balanced.distressed.enter > eager.distressed.enter
     assert gentle.transfer_after > balanced.transfer_after >= eager.transfer_after
-    assert gentle.least_turn_evidence >= balanced.least_turn_evidence >= eager.least_turn_evidence
+    assert gentle.least_turn_evidence >= balanced.least_turn_evidence > eager.least_turn_evidence
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pipecat_deescalate.policies import (
 
 from .readings import play, turn
 
-ANGRY, CALM = 1.0, -2.0
+ANGRY, CALM = 1.3, -2.0
 FURIOUS = 2.6
 PRESETS = ("gentle", "balanced", "eager")
 ratios = st.none() | st.floats(allow_nan=True, allow_infinity=True)
@@ -129,7 +129,7 @@ def test_a_dialog_state_can_forbid_what_is_only_inferred() -> None:
 def test_a_decision_says_what_drove_it() -> None:
     """The reason is what an operator reads: it must name the voice and the run of turns."""
     _, decisions = play(load_policy("balanced"), ANGRY, ANGRY, ANGRY)
-    assert decisions[2].reason == "voice 0.73, third angry turn in a row"
+    assert decisions[2].reason == "voice 0.79, third angry turn in a row"
     assert play(load_policy("balanced"), None)[1][0].reason == "nothing to go by: too short"
 
 
