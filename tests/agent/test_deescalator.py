@@ -242,7 +242,7 @@ async def test_a_hung_model_costs_the_caller_nothing() -> None:
 async def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bot that users copy must work as it stands."""
     path = Path(__file__).parents[2] / "examples" / "02_add_to_pipeline.py"
-    openai = FakeOpenAI("Hello.", "Let me see.", hears="this is ridiculous, it is wrong again")
+    openai = FakeOpenAI("Hello.", "Let me see.", hears="it is about the second charge")
     async with FakeTwilio() as twilio, serving(openai.app) as address:
         monkeypatch.setenv("OPENAI_BASE_URL", f"http://{address}/v1")
         monkeypatch.setenv("OPENAI_API_KEY", "none")
