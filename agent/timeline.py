@@ -20,15 +20,19 @@ ACTION_STYLE = {
     Action.TRANSFER: "bold red",
 }
 _BAR = 10
+_WIDE = 100
 _STEPS = "▁▂▃▄▅▆▇█"
 
 
 def print_call(record: CallRecord, console: Console) -> None:
-    """Print one call: a heading, a row a turn, warnings, a summary line."""
-    console.print(_call(record))
+    """Print one call: a heading, a row a turn, warnings, a summary line.
+
+    What happened within a turn is shown where there is room for it.
+    """
+    console.print(_call(record, with_course=console.width >= _WIDE))
 
 
-def _call(record: CallRecord) -> RenderableType:
+def _call(record: CallRecord, *, with_course: bool) -> RenderableType:
     heading = Text.assemble(
         (record.source, "bold"),
         f"  {clock(record.duration_s)}, {len(record.turns)} caller turns, ",
@@ -37,16 +41,17 @@ def _call(record: CallRecord) -> RenderableType:
     parts: list[RenderableType] = [heading]
     parts += [Text(f"  note: {warning}", "yellow") for warning in record.warnings]
     if record.turns:
-        parts.append(_table(record))
+        parts.append(_table(record, with_course=with_course))
     parts.append(Text(_summary(record)))
     return Group(*parts, Text())
 
 
-def _table(record: CallRecord) -> Table:
+def _table(record: CallRecord, *, with_course: bool) -> Table:
     table = Table(box=None, pad_edge=True, header_style="dim")
     for name in ("time", "length"):
         table.add_column(name, justify="right", no_wrap=True)
-    within = any(len(turn.reading.voice.timeline) > 1 for turn in record.turns)
+    longest = max(len(turn.reading.voice.timeline) for turn in record.turns)
+    within = with_course and longest > 1
     for name in ("p(negative)", *(["within"] if within else []), "level", "action"):
         table.add_column(name, no_wrap=True)
     table.add_column("why", overflow="fold")
