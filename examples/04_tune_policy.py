@@ -24,7 +24,7 @@ def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -
             labels=str(folder / "calls" / "labels.csv"),
             evidence=str(folder / "evidence"),
             results=str(folder / "results"),
-            sweep=["expected_negative_rate=0.01,0.02,0.05", "distressed.enter=0.2:0.6:0.1"],
+            sweep=["least_turn_evidence=0.8,1.2,1.6", "distressed.enter=0.03:0.1:0.01"],
             costs=Costs(missed=60.0, needless=5.0, minute=1.0),
             best=folder / "tuned.yaml",
             report=folder / "report.html",
