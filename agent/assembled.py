@@ -1,8 +1,9 @@
 """Voice, words and both, on calls put together from labelled clips and labelled texts.
 
 Half of the calls are distressed (see `assembly`); each clip comes with a text of the same label.
-A call's score is the highest belief that it reaches. What this cannot show is how real words and
-a real voice go together in one angry caller.
+A call's score is the highest leaky sum of evidence that it reaches; turns that are too weak for a
+policy to act on count here, since the sources are compared and not the policies. What this cannot
+show is how real words and a real voice go together in one angry caller.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from ..models.evaluation.metrics import roc_auc
 from ..models.evaluation.report import Role, ScoredClip
 from ..models.fusion import fuse
 from ..models.training.texts import read_goemotions, read_recipe, spoken
-from ..models.types import EmotionReading, TurnReading, WordReading
+from ..models.types import EmotionReading, WordReading
 from ..models.wording import load_word_classifier
 from ..policies.config import MitigationPolicy
-from ..policies.decide import decide
-from ..policies.types import CallState, Evidence
+from ..policies.evidence import add_evidence
 from .assembly import CallShape, PlannedTurn, plan_calls, voices
 
 CALLS = 4_000
@@ -88,6 +88,7 @@ def _turn(
 def _report(calls: Sequence[Sequence[_Turn]], policy: MitigationPolicy) -> AssembledReport:
     distressed = [any(turn.negative for turn in call) for call in calls]
     negative = [turn.negative for call in calls for turn in call]
+    whole = policy.model_copy(update={"least_turn_evidence": 0.0})
     by_call: dict[str, float] = {}
     by_turn: dict[str, float] = {}
     for source, voice, words in (("voice", 1, 0), ("words", 0, 1), ("both", 1, 1)):
@@ -95,19 +96,18 @@ def _report(calls: Sequence[Sequence[_Turn]], policy: MitigationPolicy) -> Assem
             [fuse(t.voice if voice else None, t.words if words else None) for t in call]
             for call in calls
         ]
-        by_call[source] = roc_auc(distressed, [_highest_belief(call, policy) for call in ratios])
+        by_call[source] = roc_auc(distressed, [_highest_support(call, whole) for call in ratios])
         by_turn[source] = roc_auc(negative, [ratio or 0.0 for call in ratios for ratio in call])
     return AssembledReport(len(calls), SHAPE.turns[0], **by_call, turns=by_turn)
 
 
-def _highest_belief(ratios: Sequence[float | None], policy: MitigationPolicy) -> float:
-    state, highest = CallState(), 0.0
-    for index, ratio in enumerate(ratios):
-        voice = EmotionReading(None, "", 1.0, 0.0)
-        reading = TurnReading(index, float(index), index + 1.0, voice, None, ratio)
-        state, decision = decide(state, Evidence(reading), policy)
-        highest = max(highest, decision.belief)
+def _highest_support(ratios: Sequence[float | None], policy: MitigationPolicy) -> float:
+    support = highest = 0.0
+    for ratio in ratios:
+        support = add_evidence(support, ratio, policy)
+        highest = max(highest, support)
     return highest
+
 
 
 def print_assembled(report: AssembledReport, console: Console) -> None:
