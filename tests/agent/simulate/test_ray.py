@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from pipecat_deescalate.agent.simulate.sources import find_calls
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cluster of two cores that nobody outside can reach and that leaves nothing in HOME."""
     from ray._private import services  # noqa: PLC0415 - there only with the extra
@@ -55,5 +57,37 @@ def test_ray_hears_what_this_machine_hears(cluster: None, calls: Path, tmp_path:
     settings = HearingSettings()
     tasks = tasks_for(find_calls([str(calls), str(broken)]), settings)
     assert by_call(hear_on_ray(tasks, settings, workers=2)) == by_call(
+        hear_locally(tasks, settings, workers=1)
+    )
+
+
+def ray_workers() -> list[int]:
+    """The processes in which the cluster's actors hear calls."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if command.startswith(b"ray::MapWorker"):
+            found.append(int(process.name))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and files open when it ends
+def test_a_worker_that_dies_loses_nothing(cluster: None, calls: Path, tmp_path: Path) -> None:
+    """A machine of the cluster may be taken away at any time, with the calls it was hearing."""
+    source = next(calls.glob("*.wav"))
+    for number in range(12):
+        (tmp_path / f"{number}.wav").symlink_to(source)
+    settings = HearingSettings()
+    tasks = tasks_for(find_calls([str(tmp_path)]), settings)
+    rows = hear_on_ray(tasks, settings, workers=1)
+    heard = next(rows)
+    (worker,) = ray_workers()
+    os.kill(worker, signal.SIGKILL)
+    rest = by_call(rows)
+    assert len(heard) < len(tasks)
+    assert sorted([*heard, *rest], key=lambda row: row["call_id"]) == by_call(
         hear_locally(tasks, settings, workers=1)
     )
