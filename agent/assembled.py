@@ -109,7 +109,6 @@ def _highest_support(ratios: Sequence[float | None], policy: MitigationPolicy) -
     return highest
 
 
-
 def print_assembled(report: AssembledReport, console: Console) -> None:
     """The comparison in a line or two."""
     console.print(
