@@ -39,6 +39,8 @@ __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 CALL = Path(__file__).parents[2] / "examples" / "calls" / "synthetic_escalating.ogg"
 STATES = ("welcome", "asks_shop", "asks_card", "asks_card", "asks_card")
 RULES = TurnRules()
+POLICY = "gentle"
+"""Hands over at the last turn: after a hand-over a live bot keeps still, a recording goes on."""
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +128,10 @@ async def test_a_replayed_call_is_decided_as_it_was_live(
     """A policy that was tuned on recordings must not meet other evidence on the line."""
     transcript = tmp_path / "call.jsonl"
     transcript.write_text("\n".join(json.dumps(line) for line in lines))
-    recorded = analyze_call(CALL, caller_channel=CallerChannel.LEFT, transcript=transcript)
-    guard = Deescalator("balanced", transfer=Desk(), scripted=False, max_wait=5.0)
+    recorded = analyze_call(
+        CALL, policy=POLICY, caller_channel=CallerChannel.LEFT, transcript=transcript
+    )
+    guard = Deescalator(POLICY, transfer=Desk(), scripted=False, max_wait=5.0)
     async with running(guard.listen(), guard.speak(), guard.hand_over()) as call:
         line = Line(call, guard, lines)
         for samples, speech, changed in _windows():
