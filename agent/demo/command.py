@@ -15,6 +15,12 @@ from .phone import PATH as PHONE_PATH
 from .serve import serving
 from .terminal import play_call
 
+_WARN_OF_THE_USUAL = (  # no video, a hang-up, a pause other than the one that STTs are timed with
+    "transports.smallwebrtc.connection",
+    "transports.smallwebrtc.transport",
+    "turns.user_stop.speech_timeout_user_turn_stop_strategy",
+)
+
 
 def run_demo(
     *,
@@ -31,8 +37,8 @@ def run_demo(
         AudioError: the recording cannot be read.
         DeescalateError: the demo cannot be served.
     """
-    for module in ("connection", "transport"):  # they warn of what is usual: no video, a hang-up
-        logger.disable(f"pipecat.transports.smallwebrtc.{module}")
+    for module in _WARN_OF_THE_USUAL:
+        logger.disable(f"pipecat.{module}")
     console = Console()
     if call is not None:
         samples = read_audio(call, caller_channel=caller_channel, sample_rate=RATE)

@@ -31,8 +31,8 @@ from .reporter import CallReporter
 from .speech import EspeakTTSService, espeak
 from .spotting import Spotter, SpottingSTTService
 
-STOP_S = 0.15
-"""So long a pause ends a stretch of speech; with 0.2 s a reading comes a window (32 ms) later."""
+STOP_S = 0.1
+"""So long a pause ends a stretch of speech; with 0.2 s a reading comes three windows later."""
 INSTRUCTIONS = (
     "You are the telephone assistant of a bank's card service. Answer in one or two short "
     "sentences, without formatting. You can block a card, order a new one and explain charges."
