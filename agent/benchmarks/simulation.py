@@ -20,7 +20,7 @@ from ..simulate.hearing import HearingSettings, Row, Task, hear_all, tasks_for
 from ..simulate.sources import find_calls
 from .machine import machine
 
-CALLS = 40
+CALLS = 120
 _REPLAYED_CALLS = 10_000
 _ROUNDS = 5
 
