@@ -10,8 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...models.types import Samples
+from .cores import allowed, on_last_cores
 from .machine import Timing, elapsed_ms
 
 SAMPLE_RATE = 16_000
@@ -73,7 +73,7 @@ def measure(model: str, threads: Sequence[int], runs: int, budget_s: float) -> A
         if times and time.perf_counter() - started > budget_s:
             break
         loaded.use_threads(count)
-        with _on_cores(count):
+        with on_last_cores(count):
             times.append(TurnTime(turn_s, count, _timing(loaded.read, turn_s, runs)))
     return Alone(tuple(times), loaded.parameters, _peak_memory_mb())
 
@@ -138,24 +138,7 @@ def _architecture(model: str) -> _Model:
 
 
 def _cores() -> int:
-    return len(_allowed()) or os.cpu_count() or 1
-
-
-def _allowed() -> set[int]:
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-
-
-@contextmanager
-def _on_cores(count: int) -> Iterator[None]:
-    """Keep this thread, and those that it starts, on so many cores, where the system lets us."""
-    allowed = _allowed()
-    if allowed:
-        os.sched_setaffinity(0, sorted(allowed)[-count:])
-    try:
-        yield
-    finally:
-        if allowed:
-            os.sched_setaffinity(0, allowed)
+    return len(allowed()) or os.cpu_count() or 1
 
 
 def _peak_memory_mb() -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean
 
 from .audit import LATE_S, matched
@@ -43,7 +43,6 @@ class Capacity:
     probes: tuple[Probe, ...]
 
 
-@dataclass
 class Search:
     """Which count of calls to try next (Dixon and Mood's up-and-down method, 1948).
 
@@ -51,40 +50,40 @@ class Search:
     one more after each clean try and one less after each other, `tries` times.
     """
 
-    most: int
-    tries: int
-    probes: list[Probe] = field(default_factory=list)
-    _around_edge: list[int] = field(default_factory=list)
-    _failed: bool = False
-
-    def __post_init__(self) -> None:
-        self.calls = min(FIRST, self.most)
-        self._clean = 0
+    def __init__(self, most: int, tries: int) -> None:
+        self.calls = min(FIRST, most)
+        self._most = most
+        self._tries = tries
+        self._climb: list[Probe] = []
+        self._around_edge: list[Probe] = []
 
     @property
     def done(self) -> bool:
         """Whether the edge was tried often enough, or there is none up to `most`."""
-        return len(self._around_edge) >= self.tries or self._clean == self.most
+        return len(self._around_edge) >= self._tries or self._clean == self._most
 
     def note(self, probe: Probe) -> None:
         """Take the outcome of a try with `calls` calls."""
-        self.probes.append(probe)
         clean = not probe.late_frames
-        if self._failed:
-            self._around_edge.append(self.calls)
-            self.calls = min(self.most, max(1, self.calls + (1 if clean else -1)))
-        elif clean:
-            self._clean = self.calls
-            self.calls = min(self.most, self.calls + self.calls // 2)
+        if self._climb and self._climb[-1].late_frames:
+            self._around_edge.append(probe)
+            following = self.calls + (1 if clean else -1)
         else:
-            self._failed = True
-            self.calls = max(1, (self._clean + self.calls) // 2)
+            following = self.calls + self.calls // 2 if clean else (self._clean + self.calls) // 2
+            self._climb.append(probe)
+        self.calls = min(self._most, max(1, following))
 
     def result(self) -> Capacity:
         """The estimate; the count that would be tried next is part of it."""
-        limit = self._clean == self.most
-        calls = float(self.most) if limit else fmean([*self._around_edge, self.calls])
-        return Capacity(calls, limit, tuple(self.probes))
+        edge = fmean([*(probe.calls for probe in self._around_edge), self.calls])
+        limit = self._clean == self._most
+        tried = (*self._climb, *self._around_edge)
+        return Capacity(float(self._most) if limit else edge, limit, tried)
+
+    @property
+    def _clean(self) -> int:
+        """The highest count without a late frame on the way up."""
+        return max((probe.calls for probe in self._climb if not probe.late_frames), default=0)
 
 
 def capacities(

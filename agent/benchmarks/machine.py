@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .cores import on_last_cores
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -45,16 +47,12 @@ def one_core() -> Iterator[None]:
     """
     environment = dict(os.environ)
     os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
-    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-    if affinity:
-        os.sched_setaffinity(0, {max(affinity)})
     try:
-        yield
+        with on_last_cores(1):
+            yield
     finally:
         os.environ.clear()
         os.environ.update(environment)
-        if affinity:
-            os.sched_setaffinity(0, affinity)
 
 
 def free_memory_gb() -> float | None:
