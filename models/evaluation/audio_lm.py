@@ -1,8 +1,7 @@
 """An audio language model asked about a turn: P(negative) from its two answers' first tokens.
 
 One forward pass, nothing is generated: the probability of the token that begins "negative", against
-that of the one that begins "non-negative". Seconds a turn on a CPU, so for evaluation and training
-only.
+that of the one that begins "non-negative". Seconds a turn on a CPU: live use wants a GPU.
 """
 
 from __future__ import annotations
