@@ -24,6 +24,7 @@ from transformers.initialization import no_init_weights
 
 from ..features import SAMPLE_RATE
 from ..types import Samples
+from .last_logits import last_logits
 
 TOKENS_PER_S = 3.75
 """Of text: 2.9 words a second, 1.3 tokens a word."""
@@ -104,13 +105,13 @@ class AudioLmAnswer:
         audio = torch.full((_audio_tokens(frames),), self._audio_token)
         half = torch.arange(PROMPT_TOKENS // 2)
         with torch.inference_mode():
-            logits = self.network(
+            logits = last_logits(
+                self.network,
+                1,
                 input_ids=torch.cat([half, audio, half])[None],
                 input_features=heard["input_features"].to(self._dtype),
                 feature_attention_mask=heard["attention_mask"],
-                logits_to_keep=1,
-                use_cache=False,
-            ).logits
+            )
         return float(logits[0, -1, :2].float().softmax(-1)[0])
 
 

@@ -23,6 +23,7 @@ from ..errors import ModelFileError
 from ..features import SAMPLE_RATE
 from ..types import EmotionReading, Samples
 from .audio_lm_files import load_network, load_processor
+from .last_logits import last_logits
 
 _TASK = (
     "This is one turn of a caller on the phone. Negative means that the caller sounds angry,"
@@ -114,28 +115,15 @@ class AudioLm:
     def answer_logits(self, turns: Sequence[Samples], answers: Sequence[Answer]) -> list[Tensor]:
         """What predicts each token of each turn's answer: logits, (answer tokens, vocabulary)."""
         lengths = [len(answer.tokens) for answer in answers]
-        logits = self._last_logits(self.inputs(turns, answers), max(lengths) + 1)
+        logits = last_logits(self.network, max(lengths) + 1, **self.inputs(turns, answers))
         return [row[-length - 1 : -1] for row, length in zip(logits, lengths, strict=True)]
 
     def p_negative(self, turns: Sequence[Samples]) -> list[float]:
         """P(negative) of each turn; not a number where the model's output is none."""
         with torch.inference_mode():
-            logits = self._last_logits(self.inputs(turns), 1)[:, -1].float()
+            logits = last_logits(self.network, 1, **self.inputs(turns))[:, -1].float()
         share: list[float] = torch.softmax(logits[:, self._first_tokens], dim=-1)[:, 0].tolist()
         return share
-
-    def _last_logits(self, inputs: Any, count: int) -> Tensor:
-        """Logits of the last tokens alone, (turns, count, vocabulary).
-
-        Qwen2-Audio makes them for all tokens, whatever `logits_to_keep`: gigabytes for a batch.
-        """
-        head = self.network.get_output_embeddings()
-        hook = head.register_forward_pre_hook(lambda _head, hidden: (hidden[0][:, -count:],))
-        try:
-            logits: Tensor = self.network(**inputs, use_cache=False).logits
-        finally:
-            hook.remove()
-        return logits
 
     def _chat(self, prompt: str, answer: str | None = None) -> str:
         """The question as text, with a place for the audio, by the model's own chat template."""
