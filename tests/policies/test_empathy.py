@@ -58,6 +58,10 @@ def test_no_phrase_names_an_emotion_or_is_long(language: Language) -> None:
         ("it", "Capisco che è arrabbiato."),
         ("hi", "मैं समझता हूँ कि आप गुस्से में हैं।"),
         ("hi", "आप नाराज़ हैं"),
+        ("es", "Mantenga la calma, por favor."),
+        ("de", "Bleiben Sie ruhig."),
+        ("it", "Lei sembra agitato."),
+        ("pt", "Fique calmo."),
     ],
 )
 def test_named_emotions_are_recognised(language: Language, text: str) -> None:
@@ -73,6 +77,9 @@ def test_named_emotions_are_recognised(language: Language, text: str) -> None:
         ("de", "Das tut mir leid."),
         ("pt", "Sinto muito."),
         ("hi", "कृपया एक पल रुकिए।"),
+        ("es", "Disculpe las molestias."),
+        ("es", "Eso suena bien."),
+        ("it", "Mi sembra che manchi un numero."),
     ],
 )
 def test_an_apology_names_no_emotion(language: Language, text: str) -> None:
@@ -80,11 +87,13 @@ def test_an_apology_names_no_emotion(language: Language, text: str) -> None:
     assert not PhraseBook.load(language).names_emotion(text)
 
 
-def test_english_has_phrases_for_every_cause_and_level() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_there_are_phrases_for_every_cause_and_level(language: Language) -> None:
     """A hole in the bank would be silence just when it matters."""
+    book = PhraseBook.load(language)
     for cause in Cause:
         for level in (Level.STRAINED, Level.DISTRESSED):
-            assert len(ENGLISH.acknowledgements[cause][level]) >= 3
+            assert len(book.acknowledgements[cause][level]) >= 2
 
 
 @pytest.mark.parametrize(
@@ -145,8 +154,6 @@ def test_every_language_can_hand_over(language: Language) -> None:
     assert got.text == got.phrase
     assert got.text in book.sentences[Moment.HAND_OVER]
     assert book.sentence(Moment.TRANSFER_FAILED, call_id="a")
-    if language != "en":
-        assert book.acknowledge(PROMPT, decision(), call_id="a").text == PROMPT
 
 
 @given(
