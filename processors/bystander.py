@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import attrgetter
 from typing import ClassVar
 
 from pipecat.frames.frames import (
     BotSpeakingFrame,
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
     Frame,
     InputAudioRawFrame,
+    OutputTransportMessageUrgentFrame,
     SystemFrame,
     UserSpeakingFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
 )
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameCallback, FrameDirection, FrameProcessor
+from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
+
+from .frames import CallerEmotionFrame
 
 DOWNSTREAM = FrameDirection.DOWNSTREAM
+
+TURNS: tuple[type[SystemFrame], ...] = (
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+)
+"""Who begins and stops to speak: for `PASSING` of those that make nothing of it."""
+
+_waiting = attrgetter("waiting")
 
 
 class Bystander(FrameProcessor):
     """Lets the caller's audio go by without queueing it, and overhears it on its way.
 
     Audio comes 50 times a second, and a processor's queue costs more than all that we make of it;
-    so do the frames that say again and again that somebody speaks. They are queued only behind
-    something that they must not overtake (a VAD frame that is not processed yet), so that the
-    order of frames is what it would be.
+    so do the frames that say again and again that somebody speaks, and messages for the client.
+    They are queued only behind something that they must not overtake (a VAD frame that is not
+    processed yet), so that the order of frames is what it would be.
 
     `PASSING` is what goes by; frames that are no system frames only where there is no queue
     (`enable_direct_mode`).
@@ -34,13 +57,12 @@ class Bystander(FrameProcessor):
         InputAudioRawFrame,
         UserSpeakingFrame,
         BotSpeakingFrame,
+        OutputTransportMessageUrgentFrame,
+        RTVIServerMessageFrame,
+        CallerEmotionFrame,
     )
-    _waiting = 0
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits here that must not be overtaken."""
-        return self._waiting == 0
+    waiting = 0
+    """So many frames wait here that must not be overtaken."""
 
     def overhear(self, frame: Frame) -> None:
         """Take from a frame what there is; it was passed on already."""
@@ -53,12 +75,12 @@ class Bystander(FrameProcessor):
     ) -> None:
         """Pass on at once what goes by, queue everything else."""
         beyond = self.next if direction is DOWNSTREAM else self.previous
-        if isinstance(frame, self.PASSING) and self.idle and beyond and callback is None:
+        if isinstance(frame, self.PASSING) and not self.waiting and beyond and callback is None:
             await beyond.queue_frame(frame, direction)
             self.overhear(frame)
             return
         if isinstance(frame, SystemFrame):
-            self._waiting += 1
+            self.waiting += 1
             callback = partial(self._processed, callback)
         await super().queue_frame(frame, direction, callback)
 
@@ -69,7 +91,7 @@ class Bystander(FrameProcessor):
         frame: Frame,
         direction: FrameDirection,
     ) -> None:
-        self._waiting -= 1
+        self.waiting -= 1
         if callback is not None:
             await callback(processor, frame, direction)
 
@@ -90,7 +112,7 @@ class Bystanders(Pipeline):
         """Pass on at once what goes by, if nothing in here waits."""
         beyond = self.next if direction is DOWNSTREAM else self.previous
         passing = isinstance(frame, Bystander.PASSING) and callback is None
-        if passing and beyond and all(part.idle for part in self._parts):
+        if passing and beyond and not any(map(_waiting, self._parts)):
             await beyond.queue_frame(frame, direction)
             for part in self._parts:
                 part.overhear(frame)

@@ -17,7 +17,7 @@ from pipecat.processors.frame_processor import FrameDirection
 
 from ..policies.empathy import Rewritten, guidance
 from ..policies.types import Decision
-from .bystander import Bystander
+from .bystander import TURNS, Bystander
 from .context import with_guidance
 from .frames import GuardSpeakFrame
 from .live import LiveCall
@@ -54,6 +54,8 @@ class PromptProcessor(Bystander):
 
     Events: `on_rewritten(processor, prompt, said)`, both texts.
     """
+
+    PASSING = (*Bystander.PASSING, *TURNS)
 
     def __init__(
         self,

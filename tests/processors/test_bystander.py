@@ -9,6 +9,8 @@ import pytest
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
+    InterruptionFrame,
+    OutputTransportMessageUrgentFrame,
     TTSAudioRawFrame,
     TTSStoppedFrame,
     UserSpeakingFrame,
@@ -16,7 +18,10 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
+from pipecat_deescalate.policies.config import MitigationPolicy
 from pipecat_deescalate.processors.bystander import Bystander, Bystanders
+from pipecat_deescalate.processors.live import LiveCall
+from pipecat_deescalate.processors.prompts import PromptProcessor
 from pipecat_deescalate.processors.transfer import TransferProcessor
 
 from ..pipelines import audio_frames, running
@@ -92,6 +97,21 @@ async def test_what_goes_by_goes_by_both_ways(
         assert [type(frame) for frame in part.took] == [UserSpeakingFrame, UserSpeakingFrame]
         await call.sees(UserSpeakingFrame, 1)
         await call.until(lambda: [f for f in call.before.up if isinstance(f, UserSpeakingFrame)])
+
+
+async def test_a_processor_of_prompts_queues_only_what_it_works_on() -> None:
+    """Turns and messages to the client go by it some ten times a second."""
+    going_by = [VADUserStartedSpeakingFrame(), OutputTransportMessageUrgentFrame(message={})]
+    prompts = PromptProcessor(LiveCall(MitigationPolicy(), call_id="c"))
+    async with running(prompts) as call:
+        for frame in going_by:
+            await prompts.queue_frame(frame)
+            assert prompts.waiting == 0
+            await call.sees(type(frame), 1)
+        await prompts.queue_frame(InterruptionFrame())
+        assert prompts.waiting == 1
+        await call.sees(InterruptionFrame, 1)
+        assert prompts.waiting == 0
 
 
 async def test_the_bots_audio_keeps_its_place_on_the_way_past_the_transfer() -> None:
