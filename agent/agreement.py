@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from ..models.annotation.calls import CallsError, complaint
 from ..models.annotation.labels import Label, Source, read_labels
 from ..models.evaluation.metrics import ClassFigures
 from ..models.files import finite
+from .cells import cell
 from .files import results
 
 _COUNTS = ("turns", "of them\nnegative")
@@ -70,7 +70,7 @@ def run_agreement(
         )
         if not found.against_reference and not found.between:
             raise CallsError(complaint(paths[0], "no turn was labelled by two sources"))
-        emit(json.dumps(finite(asdict(found))), partial(_show, found))
+        emit(json.dumps(finite(asdict(found)), allow_nan=False), partial(_show, found))
 
 
 def _reference(path: Path) -> tuple[Source, Mapping[Key, Label]]:
@@ -102,9 +102,9 @@ def _reference_table(found: Agreement) -> Table:
             escape(_asked(row.source)),
             str(row.turns),
             str(row.negatives),
-            f"{row.accuracy:.3f}",
+            cell(row.accuracy),
             _kappa(row.kappa),
-            "" if row.roc_auc is None else _number(row.roc_auc),
+            cell(row.roc_auc),
             _by_class(row.negative),
             _by_class(row.non_negative),
         )
@@ -120,7 +120,7 @@ def _pairs_table(pairs: Sequence[BetweenTwo]) -> Table:
             escape(_asked(pair.one)),
             escape(_asked(pair.other)),
             str(pair.turns),
-            f"{pair.agreement:.3f}",
+            cell(pair.agreement),
             _kappa(pair.kappa),
         )
     return table
@@ -134,15 +134,9 @@ def _asked(source: Source) -> str:
 
 
 def _kappa(kappa: Kappa) -> str:
-    if math.isnan(kappa.value):
-        return "undefined"
-    return f"{kappa.value:.3f}\n{kappa.interval.low:.2f} to {kappa.interval.high:.2f}"
+    low, high = cell(kappa.interval.low, ".2f"), cell(kappa.interval.high, ".2f")
+    return f"{cell(kappa.value)}\n{low} to {high}"
 
 
 def _by_class(figures: ClassFigures) -> str:
-    shown = (figures.precision, figures.recall)
-    return " / ".join("-" if math.isnan(value) else f"{value:.2f}" for value in shown)
-
-
-def _number(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:.3f}"
+    return f"{cell(figures.precision, '.2f')} / {cell(figures.recall, '.2f')}"

@@ -16,6 +16,7 @@ from ..models.errors import DeescalateError
 from ..policies.config import MitigationPolicy
 from ..policies.record import CallRecord
 from .call import HeardCall, decide_call, hear_call
+from .cells import cell
 from .transcript import TranscriptLike
 
 BINS = tuple(round(edge / 10, 1) for edge in range(11))
@@ -33,7 +34,10 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class AlarmReport:
-    """Counts over calls: `histogram` holds the turns by p(negative) between the `BINS`."""
+    """Counts over calls: `histogram` holds the turns by p(negative) between the `BINS`.
+
+    Shares are of the turns that could be heard; None where there are none.
+    """
 
     policy: str
     model: str
@@ -43,9 +47,9 @@ class AlarmReport:
     turns: int
     unknown_turns: int
     histogram: tuple[int, ...]
-    share_over_half: float
-    share_over_alarm: float
-    share_over_alarm_under_1s: float
+    share_over_half: float | None
+    share_over_alarm: float | None
+    share_over_alarm_under_1s: float | None
     calls_by_highest_action: dict[str, int]
     transferred: tuple[Transferred, ...]
     cues: dict[str, int]
@@ -116,8 +120,8 @@ def _highest_action(record: CallRecord) -> str:
     return max(actions, key=lambda action: action.rank).value if actions else "proceed"
 
 
-def _share(over: np.ndarray) -> float:
-    return float(over.mean()) if over.size else 0.0
+def _share(over: np.ndarray) -> float | None:
+    return float(over.mean()) if over.size else None
 
 
 def print_alarms(report: AlarmReport, console: Console) -> None:
@@ -131,9 +135,9 @@ def print_alarms(report: AlarmReport, console: Console) -> None:
         table.add_row(f"{low:.1f} to {high:.1f}", str(count), "█" * round(40 * count / most))
     console.print(table)
     console.print(
-        f"over {ALARM}: {report.share_over_alarm:.1%} of turns, "
-        f"{report.share_over_alarm_under_1s:.1%} of those under 1 s; "
-        f"over 0.5: {report.share_over_half:.1%}; unknown: {report.unknown_turns} turns"
+        f"over {ALARM}: {cell(report.share_over_alarm, '.1%')} of turns, "
+        f"{cell(report.share_over_alarm_under_1s, '.1%')} of those under 1 s; "
+        f"over 0.5: {cell(report.share_over_half, '.1%')}; unknown: {report.unknown_turns} turns"
     )
     console.print("calls by their highest action:", report.calls_by_highest_action)
     for call in report.transferred:

@@ -24,6 +24,7 @@ from ..models.wording import load_word_classifier
 from ..policies.config import MitigationPolicy
 from ..policies.evidence import add_evidence
 from .assembly import CallShape, PlannedTurn, plan_calls, voices
+from .cells import cell
 
 CALLS = 4_000
 SHAPE = CallShape(turns=(8, 8))
@@ -112,7 +113,7 @@ def _highest_support(ratios: Sequence[float | None], policy: MitigationPolicy) -
 def print_assembled(report: AssembledReport, console: Console) -> None:
     """The comparison in a line or two."""
     console.print(
-        f"{report.calls} assembled calls, ROC-AUC per call: voice {report.voice:.3f}, "
-        f"words {report.words:.3f}, both {report.both:.3f}; per turn: "
-        + ", ".join(f"{name} {auc:.3f}" for name, auc in report.turns.items())
+        f"{report.calls} assembled calls, ROC-AUC per call: voice {cell(report.voice)}, "
+        f"words {cell(report.words)}, both {cell(report.both)}; per turn: "
+        + ", ".join(f"{name} {cell(auc)}" for name, auc in report.turns.items())
     )

@@ -13,6 +13,7 @@ from rich.console import Console
 from ..models.classifier import EmotionClassifier
 from ..models.errors import DeescalateError
 from ..models.evaluation.evaluate import add_evaluation, evaluate
+from ..models.files import finite
 from ..models.training.data import read_noises
 from ..policies.config import MitigationPolicy, load_policy
 from .alarms import count_alarms, hear_calls, print_alarms
@@ -107,7 +108,7 @@ def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> in
                     policy=policy,
                     progress=progress,
                 )
-        emit(json.dumps(found.values, indent=2, allow_nan=False), found.show)
+        emit(json.dumps(finite(found.values), indent=2, allow_nan=False), found.show)
     return failed
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from ..models.evaluation.metrics import ClassFigures
+from ..models.evaluation.metrics import ClassFigures, Interval
 from ..models.evaluation.report import EvaluationReport
 from ..models.evaluation.selective import COVERAGES
+from .cells import cell
 
 
 def print_report(report: EvaluationReport, console: Console) -> None:
@@ -26,35 +27,38 @@ def _corpora(report: EvaluationReport) -> Table:
     for name in ("corpus", "", "ROC-AUC", "95 %", "accuracy", "negative", "not negative", "ECE"):
         table.add_column(name)
     for row in report.corpora:
-        low, high = row.roc_auc_interval.low, row.roc_auc_interval.high
         table.add_row(
             row.corpus,
             row.role.value,
-            f"{row.roc_auc:.3f}",
-            f"{low:.3f} to {high:.3f}",
-            f"{row.accuracy:.3f}",
+            cell(row.roc_auc),
+            _between(row.roc_auc_interval),
+            cell(row.accuracy),
             _classes(row.negative),
             _classes(row.not_negative),
-            f"{row.calibration_error:.3f}",
+            cell(row.calibration_error),
         )
     if report.mean is not None:
         mean = report.mean
         table.add_row(
             "mean",
             "zero-shot",
-            f"{mean.roc_auc:.3f}",
-            f"{mean.roc_auc_interval.low:.3f} to {mean.roc_auc_interval.high:.3f}",
-            f"{mean.accuracy:.3f}",
+            cell(mean.roc_auc),
+            _between(mean.roc_auc_interval),
+            cell(mean.accuracy),
             _classes(mean.negative),
             _classes(mean.not_negative),
-            f"{mean.calibration_error:.3f}",
+            cell(mean.calibration_error),
             style="bold",
         )
     return table
 
 
+def _between(interval: Interval) -> str:
+    return f"{cell(interval.low)} to {cell(interval.high)}"
+
+
 def _classes(figures: ClassFigures) -> str:
-    return f"{figures.precision:.2f} / {figures.recall:.2f}"
+    return f"{cell(figures.precision, '.2f')} / {cell(figures.recall, '.2f')}"
 
 
 def _selective(report: EvaluationReport) -> Table:
@@ -66,8 +70,11 @@ def _selective(report: EvaluationReport) -> Table:
         table.add_column(f"{coverage:.0%}")
     table.add_column("area under risk and coverage")
     for row in report.corpora:
-        cells = [f"{d.accuracy:.3f} / {d.negative_precision:.2f}" for d in row.selective.decided]
-        table.add_row(row.corpus, *cells, f"{row.selective.risk_coverage_area:.3f}")
+        cells = [
+            f"{cell(d.accuracy)} / {cell(d.negative_precision, '.2f')}"
+            for d in row.selective.decided
+        ]
+        table.add_row(row.corpus, *cells, cell(row.selective.risk_coverage_area))
     return table
 
 
@@ -77,8 +84,8 @@ def _robustness(report: EvaluationReport) -> Table:
     for name in ("condition", *corpora, "mean", "mean accuracy"):
         table.add_column(name)
     for row in report.robustness:
-        cells = [f"{row.by_corpus[corpus]:.3f}" for corpus in corpora]
-        table.add_row(row.condition.value, *cells, f"{row.roc_auc:.3f}", f"{row.accuracy:.3f}")
+        cells = [cell(row.by_corpus[corpus]) for corpus in corpora]
+        table.add_row(row.condition.value, *cells, cell(row.roc_auc), cell(row.accuracy))
     return table
 
 
@@ -93,9 +100,9 @@ def _groups(report: EvaluationReport) -> Table:
                 row.group,
                 str(row.speakers),
                 str(row.clips),
-                f"{row.roc_auc:.3f}",
-                f"{row.false_positives_over_half:.1%}",
-                f"{row.false_positives_over_alarm:.1%}",
+                cell(row.roc_auc),
+                cell(row.false_positives_over_half, ".1%"),
+                cell(row.false_positives_over_alarm, ".1%"),
             )
         gap = corpus.largest_gap
         table.add_row(
@@ -103,9 +110,9 @@ def _groups(report: EvaluationReport) -> Table:
             "largest gap",
             "",
             "",
-            f"{gap['roc_auc']:.3f}",
-            f"{gap['false_positives_over_half']:.1%}",
-            f"{gap['false_positives_over_alarm']:.1%}",
+            cell(gap["roc_auc"]),
+            cell(gap["false_positives_over_half"], ".1%"),
+            cell(gap["false_positives_over_alarm"], ".1%"),
             style="bold",
             end_section=True,
         )

@@ -14,7 +14,8 @@ from pipecat_deescalate.models.evaluation.report import Role, ScoredClip, report
 ROOT = Path(__file__).parents[1]
 
 
-FIGURES = runpy.run_path(str(ROOT / "docs" / "figures.py"))
+FIGURES = runpy.run_path(str(ROOT / "docs" / "figures"))
+SPEED = runpy.run_path(str(ROOT / "docs" / "figures" / "speed.py"))
 
 
 @pytest.mark.parametrize("document", FIGURES["BLOCKS"], ids=lambda path: path.name)
@@ -46,6 +47,20 @@ def test_every_row_of_a_run_reaches_its_table() -> None:
     assert "| | **largest gap** | | | 0.500 | 50.0% |" in groups
 
 
+def test_what_a_run_cannot_tell_is_a_dash() -> None:
+    """A class that was never called has no precision: "nan" or a zero would mislead."""
+    rows = [
+        ScoredClip("x", "nemo", Role.ZERO_SHOT, "s", "any", bool(i % 2), 0.1 + i / 100, "fm"[i > 2])
+        for i in range(4)
+    ]
+    found = report("any", rows, telephone=True)
+    results = json.loads(json.dumps({"corpora": found.as_dict()}, allow_nan=False))
+    assert results["corpora"]["corpora"][0]["negative"]["precision"] is None
+    assert "| - / 0.00 | 0.50 / 1.00 |" in FIGURES["corpora"](results)
+    assert "0.500 / - |" in FIGURES["selective"](results)
+    assert "| m | 1 | 1 | - | - | - |" in FIGURES["groups"](results)
+
+
 def test_models_beside_ours_reach_their_table() -> None:
     """A length that was not reached is an empty cell; a model that was not measured says why."""
     lengths = (1.0, 4.0)
@@ -72,6 +87,6 @@ def test_models_beside_ours_reach_their_table() -> None:
     assert "| ours, fp32 |  | 1 | 10.0 ms | 10.0 ms | 1 x | 1.2 GB |" in table
     assert "| slow, fp32 | 2.2 G | 1 |  | 20.0 s | 2,000 x | 1.2 GB |" in table
     assert "huge, bf16: not measured, too big." in table
-    assert FIGURES["_times_ours"]([ours, slow, missing])[0].startswith(
+    assert SPEED["_times_ours"]([ours, slow, missing])[0].startswith(
         "Times ours, 4 s, one thread: slow 2,000 (fp32)"
     )

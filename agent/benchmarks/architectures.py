@@ -57,6 +57,13 @@ class ModelCost:
     latency: tuple[ModelLatency, ...] = ()
     not_measured: str | None = None
 
+    @property
+    def complaint(self) -> str | None:
+        """A line that says what was not measured, and why; None if it was."""
+        if self.not_measured is None:
+            return None
+        return f"{self.name} {self.precision} not measured: {self.not_measured}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Contender:
@@ -102,8 +109,8 @@ def measure_architectures(
     for contender in _MEASURED[architectures]:
         say(f"{contender.name} {contender.precision}, alone")
         cost = _cost(contender, ours, budget_s)
-        if cost.not_measured:
-            say(f"{contender.name} {contender.precision} not measured: {cost.not_measured}")
+        if cost.complaint:
+            say(cost.complaint)
         ours = ours or {row.turn_s: row.time.median_ms for row in cost.latency}
         costs.append(cost)
     return tuple(costs)
@@ -133,9 +140,8 @@ def print_architectures(costs: tuple[ModelCost, ...], console: Console) -> None:
     """The table, and a line for each model that was not measured."""
     console.print(architectures_table(costs))
     for cost in costs:
-        if cost.not_measured:
-            line = f"{cost.name} {cost.precision} not measured: {cost.not_measured}"
-            console.print(line, markup=False)
+        if cost.complaint:
+            console.print(cost.complaint, markup=False)
 
 
 def _cost(contender: _Contender, ours: Mapping[float, float], budget_s: float) -> ModelCost:

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from ...models.files import finite
 from ...policies.config import MitigationPolicy
 from ...policies.replay import CallBatch, replay
 from ...policies.simulation import tally
 from ..simulate.engine import hear_locally
 from ..simulate.hearing import HearingSettings, Row, Task, hear_all, tasks_for
-from ..simulate.sources import find_calls
+from ..simulate.sources import CallSource, find_calls
 from .machine import machine
 
 CALLS = 120
@@ -46,7 +47,7 @@ class SimulationReport:
 
     def to_json(self) -> str:
         """All figures."""
-        return json.dumps(asdict(self), indent=2)
+        return json.dumps(finite(asdict(self)), indent=2, allow_nan=False)
 
 
 def bench_simulation(folder: Path, say: Callable[[str], None]) -> SimulationReport:
@@ -56,7 +57,7 @@ def bench_simulation(folder: Path, say: Callable[[str], None]) -> SimulationRepo
         DeescalateError: there are none, or they cannot be read.
     """
     settings, load = HearingSettings(), os.getloadavg()[0]
-    tasks = tasks_for(find_calls([str(folder)])[:CALLS], settings)
+    tasks = list(tasks_for(_first_calls(folder), settings))
     hear_all(tasks[:1], settings)
     say(f"hearing {len(tasks)} calls")
     rows, hearing_s = _timed(tasks, settings)
@@ -82,6 +83,10 @@ def bench_simulation(folder: Path, say: Callable[[str], None]) -> SimulationRepo
         replayed_turns_a_second=batch.turns / replay_s,
         sweep_s=1_000 * (replay_s + count_s),
     )
+
+
+def _first_calls(folder: Path) -> list[CallSource]:
+    return sorted(find_calls([str(folder)]), key=lambda source: source.call_id)[:CALLS]
 
 
 def _timed(tasks: Sequence[Task], settings: HearingSettings) -> tuple[list[Row], float]:

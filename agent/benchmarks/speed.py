@@ -23,6 +23,7 @@ from rich.table import Table
 
 from ...models.audio import open_call
 from ...models.classifier import EmotionClassifier, load_classifier
+from ...models.files import finite
 from ...models.registry import BUNDLED_VOICE
 from ...models.wording import load_word_classifier
 from .alone import LENGTHS_S, SAMPLE_RATE, SMART_TURN, speech_like
@@ -83,7 +84,7 @@ class BenchReport:
         report = asdict(self)
         for row, latency in zip(report["latency"], self.latency, strict=True):
             row["ratio"] = latency.ratio
-        return json.dumps(report, indent=2)
+        return json.dumps(finite(report), indent=2, allow_nan=False)
 
 
 def bench(

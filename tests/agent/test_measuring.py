@@ -16,7 +16,7 @@ from .test_analyze import CALM, deescalate
 COLUMNS = ("path", "corpus", "language", "speaker", "emotion", "negative", "duration_s", "split")
 
 
-def a_manifest(folder: Path) -> Path:
+def a_manifest(folder: Path, classes: int = 2) -> Path:
     """Two corpora of noise; what is heard in it means nothing."""
     rows = []
     for corpus, split in (("unmet", "eval"), ("cold", "probe")):
@@ -24,7 +24,7 @@ def a_manifest(folder: Path) -> Path:
             name = f"{corpus}_{index}.wav"
             level = 0.02 * (1 + index)
             soundfile.write(folder / name, noise(0.6, 16_000, seed=index, level=level), 16_000)
-            rows.append((name, corpus, "xx", f"s{index % 3}", "any", index % 2, 0.6, split))
+            rows.append((name, corpus, "xx", f"s{index % 3}", "any", index % classes, 0.6, split))
     with (folder / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     return folder / "manifest.csv"
@@ -43,6 +43,17 @@ def test_evaluate_reports_each_corpus_and_the_mean_over_those_never_met(tmp_path
     }
     assert report["mean"]["corpora"] == ["unmet"]
     assert report["mean"]["roc_auc"] == report["corpora"][0]["roc_auc"]
+
+
+def test_what_cannot_be_told_is_a_dash_for_people_and_null_for_programs(tmp_path: Path) -> None:
+    """A corpus of one class has no ROC-AUC; "nan" in a table or in JSON is of no use to anybody."""
+    manifest = a_manifest(tmp_path, classes=1)
+    shown = deescalate("evaluate", "--data", manifest)
+    told = deescalate("evaluate", "--data", manifest, "--json")
+    assert (shown.returncode, told.returncode) == (0, 0), shown.stderr + told.stderr
+    assert " - " in shown.stdout
+    assert "nan" not in (shown.stdout + told.stdout).lower()
+    assert json.loads(told.stdout)["corpora"]["mean"]["roc_auc"] is None
 
 
 def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path) -> None:

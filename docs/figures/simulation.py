@@ -1,0 +1,60 @@
+"""Tables of `deescalate bench simulate` and of `deescalate simulate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipecat_deescalate.agent.cells import cell
+
+
+def sizing(results: dict[str, Any]) -> str:
+    """What simulating costs, and the cores for a million calls a day."""
+    speed = results["hearing"]
+    lines = [
+        "| | measured |",
+        "|---|---|",
+        f"| hearing calls, one core | {speed:.0f} times real time |",
+        f"| hearing turns that are known, one core | {results['hearing_known_turns']:.0f} times |",
+        f"| calls of 4 minutes a core and hour | {speed * 3600 / 240:.0f} |",
+        f"| two processes against one | {results['two_workers']:.2f} times |",
+        f"| replay, one core | {results['replayed_turns_a_second'] / 1e6:.1f} million turns a s |",
+        f"| 1,000 policies over 10,000 calls, one core | {results['sweep_s']:.0f} s |",
+        "",
+        f"A million calls of 4 minutes a day keep {1e6 * 240 / speed / 86_400:.0f} cores busy; "
+        f"one night of 8 hours for all of them takes {1e6 * 240 / speed / 28_800:.0f}. "
+        f"{results['machine']['processor']}, {results['machine']['cores']} cores; the machine's "
+        f"load was {results['load']:.1f} before the run.",
+    ]
+    return "\n".join(lines)
+
+
+def simulated(results: dict[str, Any]) -> str:
+    """Policies on assembled calls, side by side."""
+    lines = [
+        "| policy | answered in time | human offered in time | false transfers | any action |",
+        "|---|---|---|---|---|",
+    ]
+    for policy in results["policies"]:
+        found = policy["labelled"]
+        cells = [
+            _between(found["answered_in_time"], 100, " %"),
+            _between(found["caught_in_time"], 100, " %"),
+            _between(found["false_transfers_per_1000_calm"], 1, ""),
+            _between(found["needless_empathy_per_1000_calm"], 1, ""),
+        ]
+        lines.append(f"| {policy['policy']} | {' | '.join(cells)} |")
+    found = results["policies"][0]["labelled"]
+    lines += [
+        "",
+        f"{found['distressed']} distressed and {found['calm']} calm calls; in time: by the third "
+        "negative turn; the last two columns per 1,000 calm calls.",
+    ]
+    return "\n".join(lines)
+
+
+def _between(estimate: dict[str, float | None], factor: float, unit: str) -> str:
+    value, low, high = (
+        cell(None if found is None else found * factor, ".0f")
+        for found in (estimate[key] for key in ("value", "low", "high"))
+    )
+    return f"{value}{unit} ({low} to {high})"
