@@ -28,15 +28,14 @@ from .frames import CallerEmotionFrame
 
 DOWNSTREAM = FrameDirection.DOWNSTREAM
 
-TURNS: tuple[type[SystemFrame], ...] = (
+SPEECH: tuple[type[SystemFrame], ...] = (
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
-    UserStartedSpeakingFrame,
-    UserStoppedSpeakingFrame,
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
 )
-"""Who begins and stops to speak: for `PASSING` of those that make nothing of it."""
+TURNS: tuple[type[SystemFrame], ...] = (UserStartedSpeakingFrame, UserStoppedSpeakingFrame)
+"""For `PASSING` of those that make nothing of who speaks, or of whose turn it is."""
 
 _waiting = attrgetter("waiting")
 

@@ -22,7 +22,7 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..policies.empathy import Moment
 from ..policies.types import Action, Decision
-from .bystander import Bystander
+from .bystander import SPEECH, Bystander
 from .context import BotKind, caller_words, transcript, with_guidance
 from .deciding import TurnDecider
 from .frames import TransferCallFrame, decision_message
@@ -43,6 +43,8 @@ class MitigationProcessor(Bystander):
     Events: `on_decision(processor, decision)`, `on_transfer(processor, request)`. RTVI clients
     get `caller-decision`.
     """
+
+    PASSING = (*Bystander.PASSING, *SPEECH)
 
     def __init__(
         self,

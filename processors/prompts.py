@@ -17,7 +17,7 @@ from pipecat.processors.frame_processor import FrameDirection
 
 from ..policies.empathy import Rewritten, guidance
 from ..policies.types import Decision
-from .bystander import TURNS, Bystander
+from .bystander import SPEECH, TURNS, Bystander
 from .context import with_guidance
 from .frames import GuardSpeakFrame
 from .live import LiveCall
@@ -55,7 +55,7 @@ class PromptProcessor(Bystander):
     Events: `on_rewritten(processor, prompt, said)`, both texts.
     """
 
-    PASSING = (*Bystander.PASSING, *TURNS)
+    PASSING = (*Bystander.PASSING, *SPEECH, *TURNS)
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 from ..policies.config import MitigationPolicy
 from ..policies.empathy import Moment
 from ..policies.transfer import TransferOutcome, TransferRequest, TransferTarget
-from .bystander import TURNS, Bystander
+from .bystander import SPEECH, TURNS, Bystander
 from .frames import TransferCallFrame, transfer_message
 from .live import LiveCall
 
@@ -35,7 +35,7 @@ class TransferProcessor(Bystander):
     Events: `on_outcome(processor, outcome)`. RTVI clients get `caller-transfer`.
     """
 
-    PASSING = (*Bystander.PASSING, *TURNS, OutputAudioRawFrame)
+    PASSING = (*Bystander.PASSING, *SPEECH, *TURNS, OutputAudioRawFrame)
 
     def __init__(
         self,
