@@ -1,17 +1,32 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all.
+
+They are made beside their place, under a hidden name. What a killed run leaves there goes when the
+same place is written again.
+"""
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
+import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import UnreadableInputError
+
+if sys.platform != "win32":
+    import fcntl
+
+_UNFINISHED = ".unfinished"
+_YOUNG_S = 60.0
+"""What is younger may belong to a run that has not yet locked it."""
 
 
 class OutputError(UnreadableInputError):
@@ -32,16 +47,18 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     if place.exists() and not place.is_file():
         raise OutputError(path, "is a directory" if place.is_dir() else "is not a regular file")
     try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+        _clear_abandoned(place)
+        handle, name = tempfile.mkstemp(_UNFINISHED, f".{place.name}.", place.parent)
     except OSError as error:
         raise OutputError(path, f"cannot be written: {error.strerror}") from error
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        if temporary.stat().st_size:
-            temporary.chmod(0o644)
-            temporary.replace(place)
+        with _locked(temporary):
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            if temporary.stat().st_size:
+                temporary.chmod(0o644)
+                temporary.replace(place)
     except OSError as error:
         raise OutputError(path, f"cannot be written: {error.strerror}") from error
     finally:
@@ -61,17 +78,57 @@ def whole_folder(path: Path) -> Iterator[Path]:
     if place.exists() and not place.is_dir():
         raise OutputError(path, "is not a directory")
     try:
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as beside:
-            made = Path(beside) / "made"
-            made.mkdir()
-            yield made
-            if place.exists():
-                place.rename(Path(beside) / "older")
-            made.rename(place)
+        _clear_abandoned(place)
+        with tempfile.TemporaryDirectory(_UNFINISHED, f".{place.name}.", place.parent) as name:
+            beside = Path(name)
+            with _locked(beside):
+                made = beside / "made"
+                made.mkdir()
+                yield made
+                if place.exists():
+                    place.rename(beside / "older")
+                made.rename(place)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(path, f"cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock on a file or folder, which the system lets go if the process is killed."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # not every file system has locks; there nothing is cleared
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _clear_abandoned(place: Path) -> None:
+    """Remove what killed runs left beside a place."""
+    for left in place.parent.glob(f".{glob.escape(place.name)}.*{_UNFINISHED}"):
+        with suppress(OSError):  # another run may clear it at the same time
+            if time.time() - left.stat().st_mtime > _YOUNG_S and _abandoned(left):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether nobody holds its lock. Raises OSError where there are no locks."""
+    if sys.platform == "win32":
+        return False
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
