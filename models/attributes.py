@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from .audio import resample
 from .conversation import loudness_db
-from .pitch import HOP_S, pitch_hz
+from .pitch import HOP_S as _PITCH_HOP_S
+from .pitch import pitch_hz
 from .types import Samples
 
 _RATE = 8_000
 """All is measured in the band of a telephone, so that lines of any kind compare."""
+_HOP_S = 0.01
 _FRAME_S = 0.05
 _SMOOTHED_FRAMES = 5
 _SPEECH_RANGE_DB = 25.0
@@ -104,7 +106,7 @@ def measure(samples: Samples, sample_rate: int, text: str | None = None) -> Attr
         return Attributes(None, None, None, unit)
     pitches = pitch_hz(heard, _RATE)
     voiced = pitches[~np.isnan(pitches)]
-    hop = round(HOP_S * _RATE)
+    hop = round(_HOP_S * _RATE)
     speech = heard[spoken.start * hop : spoken.stop * hop]
     count = len(text.split()) if text else _syllables(levels, pitches)
     return Attributes(
@@ -173,8 +175,8 @@ def _spread(values: Sequence[float | None]) -> Spread | None:
 
 
 def _levels_db(samples: Samples) -> NDArray[np.float64]:
-    """The level around every `HOP_S`, smoothed; at least -120."""
-    hop, half = round(HOP_S * _RATE), round(_FRAME_S * _RATE / 2)
+    """The level around every `_HOP_S`, smoothed; at least -120."""
+    hop, half = round(_HOP_S * _RATE), round(_FRAME_S * _RATE / 2)
     power = np.cumsum(np.pad(np.square(samples, dtype=np.float64), (half + 1, half)))
     means = (power[2 * half :] - power[: -2 * half])[::hop] / (2 * half)
     kernel = np.hanning(_SMOOTHED_FRAMES + 2)[1:-1]
@@ -199,13 +201,14 @@ def _syllables(levels: NDArray[np.float64], pitches: NDArray[np.float32]) -> int
     script's second version, 25 dB below the 99 % quantile of the level.
     """
     floor, count, rising = _floor_db(levels), 0, True
+    every = round(_PITCH_HOP_S / _HOP_S)
     low = peak = -math.inf
     peak_at = 0
     for at, level in enumerate([*levels, -math.inf]):
         if rising and level > peak:
             peak, peak_at = level, at
         elif rising and peak - level >= _DIP_DB:
-            voiced = pitches[max(0, peak_at - 3) : peak_at + 4]
+            voiced = pitches[max(0, (peak_at - 3) // every) : (peak_at + 3) // every + 1]
             count += bool(peak > floor and not np.isnan(voiced).all())
             rising, low = False, level
         elif not rising and level - low >= _DIP_DB:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from .types import Samples
 
 MIN_HZ, MAX_HZ = 60.0, 500.0
-HOP_S = 0.01
+HOP_S = 0.02
 _WINDOW_S = 0.025
 _THRESHOLD = 0.15
 _QUIET_DB = 40.0
 """Frames so far below the loudest one have no pitch, whatever their period."""
-_FRAMES_AT_ONCE = 512
+_FRAMES_AT_ONCE = 128
 
 _Floats = NDArray[np.float32]
 
