@@ -34,7 +34,7 @@ class Effort:
     cost_s: float = 36.0
     probe_s: float = 12.0
     most_calls: int = 96
-    tries: int = 10
+    tries: int = 16
 
 
 QUICK = Effort(turns=3, frame_turns=2, cost_calls=2, cost_s=5.0, probe_s=3.0, most_calls=2, tries=2)
