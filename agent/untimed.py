@@ -8,9 +8,12 @@ something that we did not) and turns without a line (noise, or a line missed) co
 from __future__ import annotations
 
 import math
+from codecs import BOM_UTF8
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -60,6 +63,10 @@ class UntimedTranscript:
         return found
 
 
+Stretch = tuple[int, int]
+"""Where in a file a line begins, in bytes, and how long it is."""
+
+
 def read_untimed(path: Path) -> dict[str, UntimedTranscript]:
     """Read JSON lines with call_id, order, speaker and text; the transcripts by call id.
 
@@ -67,24 +74,52 @@ def read_untimed(path: Path) -> dict[str, UntimedTranscript]:
         TranscriptError: the file cannot be read, or a line is not such a line.
     """
     calls: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TranscriptError(path, f"cannot be read ({error})") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = UntimedLine.model_validate_json(line)
-        except ValidationError as error:
-            raise TranscriptError(
-                path, f"line {number}: {first_complaint(error, 'line')}"
-            ) from error
-        calls[row.call_id].append((row.order, row.speaker, row.text))
+    with _opened(path) as file:
+        for row, _ in untimed_lines(file, path):
+            calls[row.call_id].append((row.order, row.speaker, row.text))
     return {
         call_id: UntimedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
         for call_id, rows in calls.items()
     }
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise TranscriptError(path, f"cannot be read ({error})") from error
+
+
+def untimed_lines(file: BinaryIO, path: str | Path) -> Iterator[tuple[UntimedLine, Stretch]]:
+    """Each line of such a file, and where it is; `path` is for messages.
+
+    Raises:
+        TranscriptError: a line is not such a line.
+    """
+    at = 0
+    for number, line in enumerate(file, 1):
+        if line.removeprefix(BOM_UTF8).strip():
+            yield _line(line, path, f"line {number}"), (at, len(line))
+        at += len(line)
+
+
+def untimed_at(file: BinaryIO, path: str | Path, stretches: Sequence[Stretch]) -> UntimedTranscript:
+    """One call's transcript from where its lines are. Raises TranscriptError, as above."""
+    rows = []
+    for start, length in stretches:
+        file.seek(start)
+        row = _line(file.read(length), path, f"byte {start}")
+        rows.append((row.order, row.speaker, row.text))
+    return UntimedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
+
+
+def _line(line: bytes, path: str | Path, where: str) -> UntimedLine:
+    try:
+        return UntimedLine.model_validate_json(line.removeprefix(BOM_UTF8))
+    except ValidationError as error:
+        raise TranscriptError(path, f"{where}: {first_complaint(error, 'line')}") from error
 
 
 def _aligned(durations_s: Sequence[float], said: Sequence[TurnWords]) -> list[int | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,30 +13,36 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from duckdb import DuckDBPyConnection
+
 from ...models.audio import CallerChannel
 from ...models.errors import DeescalateError
 from ...models.files import finite, whole_file
 from ...policies.caller_model import closed_loop, load_caller_model
 from ...policies.config import MitigationPolicy, load_policy
-from ...policies.labels import BatchLabels, CallLabel
+from ...policies.labels import BatchLabels
 from ...policies.replay import CallBatch
 from ...policies.simulation import Outcomes
 from ...policies.staffing import Service
 from ...policies.sweep import Axis, Costs, grid
 from ..files import results
 from ..progress import Report, stages
+from .archive import Archive, FailedCall
 from .engine import Engine, hear_locally
 from .findings import findings
-from .hearing import HearingSettings, Task, tasks_for
+from .hearing import HearingSettings, tasks_for
 from .labels import read_labels
 from .outcomes import outcome_files
-from .picking import Picker
+from .picking import Kind, Picker
 from .report import render
-from .sources import Transcripts, find_calls
-from .store import EvidenceStore, FailedCall
+from .roster import Roster
+from .sources import find_calls
+from .store import EvidenceStore
 from .study import Study
 from .sweeping import Sweep, run_sweep, write_policy
+from .tables import scratch
 from .told import Shown, tell_call
+from .transcripts import Transcripts
 from .view import print_study
 
 _NAMED = 5
@@ -90,8 +96,7 @@ def run_simulation(options: Options) -> int:
         DeescalateError: what was asked for cannot be done; known before the work starts.
     """
     policies = _policies(options.policies)
-    labels = read_labels(options.labels) if options.labels else None
-    sweep = _sweep(options, policies[0], labels)
+    sweep = _sweep(options, policies[0])
     caller = load_caller_model(options.caller_model) if options.caller_model else None
     with ExitStack() as stack:
         emit = stack.enter_context(results(as_json=options.as_json, out=options.out))
@@ -99,10 +104,11 @@ def run_simulation(options: Options) -> int:
         if options.best is not None:
             stack.enter_context(whole_file(options.best))  # a bad path is known before the work
         page = stack.enter_context(whole_file(options.report)) if options.report else None
-        store, tasks, settings = _evidence(options)
-        study, picker = Study(policies, labels), Picker(options.report_calls if page else 0)
+        database = stack.enter_context(scratch(options.evidence))
+        roster, archive = _evidence(options, database)
+        study, picker = Study(policies), Picker(options.report_calls if page else 0)
         with stages() as progress:
-            tick = _counting(progress, "replaying", len(tasks))
+            tick = _counting(progress, "replaying", len(roster))
 
             def watch(
                 batch: CallBatch, known: BatchLabels | None, seen: Sequence[Outcomes]
@@ -110,8 +116,8 @@ def run_simulation(options: Options) -> int:
                 picker.see(batch, known, seen)
                 tick(batch)
 
-            study.add(store.batches(tasks), writer, watch)
-            failed = store.failed(tasks)
+            study.add(archive.batches(), writer, watch)
+            failed = archive.failed()
             found = findings(
                 study,
                 costs=options.costs,
@@ -119,11 +125,11 @@ def run_simulation(options: Options) -> int:
                 service=options.service,
                 calls_a_day=options.calls_a_day,
                 failed=failed,
-                unmatched=_unmatched(study, labels, options),
+                unmatched=_unmatched(archive, roster, options),
             )
-            if sweep is not None and labels is not None:
-                count = _counting(progress, "sweeping", len(tasks))
-                swept = run_sweep(policies[0], sweep, labels, partial(store.batches, tasks), count)
+            if sweep is not None:
+                tick = _counting(progress, "sweeping", len(roster))
+                swept = run_sweep(policies[0], sweep, archive.batches, tick)
                 found["sweep"] = swept.told
                 if options.best is not None:
                     write_policy(options.best, swept, ", ".join(options.calls))
@@ -132,8 +138,9 @@ def run_simulation(options: Options) -> int:
                     policies, caller, options.costs, handling_s=options.service.handling_s
                 )
             if page is not None:
-                told = _tell(picker, store, tasks, study, settings=settings, shown=options.shown)
-                page.write(render({**found, "calls_told": told}, _title(options)))
+                told = _tell(picker.picked(), roster, archive, policies, options.shown)
+                levels = [_levels(policy) for policy in policies]
+                page.write(render({**found, "levels": levels, "calls_told": told}, _title(options)))
         emit(json.dumps(finite(found), allow_nan=False), partial(print_study, found))
     _complain(failed)
     return len(failed)
@@ -143,30 +150,29 @@ def _title(options: Options) -> str:
     return f"{', '.join(options.policies)} on {', '.join(options.calls)}"
 
 
+def _levels(policy: MitigationPolicy) -> dict[str, float]:
+    """The beliefs that a report draws lines at; a dialog state may have others."""
+    return {
+        "prior": policy.expected_negative_rate,
+        "strained": policy.strained.enter,
+        "distressed": policy.distressed.enter,
+    }
+
+
 def _tell(
-    picker: Picker,
-    store: EvidenceStore,
-    tasks: Sequence[Task],
-    study: Study,
-    *,
-    settings: HearingSettings,
+    picked: Mapping[str, Kind],
+    roster: Roster,
+    archive: Archive,
+    policies: Sequence[MitigationPolicy],
     shown: Shown,
 ) -> list[dict[str, Any]]:
     """The calls that the report shows, told turn by turn."""
-    picked, labels = picker.picked(), study.labels or {}
-    wanted = {task.source.call_id: task for task in tasks if task.source.call_id in picked}
-    rows = store.calls(list(wanted.values()))
+    tasks, rows = roster.tasks(list(picked)), archive.in_full(list(picked))
+    labels = roster.labels_of(list(picked))
     return [
         {
             "kind": kind.value,
-            **tell_call(
-                rows[call_id],
-                wanted[call_id].source,
-                study.policies,
-                labels.get(call_id),
-                settings=settings,
-                shown=shown,
-            ),
+            **tell_call(rows[call_id], tasks[call_id].source, policies, labels.get(call_id), shown),
         }
         for call_id, kind in picked.items()
     ]
@@ -184,14 +190,12 @@ def _counting(progress: Report, what: str, calls: int) -> Callable[..., None]:
     return watch
 
 
-def _sweep(
-    options: Options, base: MitigationPolicy, labels: dict[str, CallLabel] | None
-) -> Sweep | None:
+def _sweep(options: Options, base: MitigationPolicy) -> Sweep | None:
     if not options.sweep:
         if options.best is not None:
             raise SimulationError("--best is the cheapest policy of a --sweep")
         return None
-    if labels is None:
+    if options.labels is None:
         raise SimulationError("a --sweep needs --labels to tell good from bad")
     axes = [Axis.parse(text) for text in options.sweep]
     grid(base, axes)
@@ -207,29 +211,34 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
     return policies
 
 
-def _evidence(options: Options) -> tuple[EvidenceStore, list[Task], HearingSettings]:
-    """The store, with all calls heard in it, and what they were heard with."""
-    transcripts = Transcripts.at(options.transcripts) if options.transcripts else None
+def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[Roster, Archive]:
+    """The calls and their evidence, once all of them are heard."""
+    transcripts = Transcripts(database, options.transcripts) if options.transcripts else None
+    settings = HearingSettings(options.model, options.language)
     sources = find_calls(
         options.calls, transcripts=transcripts, caller_channel=options.caller_channel
     )
-    untimed = options.transcripts if transcripts and not transcripts.by_call else None
-    settings = HearingSettings(options.model, options.language, untimed)
-    tasks, store = tasks_for(sources, settings), EvidenceStore(options.evidence)
-    left = store.missing(tasks)
-    done = len(tasks) - len(left)
+    roster, store = Roster(database, tasks_for(sources, settings)), EvidenceStore(options.evidence)
+    if options.labels is not None:
+        roster.label(read_labels(options.labels))
+    archive = Archive(database, roster, store)
+    archive.gather()
+    missing = archive.missing()
+    done, total = len(roster) - len(missing), len(roster)
     with stages() as progress:
-        progress("hearing", done, len(tasks))
+        progress("hearing", done, total)
         try:
-            for rows in _engine(options)(left, settings):
+            for rows in _engine(options)(missing, settings):
                 store.add(rows)
                 done += len(rows)
-                progress("hearing", done, len(tasks))
+                progress("hearing", done, total)
         except KeyboardInterrupt as error:
             raise SimulationError(
-                f"stopped after {done} of {len(tasks)} calls; the same command goes on from there"
+                f"stopped after {done} of {total} calls; the same command goes on from there"
             ) from error
-    return store, tasks, settings
+    archive.gather()
+    archive.settle()
+    return roster, archive
 
 
 def _engine(options: Options) -> Engine:
@@ -241,12 +250,12 @@ def _engine(options: Options) -> Engine:
     return partial(hear_locally, workers=workers)
 
 
-def _unmatched(study: Study, labels: dict[str, CallLabel] | None, options: Options) -> list[str]:
+def _unmatched(archive: Archive, roster: Roster, options: Options) -> list[str]:
     """Labels without a call, by call id; they are told, and no label at all is an error."""
-    if labels is None:
+    if not roster.labelled:
         return []
-    unmatched = sorted(labels.keys() - study.labelled_seen)
-    if len(unmatched) == len(labels):
+    unmatched = archive.unmatched()
+    if len(unmatched) == roster.labelled:
         raise SimulationError(f"{options.labels}: no label is for any of these calls")
     if unmatched:
         print(f"deescalate: {_some(unmatched)}: labelled, but not among the calls", file=sys.stderr)

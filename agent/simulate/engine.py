@@ -11,17 +11,28 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
 from multiprocessing.process import BaseProcess
+from typing import Protocol
 
 from .hearing import HearingSettings, Row, Task, hear_all, preload
 
 Handful = tuple[Task, ...]
-Engine = Callable[[Sequence[Task], HearingSettings], Iterator[list[Row]]]
+
+
+class Tasks(Protocol):
+    """Calls to hear: how many, and one after the other."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Task]: ...
+
+
+Engine = Callable[[Tasks, HearingSettings], Iterator[list[Row]]]
 """Hears all calls, and gives the rows as they come, in any order."""
 
 _AHEAD = 2
@@ -30,16 +41,19 @@ CALLS_IN_HAND = 16
 """How many calls of a worker are lost, to be heard again, when all is killed."""
 
 
-def handfuls(tasks: Sequence[Task], workers: int) -> Iterator[Handful]:
-    """The calls as workers take them, few at a time where there are few."""
-    size = max(1, min(CALLS_IN_HAND, len(tasks) // (4 * workers)))
-    for at in range(0, len(tasks), size):
-        yield tuple(tasks[at : at + size])
+def handfuls(tasks: Tasks, workers: int) -> Iterator[Handful]:
+    """The calls as workers take them: fewer at a time the fewer are left.
+
+    So no worker is busy for long when the others have nothing left (guided self-scheduling,
+    Polychronopoulos and Kuck, 1987).
+    """
+    left, calls = len(tasks), iter(tasks)
+    while handful := tuple(islice(calls, max(1, min(CALLS_IN_HAND, left // (4 * workers))))):
+        left -= len(handful)
+        yield handful
 
 
-def hear_locally(
-    tasks: Sequence[Task], settings: HearingSettings, workers: int
-) -> Iterator[list[Row]]:
+def hear_locally(tasks: Tasks, settings: HearingSettings, workers: int) -> Iterator[list[Row]]:
     """Hear calls in this many processes; with one, in this very process."""
     todo = handfuls(tasks, workers)
     if workers == 1:

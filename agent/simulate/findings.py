@@ -9,7 +9,7 @@ from typing import Any
 from ...policies.simulation import Tally
 from ...policies.staffing import Service
 from ...policies.sweep import Costs, point_of
-from .store import FailedCall
+from .archive import FailedCall
 from .study import Study
 
 CANNOT_KNOW = (

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from ...models.types import Samples
 from ..call import HeardCall, ReadTurn, hear_call, read_call
 from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..turns import TurnRules
-from ..untimed import UntimedTranscript, read_untimed
+from ..untimed import untimed_at
 from ..vad import SAMPLE_RATE
-from .places import on_disk
+from .places import on_disk, reading
 from .sources import CallSource
 
 ENVELOPE_S = 0.2
@@ -39,7 +38,6 @@ class HearingSettings:
 
     model: str | None = None
     language: str = "en"
-    untimed: str | None = None
     turn_rules: TurnRules = field(default_factory=TurnRules)
 
     @property
@@ -73,21 +71,19 @@ class Task:
     known_turns: tuple[tuple[float, float], ...] | None = None
 
 
-def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> list[Task]:
+def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Iterator[Task]:
     """What is to be known of these calls, and the keys that it is found again by.
 
     Raises:
         ModelFileError: a model is missing or damaged.
     """
     key, turns_key = settings.key, settings.turns_key
-    return [
-        Task(
+    for source in sources:
+        yield Task(
             source,
             _digest([key, source.recording, source.words]),
             _digest([turns_key, source.recording]),
         )
-        for source in sources
-    ]
 
 
 def hear(task: Task, settings: HearingSettings) -> Row:
@@ -100,7 +96,7 @@ def hear(task: Task, settings: HearingSettings) -> Row:
     }
     try:
         heard, envelope = _hear_audio(task, settings)
-        turns = read_call(heard, words_of(source, settings), language=settings.language)
+        turns = read_call(heard, words_of(source), language=settings.language)
     except DeescalateError as error:
         return {**row, "error": str(error), "turns": [], "warnings": []}
     return {
@@ -131,24 +127,19 @@ def _hear_audio(task: Task, settings: HearingSettings) -> tuple[HeardCall, bytes
     return heard, envelope.points()
 
 
-def words_of(source: CallSource, settings: HearingSettings) -> TranscriptLike:
+def words_of(source: CallSource) -> TranscriptLike:
     """The words of a call; an empty transcript where there are none.
 
     Raises:
         UnreadableInputError, TranscriptError: there should be some, and they cannot be read.
     """
-    if source.transcript is None:
+    if source.transcript is None or source.lines == ():
         return Transcript()
-    if source.transcript == settings.untimed:
-        return _untimed(source.transcript).get(source.call_id) or Transcript()
+    if source.lines is not None:
+        with reading(source.transcript) as file:
+            return untimed_at(file, source.transcript, source.lines)
     with on_disk(source.transcript) as path:
         return read_transcript(path)
-
-
-@lru_cache(maxsize=1)
-def _untimed(place: str) -> dict[str, UntimedTranscript]:
-    with on_disk(place) as path:
-        return read_untimed(path)
 
 
 def _turn(turn: ReadTurn, loudness_db: float | None) -> Row:

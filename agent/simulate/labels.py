@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ...models.errors import UnreadableInputError
-from ...policies.labels import CallLabel, Span
+from ...policies.labels import Span
 from .tables import read_table
 
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 
 
-def read_labels(place: str) -> dict[str, CallLabel]:
-    """Read labels by call id: `call_id` with `distressed`, or with `start_s`, `end_s`, `negative`.
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One row: whether it speaks for distress and, if that is known, where in the call."""
+
+    call_id: str
+    distressed: bool
+    span: Span | None = None
+
+
+def read_labels(place: str) -> Iterator[LabelRow]:
+    """Read `call_id` with `distressed`, or with `start_s`, `end_s`, `negative`, row by row.
 
     A call with a negative stretch is a distressed one; one whose stretches are all not is calm.
 
     Raises:
         UnreadableInputError: the table cannot be read, or a value is not a label.
     """
-    distressed: dict[str, bool] = {}
-    spans: dict[str, list[Span]] = defaultdict(list)
     for number, row in enumerate(read_table(place, "call_id"), 1):
-        call_id, where = str(row["call_id"]), f"row {number}"
+        where = f"row {number}"
         flags = {
             name: _flag(place, where, name, row[name])
             for name in ("distressed", "negative")
@@ -31,13 +39,8 @@ def read_labels(place: str) -> dict[str, CallLabel]:
         }
         if not flags:
             raise UnreadableInputError(place, f"{where}: neither distressed nor negative is given")
-        distressed[call_id] = distressed.get(call_id, False) or any(flags.values())
-        if flags.get("negative"):
-            spans[call_id].append(_span(place, where, row))
-    return {
-        call_id: CallLabel(said, tuple(sorted(spans[call_id])))
-        for call_id, said in distressed.items()
-    }
+        span = _span(place, where, row) if flags.get("negative") else None
+        yield LabelRow(str(row["call_id"]), any(flags.values()), span)
 
 
 def _flag(place: str, where: str, name: str, value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,15 +44,32 @@ def parent(place: str) -> str:
     return place.rsplit("/", 1)[0] if is_remote(place) else str(Path(place).parent)
 
 
-def listed(pattern: str) -> list[str]:
-    """What a pattern matches, or all files under a folder, sorted; [] if there is nothing."""
+def found(pattern: str) -> Iterator[str]:
+    """What a pattern matches, or all files under a folder, one after the other, in no order.
+
+    Of this machine's folders one listing is in memory at a time; that of a bucket comes whole.
+    """
+    if is_remote(pattern):
+        yield from _found_remotely(pattern)
+        return
+    place = Path(pattern).expanduser().absolute()
+    if any(character in pattern for character in "*?["):
+        root = Path(place.anchor)
+        files = root.glob(str(place.relative_to(root)))
+        yield from (str(file) for file in files if file.is_file())
+        return
+    for folder, _, names in os.walk(place):
+        yield from (str(Path(folder, name)) for name in names)
+
+
+def _found_remotely(pattern: str) -> list[str]:
     system = filesystem(pattern)
     path = system._strip_protocol(pattern)
     try:
-        found = system.glob(path) if any(c in path for c in "*?[") else system.find(path)
+        names = system.glob(path) if any(c in path for c in "*?[") else system.find(path)
     except OSError as error:
         raise UnreadableInputError(pattern, error.strerror or str(error)) from error
-    return sorted(system.unstrip_protocol(name) if is_remote(pattern) else name for name in found)
+    return [system.unstrip_protocol(name) for name in names]
 
 
 def fingerprint(place: str) -> str:
@@ -94,6 +112,20 @@ def on_disk(place: str) -> Iterator[Path]:
         except OSError as error:
             raise UnreadableInputError(place, f"cannot be fetched ({error})") from error
         yield copy
+
+
+@contextmanager
+def reading(place: str) -> Iterator[BinaryIO]:
+    """A file where it is, to read some of it.
+
+    Raises:
+        UnreadableInputError: it cannot be read.
+    """
+    try:
+        with filesystem(place).open(place, "rb") as file:
+            yield file
+    except OSError as error:
+        raise UnreadableInputError(place, error.strerror or "cannot be read") from error
 
 
 @contextmanager

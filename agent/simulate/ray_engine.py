@@ -10,11 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from .engine import handfuls
-from .hearing import HearingSettings, Row, Task, hear_all
+from .engine import Tasks, handfuls
+from .hearing import HearingSettings, hear_all
+from .tables import Row
+
+_HANDFULS_AN_ACTOR = 256
+"""How many are handed to Ray at a time, some hours of work: all would fill the driver's memory."""
 
 
 class _Hearer:
@@ -26,14 +31,14 @@ class _Hearer:
 
 
 def hear_on_ray(
-    tasks: Sequence[Task], settings: HearingSettings, workers: int | None = None
+    tasks: Tasks, settings: HearingSettings, workers: int | None = None
 ) -> Iterator[list[Row]]:
     """Hear calls on the cluster of `RAY_ADDRESS`, or on one of this machine's own.
 
     `workers` is the number of actors, each on one core; all cores of the cluster if not given. An
     actor that dies is started again, and its calls are heard again.
     """
-    if not tasks:
+    if not len(tasks):
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray  # noqa: PLC0415 - an extra, and slow to import
@@ -44,9 +49,11 @@ def hear_on_ray(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     actors = workers or max(1, int(ray.cluster_resources()["CPU"]))  # type: ignore[no-untyped-call]
-    work = [{"work": pickle.dumps((some, settings))} for some in handfuls(tasks, actors)]
-    found = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
-        _Hearer, batch_size=1, compute=ray.data.ActorPoolStrategy(size=actors), num_cpus=1
-    )
-    for row in found.iter_rows():
-        yield pickle.loads(row["rows"])  # noqa: S301 - written by us, above
+    todo = handfuls(tasks, actors)
+    while some := list(islice(todo, _HANDFULS_AN_ACTOR * actors)):
+        work = [{"work": pickle.dumps((handful, settings))} for handful in some]
+        heard = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
+            _Hearer, batch_size=1, compute=ray.data.ActorPoolStrategy(size=actors), num_cpus=1
+        )
+        for row in heard.iter_rows():
+            yield pickle.loads(row["rows"])  # noqa: S301 - written by us, above

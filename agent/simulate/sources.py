@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
 from ...models.audio import CallerChannel
 from ...models.errors import DeescalateError, UnreadableInputError
-from .places import fingerprint, join, listed, parent
-from .tables import TABLES, read_table
+from ..untimed import Stretch
+from .places import fingerprint, found, join, parent
+from .tables import AT_ONCE, TABLES, read_table
+from .transcripts import Transcripts, Words
 
 AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+_SILENT = Words(None)
 
 
 class NoCallsError(DeescalateError):
@@ -25,7 +29,8 @@ class NoCallsError(DeescalateError):
 class CallSource:
     """One recording: where it is, what is known of it, and what its evidence is kept under.
 
-    `recording` changes with the audio and how it is read, `words` with its transcript.
+    `recording` changes with the audio and how it is read, `words` with its transcript. `lines` is
+    where in an untimed transcript this call's are, None if the transcript is the call's own.
     """
 
     call_id: str
@@ -33,35 +38,9 @@ class CallSource:
     recording: str
     words: str = ""
     transcript: str | None = None
+    lines: tuple[Stretch, ...] | None = None
     caller_channel: CallerChannel | None = None
     started_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Transcripts:
-    """Where words come from: a folder of `<call id>.jsonl`, or one file of untimed lines."""
-
-    place: str
-    by_call: dict[str, str]
-
-    @classmethod
-    def at(cls, place: str) -> Transcripts:
-        """What lies at a place.
-
-        Raises:
-            UnreadableInputError: there is nothing.
-        """
-        if PurePosixPath(place).suffix == ".jsonl":
-            fingerprint(place)
-            return cls(place, {})
-        files = {PurePosixPath(file).stem: file for file in listed(place) if _ends(file, ".jsonl")}
-        if not files:
-            raise UnreadableInputError(place, "holds no transcripts (<call id>.jsonl)")
-        return cls(place, files)
-
-    def of(self, call_id: str) -> str | None:
-        """The file that may hold the words of a call."""
-        return self.by_call.get(call_id) if self.by_call else self.place
 
 
 def find_calls(
@@ -69,28 +48,22 @@ def find_calls(
     *,
     transcripts: Transcripts | None = None,
     caller_channel: CallerChannel | None = None,
-) -> list[CallSource]:
-    """All recordings at these places, by call id; one that is named twice counts once.
+) -> Iterator[CallSource]:
+    """All recordings at these places, one after the other, in no order.
 
     Raises:
-        NoCallsError: there is none, or two recordings have the same call id.
+        NoCallsError: a place has none.
         UnreadableInputError: a place or a manifest cannot be read.
     """
-    found: dict[str, CallSource] = {}
     for place in places:
-        some = False
-        for row in _rows(place):
-            some = True
-            source = _source(row, place, transcripts, caller_channel)
-            known = found.setdefault(source.call_id, source)
-            if known.place != source.place:
-                raise NoCallsError(
-                    f"{known.place} and {source.place} are both call {source.call_id}; "
-                    "give them ids in a manifest (call_id, path)"
-                )
-        if not some:
+        rows, none = _rows(place), True
+        while some := list(islice(rows, AT_ONCE)):
+            none = False
+            words = transcripts.of(map(_call_id, some)) if transcripts else {}
+            for row in some:
+                yield _source(row, place, words.get(_call_id(row), _SILENT), caller_channel)
+        if none:
             raise NoCallsError(f"{place}: no recordings there")
-    return [found[call_id] for call_id in sorted(found)]
 
 
 def _rows(place: str) -> Iterator[dict[str, Any]]:
@@ -107,29 +80,31 @@ def _rows(place: str) -> Iterator[dict[str, Any]]:
     elif suffix in AUDIO and "*" not in place:
         yield {"path": place}
     else:
-        yield from ({"path": file} for file in listed(place) if _ends(file, *AUDIO))
+        yield from ({"path": file} for file in found(place) if _ends(file, *AUDIO))
 
 
 def _ends(place: str, *suffixes: str) -> bool:
     return PurePosixPath(place).suffix.lower() in suffixes
 
 
+def _call_id(row: dict[str, Any]) -> str:
+    return str(row.get("call_id") or PurePosixPath(str(row["path"])).stem)
+
+
 def _source(
-    row: dict[str, Any],
-    manifest: str,
-    transcripts: Transcripts | None,
-    caller_channel: CallerChannel | None,
+    row: dict[str, Any], manifest: str, words: Words, caller_channel: CallerChannel | None
 ) -> CallSource:
-    place = str(row["path"])
-    call_id = str(row.get("call_id") or PurePosixPath(place).stem)
-    words = row.get("transcript") or (transcripts.of(call_id) if transcripts else None)
+    place, call_id = str(row["path"]), _call_id(row)
+    if row.get("transcript"):
+        words = Words(row["transcript"])
     channel = _channel(row.get("caller_channel"), manifest) or caller_channel
     return CallSource(
         call_id=call_id,
         place=place,
         recording=_digest(call_id, _fingerprint_or_none(place), channel or ""),
-        words=_digest(fingerprint(words)) if words else "",
-        transcript=words,
+        words=_digest(fingerprint(words.place)) if words.place else "",
+        transcript=words.place,
+        lines=words.lines,
         caller_channel=channel,
         started_at=_moment(row.get("started_at"), manifest),
     )
@@ -163,8 +138,3 @@ def _moment(value: object, manifest: str) -> datetime | None:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def chunks(sources: Sequence[CallSource], size: int) -> list[tuple[CallSource, ...]]:
-    """The calls in handfuls, for workers to take."""
-    return [tuple(sources[at : at + size]) for at in range(0, len(sources), size)]

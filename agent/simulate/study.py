@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from ...policies.config import MitigationPolicy
 from ...policies.figures import PolicyFigures, figures_of
-from ...policies.labels import BatchLabels, CallLabel, label_batch
+from ...policies.labels import BatchLabels
 from ...policies.replay import CallBatch, replay
 from ...policies.simulation import Outcomes, Tally, count, days_of
 from ...policies.staffing import Service, Staffing, day_of, even_day, staffing
 from .outcomes import OutcomeWriter
 
+Batches = Iterable[tuple[CallBatch, BatchLabels | None]]
 Watch = Callable[[CallBatch, BatchLabels | None, Sequence[Outcomes]], None]
 """Sees each batch with what every policy made of it."""
 
@@ -32,21 +33,16 @@ class Study:
     """The counts of all policies over the calls seen so far."""
 
     policies: Sequence[MitigationPolicy]
-    labels: Mapping[str, CallLabel] | None = None
     tallies: list[Tally] = field(init=False)
     days: set[date] = field(default_factory=set)
-    labelled_seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.tallies = [Tally() for _ in self.policies]
 
-    def add(self, batches: Iterable[CallBatch], writer: OutcomeWriter | None, watch: Watch) -> None:
+    def add(self, batches: Batches, writer: OutcomeWriter | None, watch: Watch) -> None:
         """Replay all calls under all policies."""
-        for batch in batches:
-            labels = label_batch(batch, self.labels) if self.labels is not None else None
+        for batch, labels in batches:
             self.days |= days_of(batch)
-            if self.labels is not None:
-                self.labelled_seen.update(self.labels.keys() & set(batch.call_ids))
             seen = []
             for index, policy in enumerate(self.policies):
                 found = replay(batch, policy)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from ...models.errors import DeescalateError
 from ...models.files import whole_file
 from ...policies.config import MitigationPolicy
-from ...policies.labels import CallLabel
 from ...policies.replay import CallBatch
 from ...policies.simulation import Tally
 from ...policies.staffing import Service
 from ...policies.sweep import Axis, Costs, Point, cheapest, grid, pareto_front, point_of
-from .study import Study
-
-Batches = Callable[[], Iterator[CallBatch]]
-Labels = Mapping[str, CallLabel]
+from .study import Batches, Study
 
 
 class SweepError(DeescalateError):
@@ -52,21 +50,22 @@ class Swept:
     chosen: MitigationPolicy
 
 
-def halves(labels: Labels) -> tuple[dict[str, CallLabel], dict[str, CallLabel]]:
-    """The labelled calls by a hash of their ids: to choose by, and to check on."""
-    chosen: dict[str, CallLabel] = {}
-    checked: dict[str, CallLabel] = {}
-    for call_id, label in labels.items():
-        first = hashlib.sha256(call_id.encode()).digest()[0]
-        (chosen if first % 2 else checked)[call_id] = label
-    return chosen, checked
+def half(batches: Batches, *, to_choose: bool) -> Batches:
+    """The batches with the labels of one half alone, by a hash of the call ids."""
+    for batch, labels in batches:
+        if labels is not None:
+            yield batch, replace(labels, known=labels.known & (_first_half(batch) == to_choose))
+
+
+def _first_half(batch: CallBatch) -> NDArray[np.bool_]:
+    digests = (hashlib.sha256(call_id.encode()).digest() for call_id in batch.call_ids)
+    return np.array([digest[0] % 2 for digest in digests], bool)
 
 
 def run_sweep(
     base: MitigationPolicy,
     sweep: Sweep,
-    labels: Labels,
-    batches: Batches,
+    batches: Callable[[], Batches],
     watch: Callable[[CallBatch], None],
 ) -> Swept:
     """Try all candidates, take the cheapest, and look at it on the calls it was not chosen by.
@@ -76,15 +75,14 @@ def run_sweep(
         SweepError: a half of the labelled calls lacks distressed or calm ones.
     """
     candidates, invalid = grid(base, sweep.axes)
-    by, on = halves(labels)
-    study = Study([candidate.policy for candidate in candidates], by)
-    study.add(batches(), None, lambda batch, *_: watch(batch))
+    study = Study([candidate.policy for candidate in candidates])
+    study.add(half(batches(), to_choose=True), None, lambda batch, *_: watch(batch))
     _check(study, "to choose by")
     points = [sweep.point(counts) for counts in study.tallies]
     best = cheapest(points)
     chosen = candidates[best].policy.model_copy(update={"name": f"{base.name}-swept"})
-    check = Study([base, chosen], on)
-    check.add(batches(), None, lambda batch, *_: None)
+    check = Study([base, chosen])
+    check.add(half(batches(), to_choose=False), None, lambda batch, *_: None)
     _check(check, "to check on")
     told = {
         "candidates": len(candidates),

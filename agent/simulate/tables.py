@@ -1,15 +1,19 @@
-"""Tables that a user hands in: CSV, Parquet or JSON lines, on a disk or in a bucket."""
+"""Tables: those that a user hands in (CSV, Parquet or JSON lines), and a database to work in."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from ...models.errors import UnreadableInputError
+from ...models.files import OutputError
 from .places import filesystem, is_remote
 
 _READERS = {
@@ -18,18 +22,39 @@ _READERS = {
     ".jsonl": "read_json(?, format = 'newline_delimited')",
 }
 TABLES = frozenset(_READERS)
-_AT_ONCE = 4_096
+AT_ONCE = 4_096
+"""How many rows are held in memory at a time."""
+
+Row = dict[str, Any]
 
 
-def connect(*places: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory that takes no more than it needs and can read these places."""
-    connection = duckdb.connect()
+@contextmanager
+def scratch(*places: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database on disk that can read these places, and is gone when the block ends.
+
+    Raises:
+        OutputError: it cannot be written, for want of space say.
+    """
+    with tempfile.TemporaryDirectory(prefix="deescalate-") as folder:
+        try:
+            connection = _connect(str(Path(folder) / "scratch.duckdb"), folder, places)
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except duckdb.Error as error:
+            raise OutputError(folder, f"no database there ({first_line(error)})") from error
+
+
+def _connect(database: str, spill: str, places: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+    """A connection that takes little memory, one thread, and nothing from the network."""
+    connection = duckdb.connect(database)
     for setting in (
-        "memory_limit = '512MB'",
+        "memory_limit = '64MB'",
         "threads = 1",
         "autoinstall_known_extensions = false",
         "enable_progress_bar = false",
-        f"temp_directory = '{tempfile.gettempdir()}'",
+        f"temp_directory = '{spill}'",
     ):
         connection.execute(f"SET {setting}")
     for place in places:
@@ -38,7 +63,46 @@ def connect(*places: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
+def fill(
+    database: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, rows: Iterable[Row]
+) -> int:
+    """Make a table of these rows, some thousand at a time; return how many there are."""
+    database.register("block", schema.empty_table())
+    database.execute(f"CREATE TABLE {name} AS SELECT * FROM block")  # noqa: S608 - ours
+    database.unregister("block")
+    left, done = iter(rows), 0
+    while some := list(islice(left, AT_ONCE)):
+        database.register("block", pa.Table.from_pylist(some, schema))
+        database.execute(f"INSERT INTO {name} SELECT * FROM block")  # noqa: S608 - ours
+        database.unregister("block")
+        done += len(some)
+    return done
+
+
+def columns(database: duckdb.DuckDBPyConnection, query: str, values: object) -> pa.Table:
+    """What a query finds, in columns; all of it is in memory."""
+    return database.sql(query, params=values).to_arrow_table()
+
+
+def count(database: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows a table has."""
+    (found,) = database.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 - ours
+    return int(found[0])
+
+
+def streamed(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, some thousand at a time; other queries may be asked meanwhile."""
+    found = database.cursor().execute(query)
+    while rows := found.fetchmany(AT_ONCE):
+        yield from rows
+
+
+def first_line(error: duckdb.Error) -> str:
+    """What went wrong, in one line."""
+    return (str(error).splitlines() or ["it cannot be read"])[0]
+
+
+def read_table(place: str, *required: str) -> Iterator[Row]:
     """The rows of a table as dictionaries; CSV values are texts.
 
     Raises:
@@ -47,17 +111,16 @@ def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
     reader = _READERS.get(PurePosixPath(place).suffix)
     if reader is None:
         raise UnreadableInputError(place, f"is not a table: use {', '.join(sorted(TABLES))}")
-    connection = connect(place)
+    connection = _connect(":memory:", tempfile.gettempdir(), (place,))
     try:
         found = connection.execute(f"SELECT * FROM {reader}", [place])  # noqa: S608 - ours
         columns = [column[0] for column in found.description or ()]
         missing = [name for name in required if name not in columns]
         if missing:
             raise UnreadableInputError(place, f"has no column {', '.join(missing)}")
-        while rows := found.fetchmany(_AT_ONCE):
+        while rows := found.fetchmany(AT_ONCE):
             yield from (dict(zip(columns, row, strict=True)) for row in rows)
     except duckdb.Error as error:
-        reason = (str(error).splitlines() or ["cannot be read"])[0]
-        raise UnreadableInputError(place, f"is not such a table ({reason})") from error
+        raise UnreadableInputError(place, f"is not such a table ({first_line(error)})") from error
     finally:
         connection.close()

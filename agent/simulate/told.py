@@ -20,7 +20,7 @@ from ...policies.config import MitigationPolicy
 from ...policies.decide import decide
 from ...policies.labels import CallLabel
 from ...policies.types import CallState, Decision, Evidence
-from .hearing import ENVELOPE_S, HearingSettings, Row, words_of
+from .hearing import ENVELOPE_S, Row, words_of
 from .places import on_disk
 from .sources import CallSource
 
@@ -41,8 +41,6 @@ def tell_call(
     source: CallSource,
     policies: Sequence[MitigationPolicy],
     label: CallLabel | None,
-    *,
-    settings: HearingSettings,
     shown: Shown,
 ) -> dict[str, Any]:
     """All that the report's browser draws of a call.
@@ -51,7 +49,7 @@ def tell_call(
         DeescalateError: words or audio were asked for and cannot be read any more.
     """
     readings = [_reading(index, turn, row["model"]) for index, turn in enumerate(row["turns"])]
-    texts = _texts(row, source, settings) if shown.words else [None] * len(readings)
+    texts = _texts(row, source) if shown.words else [None] * len(readings)
     return {
         "id": row["call_id"],
         "duration_s": round(row["duration_s"], 2),
@@ -140,7 +138,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _texts(row: Row, source: CallSource, settings: HearingSettings) -> list[str | None]:
+def _texts(row: Row, source: CallSource) -> list[str | None]:
     turns = [
         HeardTurn(
             index,
@@ -151,7 +149,7 @@ def _texts(row: Row, source: CallSource, settings: HearingSettings) -> list[str 
         )
         for index, turn in enumerate(row["turns"])
     ]
-    return [said.text for said in words_of(source, settings).beside(turns)]
+    return [said.text for said in words_of(source).beside(turns)]
 
 
 def _envelope(peaks: bytes) -> dict[str, Any]:

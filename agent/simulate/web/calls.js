@@ -25,13 +25,21 @@ function envelopeSeries(call) {
   return [{ ...line(1), markArea: { silent: true, data: spans } }, line(-1)];
 }
 
-function turnSeries(call, policyIndex) {
+/** Where a level is entered: a line across the call, named at its end. */
+function levelLine(name, enter, position) {
+  return {
+    yAxis: logOdds(enter), lineStyle: { color: LEVEL_COLORS[name], type: "dashed", width: 1 },
+    label: { formatter: `${name} ${share(enter)}`, position, color: LEVEL_COLORS[name], fontSize: 11, padding: [1, 0] },
+  };
+}
+
+function turnSeries(call, policyIndex, levels) {
   const decisions = call.policies[policyIndex];
   const middle = (turn) => (turn.start_s + turn.end_s) / 2;
-  const points = (key) => call.turns.filter((turn) => turn[key] !== null).map((turn) => [middle(turn), turn[key]]);
-  const within = call.turns.flatMap((turn) => turn.within.length ? [...turn.within, [turn.end_s, null]] : []);
-  const belief = call.turns.map((turn, index) => [turn.end_s, decisions[index].belief]);
-  if (belief.length) belief.push([call.duration_s, belief[belief.length - 1][1]]);
+  const points = (key) => call.turns.filter((turn) => turn[key] !== null).map((turn) => [middle(turn), logOdds(turn[key])]);
+  const within = call.turns.flatMap((turn) => turn.within.length ? [...turn.within.map(([at, p]) => [at, logOdds(p)]), [turn.end_s, null]] : []);
+  const belief = [[0, logOdds(levels.prior)], ...call.turns.map((turn, index) => [turn.end_s, logOdds(decisions[index].belief)])];
+  belief.push([call.duration_s, belief[belief.length - 1][1]]);
   const acted = call.turns.map((turn, index) => ({ turn, decision: decisions[index] })).filter(({ decision }) => decision.action !== "proceed");
   return [
     { type: "scatter", name: "voice, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbolSize: 9, itemStyle: { color: "#3b78c2" }, data: points("voice") },
@@ -39,34 +47,45 @@ function turnSeries(call, policyIndex) {
     { type: "scatter", name: "words, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbol: "rect", symbolSize: 8, itemStyle: { color: "#8a8f2a" }, data: points("words") },
     {
       type: "line", name: "belief", step: "end", xAxisIndex: 1, yAxisIndex: 1, symbol: "none", lineStyle: { color: "#1c2326", width: 2 }, itemStyle: { color: "#1c2326" },
-      data: [[0, belief.length ? 0 : null], ...belief],
+      data: belief,
       markArea: { silent: true, data: levelBands(call.turns, decisions, call.duration_s) },
+      markLine: {
+        silent: true, symbol: "none", animation: false,
+        data: [levelLine("strained", levels.strained, "insideEndBottom"), levelLine("distressed", levels.distressed, "insideEndTop")],
+      },
     },
     {
       type: "scatter", name: "action", xAxisIndex: 1, yAxisIndex: 1, symbol: "triangle", symbolSize: 14, itemStyle: { color: "#a52a24" },
       data: acted.map(({ turn, decision }) => ({
-        value: [turn.end_s, 1.08], itemStyle: { color: ACTIONS[decision.action].color },
-        label: { show: true, position: "right", formatter: ACTIONS[decision.action].name, fontSize: 11 },
+        value: [turn.end_s, ACTIONS_AT], itemStyle: { color: ACTIONS[decision.action].color },
+        name: ACTIONS[decision.action].name, label: { show: true, position: "right", formatter: "{b}", fontSize: 11 },
       })),
     },
   ];
 }
 
-function timelineOption(call, policyIndex) {
+const TICKS = [0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99].map(logOdds);
+const ACTIONS_AT = logOdds(1) + 0.8;
+
+function timelineOption(call, policyIndex, levels) {
   const time = (gridIndex, more) => ({ type: "value", gridIndex, min: 0, max: call.duration_s, axisLabel: { formatter: clock }, splitLine: { show: false }, ...more });
   return {
     animation: false,
-    tooltip: { ...TOOLTIP, trigger: "item", formatter: (p) => Array.isArray(p.value) ? `${p.seriesName}: ${p.value[1]} at ${clock(p.value[0])}` : "" },
+    tooltip: { ...TOOLTIP, trigger: "item", formatter: (p) => Array.isArray(p.value) ? `${p.seriesName === "action" ? p.name : `${p.seriesName}: ${share(ofLogOdds(p.value[1]))}`} at ${clock(p.value[0])}` : "" },
     legend: { top: 0, data: ["voice, p(negative)", "voice within the turn", "words, p(negative)", "belief", "action"] },
     axisPointer: { link: [{ xAxisIndex: "all" }] },
-    grid: [{ left: 44, right: 90, top: 34, height: 90 }, { left: 44, right: 90, top: 150, bottom: 60 }],
+    grid: [{ left: 48, right: 90, top: 34, height: 80 }, { left: 48, right: 90, top: 130, bottom: 60 }],
     xAxis: [time(0, { axisLabel: { show: false } }), time(1)],
     yAxis: [
       { type: "value", gridIndex: 0, min: -1, max: 1, axisLabel: { show: false }, splitLine: { show: false } },
-      { type: "value", gridIndex: 1, min: 0, max: 1.2, interval: 0.25, axisLabel: { formatter: (v) => v <= 1 ? String(v) : "" } },
+      {
+        type: "value", gridIndex: 1, min: logOdds(0), max: ACTIONS_AT + 0.6,
+        axisLabel: { customValues: TICKS, formatter: (value) => share(ofLogOdds(value)) }, axisTick: { customValues: TICKS },
+        splitLine: { show: false },
+      },
     ],
     dataZoom: [{ type: "inside", xAxisIndex: [0, 1] }, { type: "slider", xAxisIndex: [0, 1], height: 18, bottom: 8 }],
-    series: [...envelopeSeries(call), ...turnSeries(call, policyIndex)],
+    series: [...envelopeSeries(call), ...turnSeries(call, policyIndex, levels)],
   };
 }
 
@@ -113,7 +132,7 @@ function openBrowser(found) {
     byId("call-title").textContent = `${shown.id}, ${clock(shown.duration_s)}, ${truthOf(shown)}`;
     audio.hidden = shown.audio === null;
     if (shown.audio !== null && audio.src !== shown.audio) audio.src = shown.audio;
-    drawn.setOption(timelineOption(shown, index), { notMerge: true });
+    drawn.setOption(timelineOption(shown, index, found.levels[index]), { notMerge: true });
     fillTurns(table, shown, index);
     for (const button of list.querySelectorAll("button")) button.setAttribute("aria-current", String(button.value === shown.id));
   };

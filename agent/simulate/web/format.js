@@ -27,6 +27,22 @@ function percent(estimate) {
   return value === "-" ? ["-", ""] : [`${value} %`, range];
 }
 
+/** A probability as the log of its odds, kept to what an axis from 0.5 % to 99.5 % shows. */
+const ODDS_EDGE = 0.005;
+function logOdds(p) {
+  const shown = Math.min(1 - ODDS_EDGE, Math.max(ODDS_EDGE, p));
+  return Math.log(shown / (1 - shown));
+}
+function ofLogOdds(value) {
+  return 1 / (1 + Math.exp(-value));
+}
+
+/** As many digits as small shares need: 4 %, 0.5 %, 99.5 %. */
+function share(p) {
+  const percent = 100 * p;
+  return `${Number(percent.toFixed(percent < 2 || percent > 98 ? 1 : 0))} %`;
+}
+
 function clock(seconds) {
   const whole = Math.floor(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
@@ -39,6 +55,7 @@ const ACTIONS = {
   call_back: { name: "call back offered", color: "#7a5bb4" },
   transfer: { name: "transferred", color: "#a52a24" },
 };
+const LEVEL_COLORS = { strained: "#8a5300", distressed: "#a52a24" };
 const COLORS = ["#0f5f5c", "#c0632b", "#5b4bb4", "#3b78c2", "#8a8f2a", "#a23a72"];
 
 /** Tooltips are drawn, not written as HTML. */

@@ -11,10 +11,14 @@
   if (found.policies[0].labelled) drawTradeOff(found, byId("charts"));
   if (found.policies[0].load) drawLoad(found, byId("charts"));
   if (found.policies[0].labelled) drawWaiting(found, byId("charts"));
+  if (found.closed_loop) {
+    byId("loop").hidden = false;
+    tellClosedLoop(found.closed_loop, { note: byId("loop-note"), charts: byId("loop-charts"), turns: byId("loop-turns") });
+  }
   fillFigures(found, byId("figures"));
   if (found.calls_told.length) {
     byId("browser").hidden = false;
-    byId("calls-note").textContent = `${found.calls_told.length} of ${found.calls} calls, some of each kind. Shaded above: turns; framed in red: negative by the labels; shaded below: strained and distressed.`;
+    byId("calls-note").textContent = `${found.calls_told.length} of ${found.calls} calls, some of each kind. Shaded above: turns; framed in red: negative by the labels. Below, on a scale of log-odds: readings, belief, and where the policy's levels begin; shaded: strained and distressed.`;
     openBrowser(found);
   }
   if (found.failed.length) {

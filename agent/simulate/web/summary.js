@@ -99,8 +99,8 @@ function fillFigures(found, table) {
   table.append(element("thead", {}, head), body);
 }
 
-function chart(place, title, note, option) {
-  const canvas = element("div", { class: "chart", role: "img", "aria-label": title });
+function chart(place, title, note, { tall, ...option }) {
+  const canvas = element("div", { class: tall ? "chart tall" : "chart", role: "img", "aria-label": title });
   place.append(element("figure", {}, element("figcaption", {}, title, element("small", {}, note)), canvas));
   const drawn = echarts.init(canvas);
   drawn.setOption({ animation: false, color: COLORS, tooltip: TOOLTIP, grid: { left: 60, right: 24, top: 40, bottom: 44 }, ...option });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +20,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipecat_deescalate.agent.simulate.engine import hear_locally
+from pipecat_deescalate.agent.simulate.archive import Archive
+from pipecat_deescalate.agent.simulate.engine import handfuls, hear_locally
 from pipecat_deescalate.agent.simulate.hearing import (
     HearingSettings,
     Task,
     hear,
     hear_all,
     tasks_for,
+    words_of,
 )
+from pipecat_deescalate.agent.simulate.roster import Roster
 from pipecat_deescalate.agent.simulate.sources import find_calls
 from pipecat_deescalate.agent.simulate.store import SCHEMA, EvidenceStore
+from pipecat_deescalate.agent.simulate.tables import Row, scratch
 from pipecat_deescalate.agent.simulate.told import Shown, tell_call
+from pipecat_deescalate.agent.simulate.transcripts import Transcripts
+from pipecat_deescalate.models.hearing import HeardTurn
+from pipecat_deescalate.models.types import EmotionReading
 from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.policies.replay import CallBatch
 
@@ -36,12 +46,37 @@ SETTINGS = HearingSettings()
 
 @pytest.fixture(scope="module")
 def tasks(calls: Path) -> list[Task]:
-    return tasks_for(find_calls([str(calls)]), SETTINGS)
+    return by_id(calls)
 
 
-def kept(store: EvidenceStore, tasks: list[Task]) -> CallBatch:
-    (batch,) = store.batches(tasks)
-    return batch
+def by_id(calls: Path) -> list[Task]:
+    found = tasks_for(find_calls([str(calls)]), SETTINGS)
+    return sorted(found, key=lambda task: task.source.call_id)
+
+
+@contextmanager
+def gathered(store: EvidenceStore, tasks: Iterable[Task]) -> Iterator[Archive]:
+    with scratch(store.place) as database:
+        archive = Archive(database, Roster(database, tasks), store)
+        archive.gather()
+        yield archive
+
+
+def missing(store: EvidenceStore, tasks: Iterable[Task]) -> list[Task]:
+    with gathered(store, tasks) as archive:
+        return list(archive.missing())
+
+
+def kept(store: EvidenceStore, tasks: Iterable[Task]) -> CallBatch:
+    with gathered(store, tasks) as archive:
+        archive.settle()
+        ((batch, _),) = archive.batches()
+        return batch
+
+
+def in_full(store: EvidenceStore, tasks: list[Task]) -> list[Row]:
+    with gathered(store, tasks) as archive:
+        return list(archive.in_full([task.source.call_id for task in tasks]).values())
 
 
 def same(one: CallBatch, other: CallBatch) -> bool:
@@ -54,16 +89,16 @@ def test_what_is_kept_is_not_heard_again(tasks: list[Task], tmp_path: Path) -> N
     """A run that goes on must only hear what is missing, and a changed file again."""
     store = EvidenceStore(str(tmp_path))
     store.add(hear_all(tasks[:4], SETTINGS))
-    assert [task.source.call_id for task in store.missing(tasks)] == ["call-000004", "call-000005"]
+    assert missing(store, tasks) == tasks[4:]
     changed = replace(tasks[0], evidence_key="other", turns_key="other")
-    assert store.missing([changed]) == [changed]
+    assert missing(store, [changed]) == [changed]
 
 
 def test_another_model_hears_the_turns_that_are_known(tasks: list[Task], tmp_path: Path) -> None:
     """A new model must not cost the search for turns again, nor hear other turns."""
     store = EvidenceStore(str(tmp_path))
     store.add(hear_all(tasks[:1], SETTINGS))
-    (again,) = store.missing([replace(tasks[0], evidence_key="of another model")])
+    (again,) = missing(store, [replace(tasks[0], evidence_key="of another model")])
     assert again.known_turns
     assert hear(again, SETTINGS) == {
         **hear(tasks[0], SETTINGS),
@@ -79,6 +114,36 @@ def test_a_call_heard_twice_counts_once(tasks: list[Task], tmp_path: Path) -> No
     assert kept(store, tasks).call_ids == ("call-000000", "call-000001", "call-000002")
 
 
+def test_calls_come_by_id_in_portions_whatever_the_order_of_the_parts(
+    tasks: list[Task], tmp_path: Path
+) -> None:
+    """A portion is all that is in memory; results must not depend on where it ends."""
+    store = EvidenceStore(str(tmp_path))
+    rows = hear_all(tasks, SETTINGS)
+    for some in (rows[3:], rows[1:3], rows[:1]):
+        store.add(some[::-1])
+    with gathered(store, tasks[::-1]) as archive:
+        archive.settle()
+        portions = [batch for batch, _ in archive.batches(calls_at_once=4)]
+    assert [len(batch.call_ids) for batch in portions] == [4, 2]
+    whole = kept(store, tasks)
+    assert whole.call_ids == tuple(task.source.call_id for task in tasks)
+    assert sum((batch.call_ids for batch in portions), ()) == whole.call_ids
+    ratios = np.concatenate([batch.log_likelihood_ratio for batch in portions])
+    assert np.array_equal(ratios, whole.log_likelihood_ratio, equal_nan=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 16])
+@pytest.mark.parametrize("left", [0, 1, 7, 500])
+def test_the_last_handfuls_are_small(tasks: list[Task], workers: int, left: int) -> None:
+    """A worker with sixteen calls to go would keep the others waiting; and none may be lost."""
+    todo = [replace(tasks[0], evidence_key=str(number)) for number in range(left)]
+    handed = list(handfuls(todo, workers))
+    assert [task for handful in handed for task in handful] == todo
+    assert max(map(len, handed), default=0) <= 16
+    assert [len(handful) for handful in handed[-workers:]] == [1] * min(workers, left)
+
+
 def test_the_course_of_a_turn_is_kept_beside_evidence_that_has_none(
     tasks: list[Task], tmp_path: Path
 ) -> None:
@@ -92,14 +157,14 @@ def test_the_course_of_a_turn_is_kept_beside_evidence_that_has_none(
     before = pa.struct([field for field in turns if field.name != "timeline"])
     older = SCHEMA.set(SCHEMA.get_field_index("turns"), pa.field("turns", pa.list_(before)))
     pq.write_table(pa.Table.from_pylist([old], older), tmp_path / "part-0.parquet")
-    (alone,) = store.calls(tasks).values()
+    (alone,) = in_full(store, tasks)
     store.add([new])
-    first, second = store.calls(tasks).values()
+    first, second = in_full(store, tasks)
     assert first["turns"][0]["timeline"] is None
     assert second["turns"][0]["timeline"] == [0.25, 0.75]
     policies = [load_policy("balanced")]
     within = [
-        tell_call(row, task.source, policies, None, settings=SETTINGS, shown=Shown())["turns"][0]
+        tell_call(row, task.source, policies, None, Shown())["turns"][0]
         for row, task in ((alone, tasks[0]), (first, tasks[0]), (second, tasks[1]))
     ]
     assert within[0]["within"] == within[1]["within"] == []
@@ -112,7 +177,7 @@ def test_the_course_of_a_turn_is_kept_beside_evidence_that_has_none(
 
 def test_no_words_are_kept(calls: Path, tmp_path: Path) -> None:
     """What a caller said must not lie on a disk because a policy was simulated."""
-    (source, *_) = find_calls([str(calls)])
+    source = next(find_calls([str(calls)]))
     transcript = tmp_path / "call.jsonl"
     transcript.write_text(
         '{"start_s": 0, "end_s": 9, "speaker": "caller", "text": "damn, a human please"}\n'
@@ -123,6 +188,25 @@ def test_no_words_are_kept(calls: Path, tmp_path: Path) -> None:
     (part,) = (tmp_path / "kept").iterdir()
     assert b"damn" not in part.read_bytes()
     assert "please" not in repr(row)
+
+
+def test_a_call_is_given_its_own_lines_of_a_transcript_of_many(calls: Path, tmp_path: Path) -> None:
+    """The lines of all calls lie in one file, in any order; another's words would be heard."""
+    lines = [
+        {"call_id": f"call-00000{call}", "order": order, "speaker": "caller", "text": f"ä {call}"}
+        for order in (1, 0)
+        for call in (1, 2)
+    ]
+    file = tmp_path / "lines.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + "\n\n".join(map(json.dumps, lines)).encode() + b"\n")
+    turns = [HeardTurn(n, n, n + 0.5, -20.0, EmotionReading(None, "", 0.5, 0)) for n in range(2)]
+    with scratch() as database:
+        found = list(find_calls([str(calls)], transcripts=Transcripts(database, str(file))))
+    assert all(source.words for source in found)
+    for source in found:
+        said = [line.text for line in words_of(source).beside(turns)]
+        has_lines = source.call_id in {line["call_id"] for line in lines}
+        assert said == ([f"ä {source.call_id[-1]}"] * 2 if has_lines else [None] * 2)
 
 
 def test_a_killed_run_goes_on_and_loses_nothing(calls: Path, tmp_path: Path) -> None:
@@ -141,10 +225,10 @@ def test_a_killed_run_goes_on_and_loses_nothing(calls: Path, tmp_path: Path) -> 
     run.kill()
     run.wait()
     store = EvidenceStore(str(folder))
-    tasks = tasks_for(find_calls([str(calls)]), SETTINGS)
-    missing = store.missing(tasks)
-    assert 0 < len(missing) < len(tasks)
-    for rows in hear_locally(missing, SETTINGS, workers=1):
+    tasks = by_id(calls)
+    left = missing(store, tasks)
+    assert 0 < len(left) < len(tasks)
+    for rows in hear_locally(left, SETTINGS, workers=1):
         store.add(rows)
     whole = EvidenceStore(str(tmp_path / "whole"))
     whole.add(hear_all(tasks, SETTINGS))

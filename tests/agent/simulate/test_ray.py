@@ -55,7 +55,7 @@ def test_ray_hears_what_this_machine_hears(cluster: None, calls: Path, tmp_path:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF")
     settings = HearingSettings()
-    tasks = tasks_for(find_calls([str(calls), str(broken)]), settings)
+    tasks = list(tasks_for(find_calls([str(calls), str(broken)]), settings))
     assert by_call(hear_on_ray(tasks, settings, workers=2)) == by_call(
         hear_locally(tasks, settings, workers=1)
     )
@@ -81,7 +81,7 @@ def test_a_worker_that_dies_loses_nothing(cluster: None, calls: Path, tmp_path: 
     for number in range(12):
         (tmp_path / f"{number}.wav").symlink_to(source)
     settings = HearingSettings()
-    tasks = tasks_for(find_calls([str(tmp_path)]), settings)
+    tasks = list(tasks_for(find_calls([str(tmp_path)]), settings))
     rows = hear_on_ray(tasks, settings, workers=1)
     heard = next(rows)
     (worker,) = ray_workers()

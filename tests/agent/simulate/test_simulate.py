@@ -13,7 +13,10 @@ import pytest
 
 from pipecat_deescalate import load_policy
 from pipecat_deescalate.agent.simulate.command import Options, run_simulation
+from pipecat_deescalate.agent.simulate.hearing import HearingSettings, tasks_for
+from pipecat_deescalate.agent.simulate.roster import Roster
 from pipecat_deescalate.agent.simulate.sources import NoCallsError, find_calls
+from pipecat_deescalate.agent.simulate.tables import scratch
 from pipecat_deescalate.models.errors import DeescalateError
 
 from .conftest import Run
@@ -131,12 +134,13 @@ def test_no_calls_are_an_error(tmp_path: Path) -> None:
     """An empty folder, or two recordings under one id, must not give figures of nothing."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(NoCallsError, match="no recordings there"):
-        find_calls([str(tmp_path / "empty")])
+        list(find_calls([str(tmp_path / "empty")]))
     for side in ("a", "b"):
         (tmp_path / side).mkdir()
         (tmp_path / side / "call.wav").write_bytes(b"")
-    with pytest.raises(NoCallsError, match="are both call call"):
-        find_calls([str(tmp_path / "a"), str(tmp_path / "b")])
+    twice = find_calls([str(tmp_path / "a"), str(tmp_path / "b")])
+    with scratch() as database, pytest.raises(NoCallsError, match="are both call call"):
+        Roster(database, tasks_for(twice, HearingSettings()))
 
 
 def test_a_sweep_writes_a_policy_that_loads(simulate: Run, calls: Path, tmp_path: Path) -> None:
