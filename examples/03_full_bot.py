@@ -14,6 +14,7 @@ environment:
 Run `python 03_full_bot.py` and set the number's webhook to https://PUBLIC_HOST/.
 """
 
+import gc
 import os
 
 import uvicorn
@@ -141,4 +142,6 @@ def _named(service, system_instruction=None, **variables):
 
 
 if __name__ == "__main__":
+    Deescalator()  # loads what all calls share, so that no caller waits for it
+    gc.freeze()  # and Python's collector, which stops every call while it looks, leaves it out
     uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8765")))

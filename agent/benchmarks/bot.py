@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import time
@@ -264,6 +265,7 @@ def _serve(connection: Connection, guard: Guard, twilio: str | None) -> None:
     keep_to(bots_cores())
     if guard is not Guard.NONE:
         _guard(guard, "none", None)  # loads what all calls share, as a bot should when it starts
+    gc.freeze()  # a full pass of Python's collector over all that was loaded would stop every call
     asyncio.run(_answer(connection, Bot(guard, twilio)))
 
 
