@@ -47,10 +47,10 @@ def run_calibration(
                 logits += _logits(path, classifier, caller_channel)
             except DeescalateError as error:
                 failed.append(str(error))
-    made = recalibrate(classifier.calibration, logits, rate)
-    name = write_recalibrated(source, out, made, len(paths) - len(failed))
     for line in failed:
         typer.echo(f"failed: {line}", err=True)
+    made = recalibrate(classifier.calibration, logits, rate)
+    name = write_recalibrated(source, out, made, len(paths) - len(failed))
     before, after = made.over_half
     typer.echo(
         f"{out}: {name}, moved by {made.shift:+.2f} nats on {made.turns} turns of "

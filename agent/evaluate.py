@@ -26,7 +26,7 @@ from .untimed import UntimedTranscript, read_untimed
 
 
 class NothingToEvaluateError(DeescalateError):
-    """Neither a manifest nor calls were named, or an option stands without the one it adds to."""
+    """No manifest and no calls, none that can be read, or an option without what it adds to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +152,8 @@ def _on_calls(
     heard, unreadable = hear_calls(
         paths, classifier, lambda done: progress("calls", done, len(paths))
     )
+    if not heard:
+        raise NothingToEvaluateError(f"no call could be read; {unreadable[0]}")
     passes: dict[str, dict[str, UntimedTranscript] | None] = {"calls": None}
     if transcripts is not None:
         passes["calls_with_words"] = transcripts

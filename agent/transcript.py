@@ -73,9 +73,7 @@ def read_utterances(path: Path) -> list[Utterance]:
         try:
             utterances.append(Utterance.model_validate_json(line))
         except ValidationError as error:
-            raise TranscriptError(
-                path, f"line {number}: {first_complaint(error, 'line')}"
-            ) from error
+            raise TranscriptError(path, f"line {number}: {first_complaint(error)}") from error
     return utterances
 
 

@@ -39,6 +39,8 @@ def read_model(path: str | Path) -> ModelFile:
     path = Path(path)
     card_path = path.with_suffix(".json")
     content = _read(path)
+    if not card_path.exists():
+        raise ModelFileError(path, f"has no card beside it: {card_path.name} is missing")
     try:
         card = json.loads(_read(card_path))
         expected = card["sha256"]

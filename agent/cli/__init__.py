@@ -31,7 +31,7 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:  # such as a full disk, or a reader of our output that went away
         where = f"{error.filename}: " if error.filename else ""
-        print(f"deescalate: {where}{error.strerror}", file=sys.stderr)
+        print(f"deescalate: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -101,7 +101,9 @@ def _out_of_fold(path: Path) -> Mapping[str, float]:
                 for row in csv.DictReader(file)
                 if row["p_speaker_left_out"]
             }
-    except (OSError, UnicodeDecodeError, KeyError, ValueError) as error:
+    except OSError as error:
+        raise UnreadableInputError(path, error.strerror or "cannot be read") from error
+    except (KeyError, ValueError) as error:
         raise UnreadableInputError(path, f"not a file of predictions ({error})") from error
 
 
@@ -110,6 +112,8 @@ def add_evaluation(card: Path, report: EvaluationReport) -> None:
     try:
         values = json.loads(card.read_text("utf-8"))
         values["evaluation"] = report.as_dict()
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        raise UnreadableInputError(card, error.strerror or "cannot be read") from error
+    except (ValueError, TypeError) as error:
         raise UnreadableInputError(card, f"not a model card ({error})") from error
     write_json(card, values)

@@ -56,6 +56,15 @@ def test_what_cannot_be_told_is_a_dash_for_people_and_null_for_programs(tmp_path
     assert json.loads(told.stdout)["corpora"]["mean"]["roc_auc"] is None
 
 
+def test_calls_of_which_none_can_be_read_are_no_result(tmp_path: Path) -> None:
+    """A mistyped path would look like calls in which nobody was bothered."""
+    run = deescalate("evaluate", "--calls", tmp_path / "missing.wav")
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert "no call could be read" in run.stderr
+    assert "missing.wav: is not there" in run.stderr
+
+
 def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path) -> None:
     """The longer tables must reach the person and the file, and not stand there unasked."""
     manifest = a_manifest(tmp_path)
