@@ -93,7 +93,7 @@ def test_lines_without_times_find_their_turns() -> None:
         ('{"start_s": -1, "end_s": 1, "text": "x", "speaker": "bot"}', "start_s"),
         ('{"start_s": 0, "end_s": 1, "text": "x", "speaker": "dog"}', "speaker"),
         ('{"start_s": 0, "end_s": 1, "speaker": "bot"}', "text"),
-        ("not json", "line: Invalid JSON"),
+        ("not json", "3: Invalid JSON"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
