@@ -16,9 +16,10 @@ from ...models.files import finite
 from ...policies.config import MitigationPolicy
 from ...policies.replay import CallBatch, replay
 from ...policies.simulation import tally
+from ..simulate.calls import CallSource, Task
 from ..simulate.engine import hear_locally
-from ..simulate.hearing import HearingSettings, Row, Task, hear_all, tasks_for
-from ..simulate.sources import CallSource, find_calls
+from ..simulate.hearing import HearingSettings, Row, hear_all, tasks_for
+from ..simulate.sources import find_calls
 from .machine import machine
 
 CALLS = 120

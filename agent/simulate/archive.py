@@ -17,7 +17,8 @@ from ...models.errors import UnreadableInputError
 from ...models.types import Cue
 from ...policies.labels import BatchLabels, label_batch
 from ...policies.replay import CallBatch
-from .hearing import Row, Task
+from .calls import Task
+from .hearing import Row
 from .roster import TASK, Roster, task_of
 from .store import EvidenceStore
 from .tables import AT_ONCE, columns, count, first_line, streamed

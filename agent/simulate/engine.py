@@ -19,7 +19,8 @@ from itertools import islice
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-from .hearing import HearingSettings, Row, Task, hear_all, preload
+from .calls import Task
+from .hearing import HearingSettings, Row, hear_all, preload
 
 Handful = tuple[Task, ...]
 

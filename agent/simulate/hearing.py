@@ -20,8 +20,8 @@ from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..turns import TurnRules
 from ..untimed import untimed_at
 from ..vad import SAMPLE_RATE
+from .calls import CallSource, Task
 from .places import on_disk, reading
-from .sources import CallSource
 
 ENVELOPE_S = 0.2
 """One point of a call's envelope stands for this much audio."""
@@ -59,16 +59,6 @@ class HearingSettings:
 
 def _digest(values: Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One call to be heard; `known_turns` from an earlier hearing spare the search."""
-
-    source: CallSource
-    evidence_key: str
-    turns_key: str
-    known_turns: tuple[tuple[float, float], ...] | None = None
 
 
 def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Iterator[Task]:

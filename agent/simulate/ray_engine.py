@@ -15,8 +15,7 @@ from itertools import islice
 from typing import Any
 
 from .engine import Tasks, handfuls
-from .hearing import HearingSettings, hear_all
-from .tables import Row
+from .hearing import HearingSettings, Row, hear_all
 
 _HANDFULS_AN_ACTOR = 256
 """How many are handed to Ray at a time, some hours of work: all would fill the driver's memory."""

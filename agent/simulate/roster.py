@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from ...models.audio import CallerChannel
 from ...policies.labels import CallLabel
-from .hearing import Task
+from .calls import CallSource, Task
 from .labels import LabelRow
-from .sources import CallSource, NoCallsError
+from .sources import NoCallsError
 from .tables import count, fill
 
 _CALL = pa.schema(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import PurePosixPath
@@ -12,7 +11,7 @@ from typing import Any
 
 from ...models.audio import CallerChannel
 from ...models.errors import DeescalateError, UnreadableInputError
-from ..untimed import Stretch
+from .calls import CallSource
 from .places import fingerprint, found, join, parent
 from .tables import AT_ONCE, TABLES, read_table
 from .transcripts import Transcripts, Words
@@ -23,24 +22,6 @@ _SILENT = Words(None)
 
 class NoCallsError(DeescalateError):
     """There is nothing to simulate on; the message says where it was looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallSource:
-    """One recording: where it is, what is known of it, and what its evidence is kept under.
-
-    `recording` changes with the audio and how it is read, `words` with its transcript. `lines` is
-    where in an untimed transcript this call's are, None if the transcript is the call's own.
-    """
-
-    call_id: str
-    place: str
-    recording: str
-    words: str = ""
-    transcript: str | None = None
-    lines: tuple[Stretch, ...] | None = None
-    caller_channel: CallerChannel | None = None
-    started_at: datetime | None = None
 
 
 def find_calls(

@@ -25,8 +25,6 @@ TABLES = frozenset(_READERS)
 AT_ONCE = 4_096
 """How many rows are held in memory at a time."""
 
-Row = dict[str, Any]
-
 
 @contextmanager
 def scratch(*places: str) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -64,7 +62,10 @@ def _connect(database: str, spill: str, places: tuple[str, ...]) -> duckdb.DuckD
 
 
 def fill(
-    database: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, rows: Iterable[Row]
+    database: duckdb.DuckDBPyConnection,
+    name: str,
+    schema: pa.Schema,
+    rows: Iterable[dict[str, Any]],
 ) -> int:
     """Make a table of these rows, some thousand at a time; return how many there are."""
     database.register("block", schema.empty_table())
@@ -102,7 +103,7 @@ def first_line(error: duckdb.Error) -> str:
     return (str(error).splitlines() or ["it cannot be read"])[0]
 
 
-def read_table(place: str, *required: str) -> Iterator[Row]:
+def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
     """The rows of a table as dictionaries; CSV values are texts.
 
     Raises:

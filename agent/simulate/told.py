@@ -20,9 +20,9 @@ from ...policies.config import MitigationPolicy
 from ...policies.decide import decide
 from ...policies.labels import CallLabel
 from ...policies.types import CallState, Decision, Evidence
+from .calls import CallSource
 from .hearing import ENVELOPE_S, Row, words_of
 from .places import on_disk
-from .sources import CallSource
 
 _POINTS = 600
 _AUDIO_RATE = 8_000

@@ -68,16 +68,16 @@ const TICKS = [0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99].map(logOdds);
 const ACTIONS_AT = logOdds(1) + 0.8;
 
 function timelineOption(call, policyIndex, levels) {
-  const time = (gridIndex, more) => ({ type: "value", gridIndex, min: 0, max: call.duration_s, axisLabel: { formatter: clock }, splitLine: { show: false }, ...more });
+  const time = (gridIndex, more) => ({ type: "value", gridIndex, min: 0, max: call.duration_s, axisLabel: { formatter: clock }, axisLine: { onZero: false }, splitLine: { show: false }, ...more });
   return {
     animation: false,
     tooltip: { ...TOOLTIP, trigger: "item", formatter: (p) => Array.isArray(p.value) ? `${p.seriesName === "action" ? p.name : `${p.seriesName}: ${share(ofLogOdds(p.value[1]))}`} at ${clock(p.value[0])}` : "" },
-    legend: { top: 0, data: ["voice, p(negative)", "voice within the turn", "words, p(negative)", "belief", "action"] },
+    legend: { top: 0, type: "scroll", data: ["voice, p(negative)", "voice within the turn", "words, p(negative)", "belief", "action"] },
     axisPointer: { link: [{ xAxisIndex: "all" }] },
     grid: [{ left: 48, right: 90, top: 34, height: 80 }, { left: 48, right: 90, top: 130, bottom: 60 }],
     xAxis: [time(0, { axisLabel: { show: false } }), time(1)],
     yAxis: [
-      { type: "value", gridIndex: 0, min: -1, max: 1, axisLabel: { show: false }, splitLine: { show: false } },
+      { type: "value", gridIndex: 0, min: -1, max: 1, axisLabel: { show: false }, axisLine: { show: false }, axisTick: { show: false }, splitLine: { show: false } },
       {
         type: "value", gridIndex: 1, min: logOdds(0), max: ACTIONS_AT + 0.6,
         axisLabel: { customValues: TICKS, formatter: (value) => share(ofLogOdds(value)) }, axisTick: { customValues: TICKS },

@@ -40,7 +40,7 @@ function ofLogOdds(value) {
 /** As many digits as small shares need: 4 %, 0.5 %, 99.5 %. */
 function share(p) {
   const percent = 100 * p;
-  return `${Number(percent.toFixed(percent < 2 || percent > 98 ? 1 : 0))} %`;
+  return `${Number(percent.toFixed(percent < 10 || percent > 90 ? 1 : 0))} %`;
 }
 
 function clock(seconds) {

@@ -27,7 +27,7 @@ function drawEnds(played, place) {
   chart(place, "How calls end", "% of the same made-up calls", {
     legend: { top: 0 },
     xAxis: axis("% of calls", { max: 100 }),
-    yAxis: { type: "category", data: played.policies.map((one) => `${one.policy}\ncosts ${number(one.cost)}`), inverse: true },
+    yAxis: { type: "category", data: played.policies.map((one) => `${one.policy}\ncosts ${number(one.cost)}`), inverse: true, axisLabel: { lineHeight: 16 } },
     grid: { left: 110, right: 24, top: 40, bottom: 44 },
     series: Object.entries(ENDS).map(([key, end]) => ({
       type: "bar", stack: "all", name: end.name, itemStyle: { color: end.color },
@@ -57,11 +57,11 @@ function drawDoubts(played, usual, place) {
   chart(place, title, `per 1,000 calls, with one assumption changed; the ${shown.length} that matter most${several ? "; left of 0 another policy is cheaper" : ""}`, {
     tall: true,
     legend: { top: 0, data: ["halved", "half as much again"] },
-    xAxis: axis("per 1,000 calls", { scale: !several, ...(several ? { axisLine: { onZero: true, show: true } } : {}) }),
+    xAxis: axis("per 1,000 calls", { scale: !several }),
     yAxis: { type: "category", data: shown.map(([assumption]) => named(assumption)), axisLine: { onZero: false }, axisTick: { show: false } },
     grid: { left: 160, right: 24, top: 40, bottom: 44 },
     series: [
-      { type: "line", symbol: "none", silent: true, lineStyle: { color: "#9db3b1", width: 3 }, data: shown.flatMap(([assumption, [low, high]]) => [[low, named(assumption)], [high, named(assumption)], [null, null]]) },
+      { type: "line", symbol: "none", silent: true, lineStyle: { color: "#9db3b1", width: 3 }, markLine: { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: "#566065", type: "solid" }, data: several ? [{ xAxis: 0 }] : [] }, data: shown.flatMap(([assumption, [low, high]]) => [[low, named(assumption)], [high, named(assumption)], [null, null]]) },
       { type: "scatter", name: "halved", symbolSize: 10, itemStyle: { color: "#fff", borderColor: "#0f5f5c", borderWidth: 2 }, data: points(0) },
       { type: "scatter", name: "half as much again", symbolSize: 10, itemStyle: { color: "#0f5f5c" }, data: points(1) },
     ],

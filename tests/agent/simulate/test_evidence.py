@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipecat_deescalate.agent.simulate.archive import Archive
+from pipecat_deescalate.agent.simulate.calls import Task
 from pipecat_deescalate.agent.simulate.engine import handfuls, hear_locally
 from pipecat_deescalate.agent.simulate.hearing import (
     HearingSettings,
-    Task,
+    Row,
     hear,
     hear_all,
     tasks_for,
@@ -33,7 +34,7 @@ from pipecat_deescalate.agent.simulate.hearing import (
 from pipecat_deescalate.agent.simulate.roster import Roster
 from pipecat_deescalate.agent.simulate.sources import find_calls
 from pipecat_deescalate.agent.simulate.store import SCHEMA, EvidenceStore
-from pipecat_deescalate.agent.simulate.tables import Row, scratch
+from pipecat_deescalate.agent.simulate.tables import scratch
 from pipecat_deescalate.agent.simulate.told import Shown, tell_call
 from pipecat_deescalate.agent.simulate.transcripts import Transcripts
 from pipecat_deescalate.models.hearing import HeardTurn

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pipecat_deescalate import load_policy
 from pipecat_deescalate.agent.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.simulate.report import render
 from pipecat_deescalate.agent.simulate.told import Shown
@@ -51,6 +52,7 @@ def report(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             workers=1,
             as_json=True,
             report=path,
+            caller_model="bundled" if words else None,
             shown=Shown(words=words, audio=words),
         )
         assert run_simulation(options) == 0
@@ -106,6 +108,16 @@ def test_the_browser_of_calls_shows_the_voice_within_each_turn(report: Path) -> 
         assert times == sorted(times)
 
 
+def test_levels_are_drawn_where_the_policy_has_them(report: Path) -> None:
+    """A line elsewhere would make an action look out of place."""
+    found = data_of((report / "bare.html").read_text(encoding="utf-8"))
+    for policy, levels in zip(found["policies"], found["levels"], strict=True):
+        rules = load_policy(policy["policy"])
+        assert levels["prior"] == rules.expected_negative_rate
+        assert levels["strained"] == rules.strained.enter
+        assert levels["distressed"] == rules.distressed.enter
+
+
 def test_hostile_names_stay_text() -> None:
     """A call id is a file name, and anybody may name a file."""
     page = render({"calls_told": [], "about": HOSTILE}, HOSTILE).decode()
@@ -131,6 +143,7 @@ def test_a_browser_draws_it_without_a_complaint(report: Path, tmp_path: Path) ->
     assert not [line for line in run.stderr.splitlines() if "CONSOLE" in line]
     drawn = re.sub(r"<script.*?</script>", "", run.stdout, flags=re.S)
     assert "distressed callers by their third negative turn" in drawn
-    assert drawn.count("<canvas") >= 5
+    assert "costs least here, and still does in" in drawn
+    assert drawn.count("<canvas") == 7
     assert "&lt;/script&gt;&lt;img" in drawn
     assert "<img" not in drawn
