@@ -143,10 +143,5 @@ def _what_was_heard(reading: TurnReading, heard: CallState) -> str:
         parts.append(f"words {reading.words.p_negative:.2f}")
     parts += [cue.value for cue, _ in reading.cues]
     if heard.negative_turns > 1 and heard.level is not Level.CALM:
-        parts.append(f"{_ordinal(heard.negative_turns)} angry turn in a row")
+        parts.append(f"{heard.negative_turns} angry turns in a row")
     return ", ".join(parts)
-
-
-def _ordinal(count: int) -> str:
-    words = ("", "first", "second", "third", "fourth", "fifth", "sixth")
-    return words[count] if count < len(words) else f"{count}th"

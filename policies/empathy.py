@@ -73,9 +73,11 @@ _CAUSES = (
 _BILLING = re.compile(
     r"\b(billing|billed|bills|invoices?|overcharg\w*|(double )?charged|refund\w*|payments?"
     r"|(my|the|this|that|last|your) bill"
-    r"|factur\w*|cobr(o|os|ado|aron|an[cç]a)|rechnung\w*|abbuchung\w*|erstattung\w*"
-    r"|rembours\w*|fatura\w*|reembols\w*|bollett\w*|fattur\w*|addebit\w*|rimbors\w*)\b"
-    r"|बिल|रिफंड"
+    r"|factur\w*|cobr(o|os|ado|aron|an[cç]a)|recibos?|pagos?|reembols\w*"
+    r"|rechnung\w*|abbuchung\w*|abgebucht\w*|erstattung\w*|mahnung\w*|zahlung\w*"
+    r"|rembours\w*|paiements?|pr[ée]l[èe]vements?|fatura\w*|boletos?|pagament\w*"
+    r"|bollett\w*|fattur\w*|addebit\w*|rimbors\w*)\b"
+    r"|बिल|रिफंड|भुगतान"
 )
 
 

@@ -129,7 +129,7 @@ def test_a_dialog_state_can_forbid_what_is_only_inferred() -> None:
 def test_a_decision_says_what_drove_it() -> None:
     """The reason is what an operator reads: it must name the voice and the run of turns."""
     _, decisions = play(load_policy("balanced"), ANGRY, ANGRY, ANGRY)
-    assert decisions[2].reason == "voice 0.79, third angry turn in a row"
+    assert decisions[2].reason == "voice 0.79, 3 angry turns in a row"
     assert play(load_policy("balanced"), None)[1][0].reason == "nothing to go by: too short"
 
 
