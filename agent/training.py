@@ -8,6 +8,7 @@ from ..models.training import fusion, recogniser, texts, wording
 from ..models.training.config import load_recipe
 from ..models.training.train import PREDICTIONS_FILE, train
 from ..models.wording import WEIGHTS
+from .extras import require_extra
 from .progress import stages
 
 
@@ -20,7 +21,10 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
     out.mkdir(parents=True, exist_ok=True)
     with stages() as progress:
         if what == "voice":
-            voice = train(load_recipe(recipe), data, out, progress)
+            loaded = load_recipe(recipe)
+            if loaded.student is not None:
+                require_extra("distill", "torch")
+            voice = train(loaded, data, out, progress)
             left_out, found = "corpus", voice.left_out_corpus
             if not found:  # there is but one
                 left_out, found = "speakers", voice.left_out_speakers

@@ -7,14 +7,12 @@ from enum import StrEnum
 
 import numpy as np
 
-from ..features import SAMPLE_RATE
-from ..training.augment import mu_law, noisy, telephone
+from ..training.augment import mu_law, noisy, telephone, without_packets
 from ..training.data import Clip
 from ..types import Samples
 
 NOISE_DB = 10.0
 LOST_SHARE = 0.05
-PACKET_S = 0.02
 _SEED = 2026
 
 
@@ -46,10 +44,3 @@ def under(condition: Condition, samples: Samples, clip: Clip, noises: Sequence[S
             return telephone(noisy(samples, noise, NOISE_DB, rng))
         case Condition.PACKET_LOSS:
             return without_packets(telephone(samples), LOST_SHARE, rng)
-
-
-def without_packets(samples: Samples, share: float, rng: np.random.Generator) -> Samples:
-    """Return the clip with a share of its 20 ms packets silent: no concealment, the worst case."""
-    length = int(PACKET_S * SAMPLE_RATE)
-    lost = rng.random(-(-samples.size // length)) < share
-    return np.where(np.repeat(lost, length)[: samples.size], np.float32(0), samples)

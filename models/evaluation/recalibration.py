@@ -81,8 +81,7 @@ def _full_shift(calibration: Calibration, logits: np.ndarray, rate: float) -> fl
 
 
 def _ratios(calibration: Calibration, logits: np.ndarray) -> np.ndarray:
-    ratios = calibration.slope * logits + calibration.offset
-    return np.clip(ratios, -calibration.limit, calibration.limit)
+    return np.array([calibration.log_likelihood_ratio(logit) for logit in logits.tolist()])
 
 
 def check_output(source: Path, out: Path) -> None:

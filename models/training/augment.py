@@ -5,16 +5,20 @@ Every function takes and returns mono float32 at 16 kHz; nothing here changes wh
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import soundfile
 import soxr
 
 from ..features import SAMPLE_RATE
 from ..types import Samples
 
 TELEPHONE_RATE = 8_000
+PACKET_S = 0.02
 _MU = 255.0
 
 
@@ -26,6 +30,48 @@ class Kind(StrEnum):
     NOISE = "noise"  # signal-to-noise ratio in dB
     TILT = "tilt"  # dB gained or lost from 100 Hz to 4 kHz
     OVERDRIVE = "overdrive"  # dB by which the peaks are cut, then mu-law
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How often a line does what to a turn, as shares of turns, and how much of it.
+
+    A line is `clean` or else may have noise (signal-to-noise ratio in dB), a room (seconds until
+    its echo is 60 dB down), one of two codecs, and loss (the share of packets that are silent).
+    """
+
+    clean: float
+    noise: float
+    noise_db: tuple[float, float]
+    room: float
+    room_s: tuple[float, float]
+    mu_law: float
+    gsm: float
+    loss: float
+    lost: tuple[float, float]
+
+
+def on_a_line(
+    samples: Samples, line: Line, noises: Sequence[Samples], rng: np.random.Generator
+) -> Samples:
+    """Return the clip as it leaves a line of that kind, as long as it was."""
+    if rng.random() < line.clean:
+        return telephone(samples)
+    if rng.random() < line.room:
+        samples = in_a_room(samples, rng.uniform(*line.room_s), rng)
+    if rng.random() < line.noise:
+        noise = noises[int(rng.integers(len(noises)))]
+        samples = noisy(samples, noise, rng.uniform(*line.noise_db), rng)
+    codec = rng.random()
+    if codec < line.gsm:
+        samples = gsm(samples)
+    else:
+        samples = telephone(samples)
+        if codec < line.gsm + line.mu_law:
+            samples = mu_law(samples)
+    if rng.random() < line.loss:
+        samples = without_packets(samples, rng.uniform(*line.lost), rng)
+    return samples
 
 
 def telephone(samples: Samples) -> Samples:
@@ -97,6 +143,35 @@ def overdriven(samples: Samples, decibels: float) -> Samples:
     """Return the clip with its peaks cut `decibels` under the highest one."""
     limit = np.abs(samples).max() * 10 ** (-decibels / 20)
     return np.clip(samples, -limit, limit)
+
+
+def in_a_room(samples: Samples, seconds: float, rng: np.random.Generator) -> Samples:
+    """Return the clip with an echo, 0 to 8 dB under it, that falls by 60 dB in `seconds`."""
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    echo = rng.standard_normal(time.size) * 10 ** (-3 * time / seconds)
+    echo *= 10 ** (-rng.uniform(0, 8) / 20) / np.sqrt(np.square(echo).sum())
+    echo[0] += 1
+    size = samples.size + time.size
+    both = np.fft.rfft(samples, size) * np.fft.rfft(echo, size)
+    return _float32(np.fft.irfft(both, size)[: samples.size])
+
+
+def gsm(samples: Samples) -> Samples:
+    """Return the clip after GSM 06.10 full rate (13 kbit/s, 8 kHz)."""
+    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
+    coded = io.BytesIO()
+    soundfile.write(coded, narrow, TELEPHONE_RATE, subtype="GSM610", format="WAV")
+    coded.seek(0)
+    heard, _ = soundfile.read(coded, dtype="float32")
+    wide = _float32(soxr.resample(heard, TELEPHONE_RATE, SAMPLE_RATE))[: samples.size]
+    return np.pad(wide, (0, samples.size - wide.size))
+
+
+def without_packets(samples: Samples, share: float, rng: np.random.Generator) -> Samples:
+    """Return the clip with a share of its 20 ms packets silent: no concealment, the worst case."""
+    length = int(PACKET_S * SAMPLE_RATE)
+    lost = rng.random(-(-samples.size // length)) < share
+    return np.where(np.repeat(lost, length)[: samples.size], np.float32(0), samples)
 
 
 def mu_law(samples: Samples) -> Samples:

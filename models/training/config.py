@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..calibration import PLATEAU_TOP
 from ..errors import UnreadableInputError, first_complaint
-from .augment import Kind
+from .augment import Kind, Line
 
 _DEFAULT = Path(__file__).with_name("recipe.yaml")
 
@@ -59,6 +60,28 @@ class HeadConfig(Strict):
     penalty: float = Field(gt=0)
 
 
+class StudentConfig(Strict):
+    """How the narrowed encoder learns to hear on a line what the whole one hears on none.
+
+    A step hears pieces of turns, of a length between the two of `piece_s`, `frames` of 10 ms in
+    all. `line` is what happens to what the student hears. The run is kept every so many steps.
+    """
+
+    steps: int = Field(ge=1)
+    frames: int = Field(ge=1)
+    piece_s: tuple[float, float]
+    learning_rate: float = Field(gt=0)
+    checkpoint_every: int = Field(ge=1)
+    line: Line
+
+
+class Plateau(Strict):
+    """From which evidence on, in nats, real calm turns are held under p = 0.8, all but a share."""
+
+    start: float = Field(lt=PLATEAU_TOP)
+    calm_over: float = Field(gt=0, lt=1)
+
+
 class Recipe(Strict):
     """Everything that decides a training run, beside the audio and the base model.
 
@@ -66,14 +89,16 @@ class Recipe(Strict):
     turns of callers in `evaluated_on_calls` (a CSV under the data) are left out of them, since
     false alarms are counted on those.
 
-    `changes` make one changed copy each beside every clip, `heads` are averaged into one.
+    `changes` make one changed copy each beside every clip, `heads` are averaged into one; they
+    learn the labels and, with a share of `soft_labels`, what the whole encoder's heads would say.
     `affect` is the head for arousal and for valence (None: without them), learnt from the emotions
     that `circumplex_degrees` places by their angle: 0 is pleasant, 90 aroused; None stands for the
     centre, and clips of other emotions do not teach them. `hidden_units` are left of the 1,536 in
     the first layer's MLP, and what the last layer adds is computed for every `every_nth` frame of
-    20 ms. `range_clips` are the clips on which activations and int8 ranges are measured,
-    `calibration_limit` the largest evidence of one turn, `limits` what the card says that the
-    model does not do.
+    20 ms. `student` is how what is left then learns (None: not at all). `range_clips` are the clips
+    on which activations and int8 ranges are measured, `calibration_limit` the largest evidence of
+    one turn, `plateau` what presses it for the sake of real calm turns (None: nothing), `limits`
+    what the card says that the model does not do.
     """
 
     name: str = Field(min_length=1)
@@ -83,17 +108,26 @@ class Recipe(Strict):
     unlabelled: Corpus | None = None
     evaluated_on_calls: str | None = None
     heads: tuple[HeadConfig, ...] = Field(min_length=1)
+    soft_labels: float = Field(default=0.0, ge=0, le=1)
     affect: HeadConfig | None = None
     circumplex_degrees: dict[str, float | None] = {}
     hidden_units: int = Field(default=1536, ge=1, le=1536)
     every_nth: int = Field(default=1, ge=1, le=8)
+    student: StudentConfig | None = None
     shortest_s: float = Field(ge=0.1)
     longest_s: float = Field(le=8)
     changes: tuple[Change, ...]
     folds: int = Field(ge=2)
     range_clips: int = Field(ge=1)
     calibration_limit: float = Field(gt=0)
+    plateau: Plateau | None = None
     limits: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _two_layers(self) -> Recipe:
+        if self.student is not None and self.layers != 2:
+            raise ValueError("a student has two layers: some head must read state 2, none a higher")
+        return self
 
     @property
     def corpus_names(self) -> tuple[str, ...]:
@@ -102,8 +136,8 @@ class Recipe(Strict):
 
     @property
     def needs_noise(self) -> bool:
-        """Whether some change mixes noise in."""
-        return any(change.kind is Kind.NOISE for change in self.changes)
+        """Whether noise is mixed in somewhere."""
+        return self.student is not None or any(c.kind is Kind.NOISE for c in self.changes)
 
     @property
     def layers(self) -> int:

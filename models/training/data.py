@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +141,8 @@ def cached_rows(
         if path.is_file():
             parts.append(np.load(path))
             continue
-        rows = np.stack([compute(clip) for clip in piece])
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = np.stack(list(pool.map(compute, piece)))
         with whole_file(path) as file:
             np.save(file, rows)
         parts.append(rows)

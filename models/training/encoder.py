@@ -33,6 +33,13 @@ class Linear:
     scale: NDArray[np.float32]
     bias: NDArray[np.float32]
 
+    @classmethod
+    def rounded(cls, weight: NDArray[np.floating], bias: NDArray[np.floating]) -> Linear:
+        """Return a map rounded to int8, each output on its own grid; weight (inputs, outputs)."""
+        scale = np.abs(weight).max(axis=0) / 127 + 1e-12
+        whole = np.round(weight / scale).astype(np.int8)
+        return cls(whole, scale.astype(np.float32), bias.astype(np.float32))
+
     @property
     def dense(self) -> NDArray[np.float32]:
         """Return the weight in float32, shape (inputs, outputs)."""

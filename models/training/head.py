@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibration import Calibration
 from ..classifier import AFFECT
 from .config import HeadConfig, Recipe
 from .encoder import CHANNELS
@@ -29,12 +28,14 @@ class Rows:
     """Pooled features and what is known about them; all of equal length.
 
     `inputs` are those of the unchanged clip (rows, inputs), `changes` what each change adds
-    to them (rows, changes, inputs); `negative` is 1.0 or 0.0, `target` what the head learns to
-    say: the same, or a probability of negative where the manifest gives one.
+    to them (rows, changes, inputs), `whole` those of the unchanged clip by the teacher's encoder
+    (no columns without one); `negative` is 1.0 or 0.0, `target` what the head learns to say: the
+    same, or a probability of negative where the manifest or the teacher gives one.
     """
 
     inputs: NDArray[np.float32]
     changes: NDArray[np.float32]
+    whole: NDArray[np.float32]
     negative: _Floats
     target: _Floats
     corpus: NDArray[np.str_]
@@ -126,20 +127,3 @@ def fold_of_speaker(speakers: NDArray[np.str_], folds: int, seed: int) -> NDArra
     order = np.random.default_rng(seed).permutation(len(names))
     fold = dict(zip(names[order], np.arange(len(names)) % folds, strict=True))
     return np.array([fold[name] for name in speakers], np.int64)
-
-
-def fit_calibration(
-    logits: _Floats, negative: _Floats, weights: _Floats, limit: float
-) -> Calibration:
-    """Fit Platt's two values by Newton's method on the weighted log loss."""
-    weights = weights / weights.sum()
-    spread = float(np.sqrt(weights @ np.square(logits - weights @ logits))) + 1e-9
-    inputs = np.stack([logits / spread, np.ones_like(logits)], axis=1)
-    values = np.zeros(2)
-    for _ in range(50):
-        probability = 1 / (1 + np.exp(-np.clip(inputs @ values, -30, 30)))
-        gradient = inputs.T @ (weights * (probability - negative)) + 1e-6 * values
-        curvature = (inputs * (weights * probability * (1 - probability))[:, None]).T @ inputs
-        curvature[np.diag_indices(2)] += 1e-6
-        values -= np.linalg.solve(curvature, gradient)
-    return Calibration(float(values[0] / spread), float(values[1]), limit)

@@ -2,94 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from pickle import UnpicklingError
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
-from ..errors import DeescalateError, UnreadableInputError
 from ..evaluation.audio_lm import Answer
-from ..files import whole_file
+from .checkpoint import Checkpoint, TrainingError
 from .data import Progress
 from .lm_data import Turns, epoch_batches
 from .lm_recipes import LmRecipe, Schedule
 
-CHECKPOINT_FILE = "checkpoint.pt"
-
 LossOf = Callable[[list[int], float], Tensor]
 """Takes the indices of a batch of turns, and how much of the run is done: 0 in its first step, 1 in
 its last. Gives the mean of their losses, with its gradient."""
-
-
-class TrainingError(DeescalateError):
-    """A run cannot go on: its loss is no number, or the memory is full; change the recipe."""
-
-
-class CheckpointError(UnreadableInputError):
-    """A checkpoint is damaged or of another run; delete it or write to another folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Where a run is kept until it is done, and what it must be the same in to go on from it."""
-
-    path: Path
-    identity: Mapping[str, str]
-
-    def save(
-        self, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, losses: list[float]
-    ) -> None:
-        """Write the state of a run, whole or not at all. Raises OutputError."""
-        content = io.BytesIO()
-        state = {
-            "identity": dict(self.identity),
-            "weights": {name: weight.detach() for name, weight in weights.items()},
-            "optimizer": optimizer.state_dict(),
-            "losses": losses,
-        }
-        torch.save(state, content)
-        with whole_file(self.path) as file:
-            file.write(content.getbuffer())
-
-    def restore(
-        self, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
-    ) -> list[float]:
-        """Set weights and optimizer to what was saved; return the losses of the steps so far.
-
-        Nothing saved is no step so far.
-
-        Raises:
-            CheckpointError: what is there is damaged, or of another run.
-        """
-        if not self.path.exists():
-            return []
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            self._check(state["identity"])
-            with torch.no_grad():
-                for name, weight in weights.items():
-                    weight.copy_(state["weights"][name])
-            optimizer.load_state_dict(state["optimizer"])
-            return list(state["losses"])
-        except (OSError, EOFError, RuntimeError, ValueError, LookupError, UnpicklingError) as error:
-            reason = "is damaged, or no checkpoint of ours; delete it to start again"
-            raise CheckpointError(self.path, reason) from error
-
-    def _check(self, saved: Mapping[str, str]) -> None:
-        for what, value in self.identity.items():
-            if saved.get(what) != value:
-                raise CheckpointError(
-                    self.path,
-                    f"is of another run, of the {what} {saved.get(what)}, not {value}; delete it or"
-                    " write to another folder",
-                )
 
 
 def fit(

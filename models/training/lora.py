@@ -16,9 +16,10 @@ from ..evaluation.audio_lm import AudioLm
 from ..evaluation.audio_lm_files import ADAPTER_FILE, old_names
 from ..evaluation.metrics import accuracy, roc_auc
 from ..files import OutputError, whole_folder, write_json
+from .checkpoint import CHECKPOINT_FILE, Checkpoint, TrainingError
 from .data import Clip, Progress
 from .lm_data import Turns, read_clips
-from .lm_fit import CHECKPOINT_FILE, Checkpoint, LossOf, TrainingError, fit
+from .lm_fit import LossOf, fit
 from .lm_recipes import LmRecipe
 
 

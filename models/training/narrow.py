@@ -42,7 +42,7 @@ def narrowed(encoder: Encoder, units: int, turns: Iterable[NDArray[np.float32]])
     weight = np.linalg.solve(gram, inputs.T @ (centred @ dense))
     bias = first.fc2.bias + mean @ dense - mean[kept] @ weight
     fc1 = Linear(first.fc1.weight[:, kept], first.fc1.scale[kept], first.fc1.bias[kept])
-    layer = replace(first, fc1=fc1, fc2=_int8(weight, bias))
+    layer = replace(first, fc1=fc1, fc2=Linear.rounded(weight, bias))
     return replace(encoder, layers=(layer, *others))
 
 
@@ -55,10 +55,3 @@ def _activations(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> NDAr
         chosen = np.linspace(0, len(values) - 1, min(_FRAMES_EACH, len(values))).astype(int)
         rows.append(values[chosen])
     return np.concatenate(rows).astype(np.float64)
-
-
-def _int8(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> Linear:
-    """Return a linear map rounded to int8, each output on its own grid."""
-    scale = np.abs(weight).max(axis=0) / 127 + 1e-12
-    rounded = np.round(weight / scale).astype(np.int8)
-    return Linear(rounded, scale.astype(np.float32), bias.astype(np.float32))

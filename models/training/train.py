@@ -1,8 +1,9 @@
 """One training run: from a folder of speech to a model file, the same again from the same seed.
 
-Clips pass the telephone band, once as they are and some times changed, then the frozen encoder;
-a linear head is fitted on the averages. What the run says about itself comes from predictions of
-clips whose speakers, or whose whole corpus, were left out.
+The encoder is narrowed, and taught by the whole one to hear through a bad line. Clips pass the
+telephone band, once as they are and some times changed, then that student; linear heads are fitted
+on the averages. What the run says about itself comes from predictions of clips whose speakers, or
+whose whole corpus, were left out.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from ..audio import read_audio
 from ..calibration import Calibration
 from ..classifier import AFFECT, LOGIT
 from ..errors import DeescalateError, UnreadableInputError
-from ..evaluation.metrics import calibration_error, roc_auc
+from ..evaluation.metrics import roc_auc
 from ..features import HOP, SAMPLE_RATE, log_mel
 from ..files import whole_file
 from ..session import open_session
 from ..types import Samples
 from .augment import changed, telephone
+from .calibrating import calibrated, left_out_errors, probabilities
 from .card import write_card
 from .config import Recipe
 from .data import (
@@ -42,21 +44,18 @@ from .export import int8_model, write_model
 from .graph import Head, pooled_graph
 from .head import (
     Rows,
-    balance,
     fit_affect,
-    fit_calibration,
     fit_heads,
     fold_of_speaker,
     predict,
 )
 from .narrow import narrowed
+from .soft_labels import softened
 
 MODEL_FILE = "voice.onnx"
 PREDICTIONS_FILE = "out_of_fold.csv"
 _PREPARATION = 2
 """Counts up when this module prepares audio differently, so that old cached features are left."""
-_CALM_SHARE = 0.75
-"""Weight of real calm turns among those not negative: with 0.5, 4 % of them would be over 0.8."""
 
 
 class UnlearnableError(DeescalateError):
@@ -70,9 +69,9 @@ class TrainingResult:
     `left_out_corpus` and `left_out_speakers` are ROC-AUC by corpus; `int8_difference` the mean
     absolute difference of the logits from float32, in standard deviations of the logit;
     `alarms` the share of unlabelled turns over p = 0.5 and over 0.8 (None without such turns).
-    `calibration_error` is that of clips whose speaker was left out, `affect` the correlation of
-    arousal and of valence with where the emotions are placed, while the corpus was left out; both
-    by corpus.
+    `calibration_error` is that of clips whose speaker neither heads nor calibration met, `affect`
+    the correlation of arousal and of valence with where the emotions are placed, while the corpus
+    was left out; both by corpus.
     """
 
     model: Path
@@ -129,27 +128,38 @@ def train(
     """
     clips = _training_clips(recipe, data)
     noises = read_noises(data / "noise") if recipe.needs_noise else []
+    turns = _calm_turns(recipe, data)
     whole = _Prepared(recipe, read_encoder(find_base_model(), recipe.layers), noises)
-    progress("narrowing", 0, 1)
     features = _range_features(whole, clips)
-    prepared = replace(whole, encoder=narrowed(whole.encoder, recipe.hidden_units, features))
-    progress("narrowing", 1, 1)
     out.mkdir(parents=True, exist_ok=True)
     kept = cache or out / "cache"
+    progress("narrowing", 0, 1)
+    small = narrowed(whole.encoder, recipe.hidden_units, features)
+    progress("narrowing", 1, 1)
+    every = [*clips, *turns]
+    averages = np.zeros((len(every), 0), np.float32)
+    if recipe.student is not None or recipe.soft_labels:
+        everything = replace(whole, recipe=recipe.model_copy(update={"every_nth": 1}))
+        averages = _pooled(everything, every, 0, kept, progress)
+    if recipe.student is not None:
+        small = _taught(
+            whole, small, averages, features, clips=every, cache=kept, progress=progress
+        )
+    prepared = replace(whole, encoder=small)
     copies = [_pooled(prepared, clips, i, kept, progress) for i in range(len(recipe.changes) + 1)]
-    turns = _pooled(prepared, _calm_turns(recipe, data), 0, kept, progress)
+    heard = _pooled(prepared, turns, 0, kept, progress)
 
     progress("fitting", 0, 1)
-    rows = _rows(clips, copies)
-    fit = _fit(recipe, rows, turns)
+    rows = _rows(clips, copies, averages[: len(clips)])
+    fit = _fit(recipe, rows, heard)
     progress("fitting", 1, 1)
 
     progress("exporting", 0, 1)
     heads = {LOGIT: fit.head} | fit_affect(rows, recipe)
-    small, exact = int8_model(prepared.encoder, recipe, heads, features)
-    write_model(out / MODEL_FILE, small, recipe, fit.calibration)
+    int8, exact = int8_model(prepared.encoder, recipe, heads, features)
+    write_model(out / MODEL_FILE, int8, recipe, fit.calibration)
     _write_predictions(out / PREDICTIONS_FILE, clips, fit)
-    models = (small.SerializeToString(), exact.SerializeToString())
+    models = (int8.SerializeToString(), exact.SerializeToString())
     result = TrainingResult(
         model=out / MODEL_FILE,
         recipe_sha256=recipe.sha256,
@@ -159,7 +169,7 @@ def train(
         int8_difference=_difference(models, features),
         alarms=_alarms(fit),
         calibration=fit.calibration,
-        calibration_error=_calibration_error(rows, fit),
+        calibration_error=fit.calibration_error,
         affect=_affect_left_out(recipe, rows),
     )
     write_card(result.model, recipe, result.as_dict())
@@ -176,24 +186,67 @@ class _Fit:
     by_speaker: NDArray[np.float64]
     calm: NDArray[np.float64]
     calibration: Calibration
+    calibration_error: dict[str, float]
 
 
 def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
-    head = fit_heads(rows, recipe)
-    by_corpus = _left_out(recipe, rows, rows.corpus)
     folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
-    by_speaker = _left_out(recipe, rows, folds)
-    calm = predict(head, turns)
-    # A new deployment is a new corpus, so the logits with the whole corpus left out count.
-    unmet = by_speaker if np.isnan(by_corpus).any() else by_corpus
     try:
-        calibration = _calibrated(rows, unmet, calm, recipe.calibration_limit)
+        head = fit_heads(softened(rows, recipe), recipe)
+        by_corpus = _left_out(recipe, rows, rows.corpus)
+        by_speaker = _left_out(recipe, rows, folds)
+        calm = predict(head, turns)
+        calibration = calibrated(rows, by_speaker, calm, recipe)
+        errors = left_out_errors(rows, by_speaker, folds, calm, recipe)
     except ValueError as error:
         raise UnlearnableError(
-            f"{len(unmet)} clips: those left out come out the wrong way round; there are too"
-            " few, or their labels contradict one another"
+            f"{len(rows.negative)} clips: those left out come out the wrong way round; there are"
+            " too few, or their labels contradict one another"
         ) from error
-    return _Fit(head, by_corpus, by_speaker, calm, calibration)
+    return _Fit(head, by_corpus, by_speaker, calm, calibration, errors)
+
+
+def _taught(
+    whole: _Prepared,
+    start: Encoder,
+    averages: NDArray[np.float32],
+    features: Sequence[NDArray[np.float32]],
+    *,
+    clips: Sequence[Clip],
+    cache: Path,
+    progress: Progress,
+) -> Encoder:
+    """Return what `start` becomes when the whole encoder teaches it on the clips; no labels.
+
+    `averages` are the whole encoder's of the clips, `features` those of some of them.
+    """
+    from .checkpoint import Checkpoint  # noqa: PLC0415 - torch
+    from .student import Lessons, teach  # noqa: PLC0415 - torch
+    from .voice_teacher import voice_teacher  # noqa: PLC0415 - torch
+
+    recipe = whole.recipe
+    assert recipe.student is not None
+    teacher = voice_teacher(whole.encoder, recipe.states, averages, features)
+    turns = [fitted(read_audio(clip.path), recipe).astype(np.float16) for clip in clips]
+    lessons = Lessons(turns, whole.noises, recipe.student, recipe.seed)
+    checkpoint = Checkpoint(cache / _student_file(recipe, start, turns), {})
+    return teach(
+        start,
+        teacher,
+        lessons,
+        every_nth=recipe.every_nth,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+
+
+def _student_file(recipe: Recipe, start: Encoder, turns: Sequence[NDArray[np.float16]]) -> str:
+    """Return a name for the checkpoint that tells of all that a student depends on."""
+    digest = hashlib.sha256(f"{recipe.student} {recipe.seed} {recipe.states}".encode())
+    digest.update(pooled_graph(start, recipe.every_nth).SerializeToString(deterministic=True))
+    for turn in turns:
+        digest.update(turn.tobytes())
+    return f"student-{digest.hexdigest()[:32]}.pt"
 
 
 def _range_features(prepared: _Prepared, clips: Sequence[Clip]) -> list[NDArray[np.float32]]:
@@ -253,13 +306,16 @@ def _pooled(
     return states.reshape(len(clips), CHANNELS * len(recipe.states))
 
 
-def _rows(clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]]) -> Rows:
+def _rows(
+    clips: Sequence[Clip], copies: Sequence[NDArray[np.float32]], whole: NDArray[np.float32]
+) -> Rows:
     changed_copies = [copy - copies[0] for copy in copies[1:]]
     return Rows(
         copies[0],
         np.stack(changed_copies, axis=1)
         if changed_copies
         else np.zeros((len(clips), 0, copies[0].shape[1]), np.float32),
+        whole,
         np.array([float(bool(c.negative)) for c in clips]),
         np.array([float(bool(c.negative)) if (p := c.soft_negative) is None else p for c in clips]),
         np.array([c.corpus for c in clips]),
@@ -275,27 +331,9 @@ def _left_out(recipe: Recipe, rows: Rows, group: NDArray[np.generic]) -> NDArray
         return logits
     for value in np.unique(group):
         apart = group == value
-        head = fit_heads(rows.where(~apart), recipe)
+        head = fit_heads(softened(rows.where(~apart), recipe), recipe)
         logits[apart] = predict(head, rows.inputs[apart])
     return logits
-
-
-def _calibrated(
-    rows: Rows, logits: NDArray[np.float64], calm: NDArray[np.float64], limit: float
-) -> Calibration:
-    """Fit the calibration on logits of clips that the heads had not met.
-
-    The logits of real calm turns (`calm`, may be empty) make up most of the other class: acted
-    calm speech alone would leave the model too sure of itself on calls.
-    """
-    negative, weights = rows.negative, balance(rows)
-    if calm.size:
-        share = weights[negative == 0].sum() / calm.size
-        weights = np.where(negative == 0, (1 - _CALM_SHARE) * weights, weights)
-        logits = np.concatenate([logits, calm])
-        negative = np.concatenate([negative, np.zeros(calm.size)])
-        weights = np.concatenate([weights, np.full(calm.size, _CALM_SHARE * share)])
-    return fit_calibration(logits, negative, weights, limit)
 
 
 def _auc(rows: Rows, logits: NDArray[np.float64]) -> dict[str, float]:
@@ -305,15 +343,6 @@ def _auc(rows: Rows, logits: NDArray[np.float64]) -> dict[str, float]:
         if member.any():
             found[str(corpus)] = roc_auc(rows.negative[member], logits[member])
     return found
-
-
-def _calibration_error(rows: Rows, fit: _Fit) -> dict[str, float]:
-    p = np.array([fit.calibration.probability(float(logit)) for logit in fit.by_speaker])
-    return {
-        str(corpus): calibration_error(rows.negative[member], p[member])
-        for corpus in np.unique(rows.corpus)
-        for member in [rows.corpus == corpus]
-    }
 
 
 def _affect_left_out(recipe: Recipe, rows: Rows) -> dict[str, dict[str, float]]:
@@ -333,7 +362,7 @@ def _affect_left_out(recipe: Recipe, rows: Rows) -> dict[str, dict[str, float]]:
 def _alarms(fit: _Fit) -> tuple[float, float] | None:
     if not fit.calm.size:
         return None
-    p = np.array([fit.calibration.probability(float(logit)) for logit in fit.calm])
+    p = probabilities(fit.calibration, fit.calm)
     return float(np.mean(p > 0.5)), float(np.mean(p > 0.8))
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipecat_deescalate.models.evaluation.conditions import Condition, under, without_packets
+from pipecat_deescalate.models.evaluation.conditions import Condition, under
 from pipecat_deescalate.models.evaluation.evaluate import evaluate
 from pipecat_deescalate.models.evaluation.metrics import false_positive_rate, rank_correlation
 from pipecat_deescalate.models.evaluation.report import EvaluationReport, Role, ScoredClip, report
 from pipecat_deescalate.models.evaluation.selective import Selective, selective
+from pipecat_deescalate.models.training.augment import without_packets
 from pipecat_deescalate.models.training.data import Clip
 
 from ..audio import noise, speech_like

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipecat_deescalate.models.training.augment import (
     Kind,
+    Line,
     changed,
     cropped,
     faster,
+    gsm,
+    in_a_room,
     mu_law,
     noisy,
+    on_a_line,
     overdriven,
     telephone,
     tilted,
@@ -102,3 +108,44 @@ def test_overdrive_cuts_peaks_and_mu_law_stays_close() -> None:
     assert np.abs(overdriven(clip, 6.0)).max() == pytest.approx(np.abs(clip).max() / 2, rel=0.01)
     coded = mu_law(clip)
     assert 10 * np.log10(np.mean(clip**2) / np.mean((coded - clip) ** 2)) > 25
+
+
+BAD_LINE = Line(
+    clean=0.2,
+    noise=0.5,
+    noise_db=(5.0, 20.0),
+    room=0.5,
+    room_s=(0.15, 0.6),
+    mu_law=0.3,
+    gsm=0.3,
+    loss=0.5,
+    lost=(0.02, 0.1),
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_line_neither_shifts_nor_cuts_a_turn(seed: int) -> None:
+    """A student that is taught frame by frame would learn from frames of another moment."""
+    clip = np.zeros(16_000, np.float32)
+    clip[6_000:10_000] = speech_like(0.25, seed=2)[:4_000]
+    heard = on_a_line(clip, BAD_LINE, [noise(1.0, seed=4)], np.random.default_rng(seed))
+    assert heard.shape == clip.shape
+    assert heard.dtype == np.float32
+    wide = np.square(heard).reshape(-1, 1_000).sum(axis=1)
+    assert 6 <= int(wide.argmax()) <= 10
+
+
+def test_a_clean_line_is_the_telephone_band_alone() -> None:
+    """The share that is said to be clean keeps the student at what it already hears."""
+    clip = speech_like(1.0, seed=1)
+    line = replace(BAD_LINE, clean=1.0)
+    heard = on_a_line(clip, line, [], np.random.default_rng(0))
+    assert np.array_equal(heard, telephone(clip))
+
+
+def test_a_codec_and_a_room_leave_the_words_and_change_the_sound() -> None:
+    """Were they to do nothing, or to leave no speech, the student would learn nothing from them."""
+    clip = telephone(speech_like(1.5, seed=6))
+    for heard in (gsm(clip), in_a_room(clip, 0.3, np.random.default_rng(1))):
+        assert heard.shape == clip.shape
+        assert 0.5 < np.corrcoef(clip, heard)[0, 1] < 0.999

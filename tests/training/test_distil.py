@@ -29,6 +29,7 @@ from pipecat_deescalate.models.annotation.calls import CallsError  # noqa: E402 
 from pipecat_deescalate.models.annotation.labels import read_labels  # noqa: E402 - DuckDB
 from pipecat_deescalate.models.annotation.validation import load_calls  # noqa: E402 - DuckDB
 from pipecat_deescalate.models.evaluation.audio_lm import AudioLm  # noqa: E402 - torch
+from pipecat_deescalate.models.training.checkpoint import CheckpointError  # noqa: E402 - torch
 from pipecat_deescalate.models.training.distil import distil, write_soft_labels  # noqa: E402
 from pipecat_deescalate.models.training.labelled import (  # noqa: E402 - DuckDB
     Consensus,
@@ -36,7 +37,6 @@ from pipecat_deescalate.models.training.labelled import (  # noqa: E402 - DuckDB
     sample,
     write_clips,
 )
-from pipecat_deescalate.models.training.lm_fit import CheckpointError  # noqa: E402 - torch
 from pipecat_deescalate.models.training.lm_recipes import load_distil_recipe  # noqa: E402
 
 from .audio_lms import OTHER_LINE, a_recipe, a_turn, nothing, save_qwen2_audio  # noqa: E402

@@ -21,15 +21,15 @@ torch = pytest.importorskip("torch", reason="the extra `distill` is not installe
 pytest.importorskip("peft", reason="the extra `distill` is not installed")
 
 from pipecat_deescalate.models.evaluation.audio_lm import AudioLanguageModel  # noqa: E402 - torch
+from pipecat_deescalate.models.training.checkpoint import (  # noqa: E402 - torch
+    CHECKPOINT_FILE,
+    CheckpointError,
+    TrainingError,
+)
 from pipecat_deescalate.models.training.lm_data import (  # noqa: E402 - torch
     class_weights,
     epoch_batches,
     read_turns,
-)
-from pipecat_deescalate.models.training.lm_fit import (  # noqa: E402 - torch
-    CHECKPOINT_FILE,
-    CheckpointError,
-    TrainingError,
 )
 from pipecat_deescalate.models.training.lm_recipes import (  # noqa: E402 - torch
     load_distil_recipe,

@@ -17,7 +17,7 @@ from pipecat_deescalate.models.evaluation.evaluate import add_evaluation, evalua
 from pipecat_deescalate.models.evaluation.report import Role
 from pipecat_deescalate.models.features import log_mel
 from pipecat_deescalate.models.session import open_session
-from pipecat_deescalate.models.training.config import Corpus, Recipe, load_recipe
+from pipecat_deescalate.models.training.config import Corpus, Recipe, StudentConfig, load_recipe
 from pipecat_deescalate.models.training.train import TrainingResult, UnlearnableError, train
 from pipecat_deescalate.models.types import EmotionReading, Samples
 
@@ -30,8 +30,15 @@ def _quiet(_what: str, _done: int, _all: int) -> None:
 
 def _recipe(**changes: object) -> Recipe:
     corpora = (Corpus(name="first", licence="none"), Corpus(name="second", licence="none"))
-    tiny = {"corpora": corpora, "folds": 2, "range_clips": 8}
+    tiny = {"corpora": corpora, "folds": 2, "range_clips": 8, "student": None}
     return load_recipe().model_copy(update=tiny | changes)
+
+
+def _short_student() -> StudentConfig:
+    """The shipped student with little time to learn."""
+    student = load_recipe().student
+    assert student is not None
+    return student.model_copy(update={"steps": 3, "frames": 240})
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +79,29 @@ def test_the_same_seed_gives_the_same_model(
     again = train(_recipe(), tiny_data, tmp_path, _quiet)
     assert again.model.read_bytes() == result.model.read_bytes()
     assert again.calibration == result.calibration
+
+
+def test_a_student_is_taught_and_the_same_again(
+    result: TrainingResult, tiny_data: Path, tmp_path: Path
+) -> None:
+    """The shipped recipe has a student: its run must end, differ from one without, and repeat."""
+    pytest.importorskip("torch", reason="the extra `distill` is not installed")
+    recipe = _recipe(student=_short_student())
+    first = train(recipe, tiny_data, tmp_path / "one", _quiet)
+    assert first.model.read_bytes() != result.model.read_bytes()
+    again = train(recipe, tiny_data, tmp_path / "two", _quiet)
+    assert again.left_out_corpus == pytest.approx(first.left_out_corpus, abs=0.01)
+    resumed = train(recipe, tiny_data, tmp_path / "one", _quiet)
+    assert resumed.model.read_bytes() == first.model.read_bytes()
+
+
+def test_a_student_of_too_deep_an_encoder_is_refused(tmp_path: Path) -> None:
+    """It would fail half an hour into the run."""
+    values = load_recipe().model_dump(mode="json") | {"heads": [{"states": [3], "penalty": 0.2}]}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps(values))
+    with pytest.raises(UnreadableInputError, match="a student has two layers"):
+        load_recipe(path)
 
 
 def test_another_seed_gives_another_model(
@@ -127,7 +157,7 @@ def _outputs(model: Path) -> set[str]:
 def test_the_file_says_what_it_is(result: TrainingResult) -> None:
     """The runtime reads name, rate and calibration from the model itself."""
     properties = open_session(result.model).get_modelmeta().custom_metadata_map
-    assert properties["name"] == "voice-2"
+    assert properties["name"] == "voice-3"
     assert properties["sample_rate"] == "16000"
     assert properties["training_corpora"] == "first, second"
     assert properties["recipe_sha256"] == result.recipe_sha256
