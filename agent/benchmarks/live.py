@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
+from ...models.files import finite
 from .announcement import Announcement, announcements
 from .audit import FrameAudit
 from .bot import Guard
@@ -59,7 +60,7 @@ class LiveReport:
         report = asdict(self)
         for name in ("median_difference_ms", "p95_difference_ms"):
             report["latency"][name] = getattr(self.latency, name)
-        return json.dumps(report, indent=2)
+        return json.dumps(finite(report), indent=2, allow_nan=False)
 
 
 def bench_live(speech: Sequence[Pcm], effort: Effort, *, say: Callable[[str], None]) -> LiveReport:
