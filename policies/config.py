@@ -45,7 +45,7 @@ class Rules(_Strict):
     """What may differ between dialog states."""
 
     strained: Band = Band(enter=0.03, leave=0.015)
-    distressed: Band = Band(enter=0.04, leave=0.02)
+    distressed: Band = Band(enter=0.05, leave=0.02)
     max_empathy: Annotated[int, Field(ge=0, description="empathic turns in a row")] = 2
     empathy_cooldown: Annotated[int, Field(ge=0, description="turns of rest after those")] = 2
     transfer_after: Annotated[int, Field(ge=1, description="distressed turns to a transfer")] = 2

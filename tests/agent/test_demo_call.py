@@ -57,7 +57,7 @@ async def test_an_angry_caller_is_heard_and_handed_over(demo: Demo) -> None:
     told, late = await asyncio.gather(heard_out(demo), switched_on_late(demo))
 
     assert told[0]["type"] == "demo-call"
-    assert told[0]["levels"] == {"strained": 0.03, "distressed": 0.04}
+    assert told[0]["levels"] == {"strained": 0.03, "distressed": 0.05}
     decisions = of(told, "caller-decision")
     assert [one["turn"] for one in decisions] == list(range(len(decisions)))
     assert decisions[-1]["action"] == "transfer"
