@@ -23,8 +23,8 @@ from .roster import TASK, Roster, task_of
 from .store import EvidenceStore
 from .tables import AT_ONCE, columns, count, first_line, streamed
 
-_PARTS_AT_ONCE = 256
-"""A part's footer takes memory, too."""
+_PARTS_AT_ONCE = 64
+"""Some thousand calls; all turns of theirs, and the parts' footers, are in memory."""
 
 _TABLES = """
     CREATE TABLE heard (

@@ -48,7 +48,7 @@ def _connect(database: str, spill: str, places: tuple[str, ...]) -> duckdb.DuckD
     """A connection that takes little memory, one thread, and nothing from the network."""
     connection = duckdb.connect(database)
     for setting in (
-        "memory_limit = '64MB'",
+        "memory_limit = '128MB'",
         "threads = 1",
         "autoinstall_known_extensions = false",
         "enable_progress_bar = false",
