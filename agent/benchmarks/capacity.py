@@ -47,7 +47,8 @@ class Search:
     """Which count of calls to try next (Dixon and Mood's up-and-down method, 1948).
 
     In steps of half as many again to the first count that fails, halfway back, and from there on
-    one more after each clean try and one less after each other, `tries` times.
+    one more after each clean try and one less after each other. The edge is where the outcome
+    changes for the first time; from there on `tries` count.
     """
 
     def __init__(self, most: int, tries: int) -> None:
@@ -55,18 +56,18 @@ class Search:
         self._most = most
         self._tries = tries
         self._climb: list[Probe] = []
-        self._around_edge: list[Probe] = []
+        self._by_one: list[Probe] = []
 
     @property
     def done(self) -> bool:
         """Whether the edge was tried often enough, or there is none up to `most`."""
-        return len(self._around_edge) >= self._tries or self._clean == self._most
+        return len(self._around_edge) >= self._tries or self._all_fit
 
     def note(self, probe: Probe) -> None:
         """Take the outcome of a try with `calls` calls."""
         clean = not probe.late_frames
         if self._climb and self._climb[-1].late_frames:
-            self._around_edge.append(probe)
+            self._by_one.append(probe)
             following = self.calls + (1 if clean else -1)
         else:
             following = self.calls + self.calls // 2 if clean else (self._clean + self.calls) // 2
@@ -76,9 +77,22 @@ class Search:
     def result(self) -> Capacity:
         """The estimate; the count that would be tried next is part of it."""
         edge = fmean([*(probe.calls for probe in self._around_edge), self.calls])
-        limit = self._clean == self._most
-        tried = (*self._climb, *self._around_edge)
-        return Capacity(float(self._most) if limit else edge, limit, tried)
+        tried = (*self._climb, *self._by_one)
+        return Capacity(float(self._most) if self._all_fit else edge, self._all_fit, tried)
+
+    @property
+    def _all_fit(self) -> bool:
+        tried = (*self._climb, *self._by_one)
+        return any(probe.calls == self._most and not probe.late_frames for probe in tried)
+
+    @property
+    def _around_edge(self) -> list[Probe]:
+        """The tries from the first on that came out otherwise than those before it."""
+        tries = self._by_one
+        for i, probe in enumerate(tries):
+            if probe.calls == 1 or bool(probe.late_frames) is not bool(tries[0].late_frames):
+                return tries[i:]
+        return []
 
     @property
     def _clean(self) -> int:
