@@ -119,7 +119,7 @@ def _line(line: bytes, path: str | Path, where: str) -> UntimedLine:
     try:
         return UntimedLine.model_validate_json(line.removeprefix(BOM_UTF8))
     except ValidationError as error:
-        raise TranscriptError(path, f"{where}: {first_complaint(error, 'line')}") from error
+        raise TranscriptError(path, f"{where}: {first_complaint(error)}") from error
 
 
 def _aligned(durations_s: Sequence[float], said: Sequence[TurnWords]) -> list[int | None]:

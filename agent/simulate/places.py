@@ -161,5 +161,7 @@ def make_folder(place: str) -> None:
         return
     try:
         Path(place).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UnreadableInputError(place, "is not a folder") from None
     except OSError as error:
         raise UnreadableInputError(place, error.strerror or "cannot be made") from error

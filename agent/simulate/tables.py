@@ -112,6 +112,8 @@ def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
     reader = _READERS.get(PurePosixPath(place).suffix)
     if reader is None:
         raise UnreadableInputError(place, f"is not a table: use {', '.join(sorted(TABLES))}")
+    if not is_remote(place) and not Path(place).exists():
+        raise UnreadableInputError(place, "is not there")
     connection = _connect(":memory:", tempfile.gettempdir(), (place,))
     try:
         found = connection.execute(f"SELECT * FROM {reader}", [place])  # noqa: S608 - ours

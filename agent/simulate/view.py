@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from ..cells import cell
 
 Found = dict[str, Any]
 _Cell = Callable[[Found], str]
@@ -28,8 +29,8 @@ def print_study(found: Found, console: Console) -> None:
         rows.append(("cost per 1,000 calls", lambda p: _number(p["cost"])))
     if policies[0]["load"] is not None:
         rows += _load_rows(policies[0]["load"], found["service"])
-    for name, cell in rows:
-        table.add_row(name, *(cell(policy) for policy in policies))
+    for name, shown in rows:
+        table.add_row(name, *(shown(policy) for policy in policies))
     console.print(table)
     if "sweep" in found:
         _print_sweep(found["sweep"], console)
@@ -41,7 +42,7 @@ def print_study(found: Found, console: Console) -> None:
 
 
 def _number(value: float | None, digits: int = 0) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+    return cell(value, f".{digits}f")
 
 
 def _between(estimate: Found, digits: int = 1) -> str:

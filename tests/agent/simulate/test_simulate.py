@@ -114,7 +114,8 @@ def test_labels_without_a_call_are_told(simulate: Run, calls: Path, tmp_path: Pa
         ({"out": Path("no/such/folder/out.json")}, "cannot be written"),
         ({"sweep": ["memory=0.5:0.9:0.1"]}, "needs --labels"),
         ({"best": Path("best.yaml")}, "cheapest policy of a --sweep"),
-        ({"labels": "nowhere.csv"}, "nowhere.csv"),
+        ({"labels": "nowhere.csv"}, "nowhere.csv: is not there"),
+        ({"evidence": __file__}, "is not a folder"),
         ({"transcripts": "nowhere"}, "nowhere"),
         ({"model": "nowhere.onnx"}, "nowhere.onnx"),
     ],
@@ -124,7 +125,7 @@ def test_what_cannot_be_done_is_known_before_the_work(
 ) -> None:
     """An hour of hearing calls must not end in a path that cannot be written."""
     evidence = tmp_path / "evidence"
-    asked = {"calls": [str(calls)], "policies": ["balanced"], "evidence": str(evidence), **wrong}
+    asked = {"calls": [str(calls)], "policies": ["balanced"], "evidence": str(evidence)} | wrong
     with pytest.raises(DeescalateError, match=re.escape(complaint)):
         run_simulation(Options(**asked))
     assert not list(evidence.glob("*.parquet"))
