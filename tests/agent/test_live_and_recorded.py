@@ -146,7 +146,7 @@ async def test_a_replayed_call_is_decided_as_it_was_live(
         assert a.reading.cues == b.reading.cues
         # A line has 16 bits, this recording more; the quantised model sees up to 0.15 nats of it.
         assert a.reading.voice.p_negative == pytest.approx(b.reading.voice.p_negative, abs=0.06)
-        assert a.decision.belief == pytest.approx(b.decision.belief, abs=0.03)
+        assert a.decision.belief == pytest.approx(b.decision.belief, abs=0.06)
         assert a.decision.evidence.dialog_state == b.decision.evidence.dialog_state
         assert (a.decision.action, a.decision.level) == (b.decision.action, b.decision.level)
     seen = {cue for turn in live.turns for cue, _ in turn.reading.cues}

@@ -49,7 +49,7 @@ def test_every_processor_hears_the_same() -> None:
         load_classifier().classify(caller[round(start * RATE) : round(end * RATE)], RATE).p_negative
         for start, end in ((4.44, 7.29), (11.93, 15.99), (21.94, 25.59))
     ]
-    assert heard == pytest.approx([0.653, 0.169, 0.619], abs=0.02)
+    assert heard == pytest.approx([0.653, 0.169, 0.619], abs=0.06)
 
 
 def test_what_cannot_be_heard_is_unknown_not_a_score() -> None:
@@ -100,7 +100,7 @@ def test_the_rate_of_the_line_does_not_matter(voice: OnnxEmotionClassifier) -> N
     turn = speech_like(2.0, 8_000)
     low = voice.classify((turn * 32_767).astype(np.int16), 8_000)
     high = voice.classify(np.repeat(turn, 1), 8_000)
-    assert low.p_negative == pytest.approx(high.p_negative, abs=0.02)
+    assert low.p_negative == pytest.approx(high.p_negative, abs=0.06)
 
 
 @pytest.mark.parametrize("output", ["raises", math.nan, math.inf])
