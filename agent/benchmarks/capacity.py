@@ -77,13 +77,15 @@ class Search:
     def result(self) -> Capacity:
         """The estimate; the count that would be tried next is part of it."""
         edge = fmean([*(probe.calls for probe in self._around_edge), self.calls])
-        tried = (*self._climb, *self._by_one)
-        return Capacity(float(self._most) if self._all_fit else edge, self._all_fit, tried)
+        return Capacity(float(self._most) if self._all_fit else edge, self._all_fit, self._tried)
+
+    @property
+    def _tried(self) -> tuple[Probe, ...]:
+        return (*self._climb, *self._by_one)
 
     @property
     def _all_fit(self) -> bool:
-        tried = (*self._climb, *self._by_one)
-        return any(probe.calls == self._most and not probe.late_frames for probe in tried)
+        return any(probe.calls == self._most and not probe.late_frames for probe in self._tried)
 
     @property
     def _around_edge(self) -> list[Probe]:

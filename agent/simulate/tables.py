@@ -117,12 +117,12 @@ def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
     connection = _connect(":memory:", tempfile.gettempdir(), (place,))
     try:
         found = connection.execute(f"SELECT * FROM {reader}", [place])  # noqa: S608 - ours
-        columns = [column[0] for column in found.description or ()]
-        missing = [name for name in required if name not in columns]
+        names = [column[0] for column in found.description or ()]
+        missing = [name for name in required if name not in names]
         if missing:
             raise UnreadableInputError(place, f"has no column {', '.join(missing)}")
         while rows := found.fetchmany(AT_ONCE):
-            yield from (dict(zip(columns, row, strict=True)) for row in rows)
+            yield from (dict(zip(names, row, strict=True)) for row in rows)
     except duckdb.Error as error:
         raise UnreadableInputError(place, f"is not such a table ({first_line(error)})") from error
     finally:

@@ -26,7 +26,7 @@ def print_study(found: Found, console: Console) -> None:
     if policies[0]["labelled"] is not None:
         rows += _labelled_rows(policies[0]["labelled"])
     if policies[0]["cost"] is not None:
-        rows.append(("cost per 1,000 calls", lambda p: _number(p["cost"])))
+        rows.append(("cost per 1,000 calls", lambda p: cell(p["cost"], ".0f")))
     if policies[0]["load"] is not None:
         rows += _load_rows(policies[0]["load"], found["service"])
     for name, shown in rows:
@@ -41,12 +41,8 @@ def print_study(found: Found, console: Console) -> None:
     console.print(found["cannot_know"], style="dim")
 
 
-def _number(value: float | None, digits: int = 0) -> str:
-    return cell(value, f".{digits}f")
-
-
 def _between(estimate: Found, digits: int = 1) -> str:
-    value, low, high = (_number(estimate[key], digits) for key in ("value", "low", "high"))
+    value, low, high = (cell(estimate[key], f".{digits}f") for key in ("value", "low", "high"))
     return f"{value} ({low} to {high})" if value != "-" else value
 
 
@@ -65,10 +61,10 @@ _ROWS: tuple[tuple[str, _Cell], ...] = (
             ("transfer", "transferred"),
         )
     ),
-    ("first action, median turn", lambda p: _number(p["first_action_turn"])),
-    ("first action, median second", lambda p: _number(p["first_action_s"])),
+    ("first action, median turn", lambda p: cell(p["first_action_turn"], ".0f")),
+    ("first action, median second", lambda p: cell(p["first_action_s"], ".0f")),
     ("transfers per 1,000 calls", lambda p: _between(p["transfers_per_1000"])),
-    ("of those on request", lambda p: _number(p["transfers_on_request_per_1000"], 1)),
+    ("of those on request", lambda p: cell(p["transfers_on_request_per_1000"], ".1f")),
 )
 
 
@@ -110,7 +106,7 @@ def _load_rows(load: Found, service: Found) -> list[tuple[str, _Cell]]:
     return [
         (
             f"transfers {when}, {load['calls_a_day']:.0f} calls a day",
-            lambda p: _number(busiest(p)["transfers"], 1),
+            lambda p: cell(busiest(p)["transfers"], ".1f"),
         ),
         (f"agents needed then ({promise})", lambda p: str(busiest(p)["agents"])),
         ("agent hours a day", lambda p: str(sum(p["load"]["staffing"]["agents"]))),

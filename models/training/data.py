@@ -54,11 +54,11 @@ def read_manifest(manifest: Path) -> list[Clip]:
     The columns group and soft_negative may be there. Raises UnreadableInputError for a missing
     file, column or label.
     """
+    rows = read_rows(manifest)
     try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            return [_clip(manifest.parent, row) for row in csv.DictReader(file)]
-    except (OSError, ValueError) as error:
-        raise UnreadableInputError(manifest, f"cannot be read ({_reason(error)})") from error
+        return [_clip(manifest.parent, row) for row in rows]
+    except ValueError as error:
+        raise UnreadableInputError(manifest, f"cannot be read ({error})") from error
     except KeyError as error:
         raise UnreadableInputError(manifest, f"has no column or value {error}") from error
 
@@ -91,17 +91,14 @@ def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableInputError(path, f"cannot be read ({_reason(error)})") from error
+    except OSError as error:
+        raise UnreadableInputError(path, f"cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableInputError(path, f"cannot be read ({error})") from error
     for column in columns:
         if rows and column not in rows[0]:
             raise UnreadableInputError(path, f"has no column {column!r}")
     return rows
-
-
-def _reason(error: Exception) -> str:
-    """Why, without the path again that the message begins with."""
-    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:

@@ -31,6 +31,10 @@ class States:
     first: Tensor
     added: Tensor
 
+    def last(self, every_nth: int) -> Tensor:
+        """Return the last layer's output at the frames that it answers for."""
+        return self.first[:, ::every_nth] + self.added
+
     def averages(self, states: tuple[int, ...]) -> Tensor:
         """Return the averages over time of some states (0 to 2), (turns, 384 a state)."""
         first = self.first.mean(1)

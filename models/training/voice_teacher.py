@@ -54,12 +54,11 @@ class VoiceTeacher:
         """Compare a student's states of changed turns with those of the clean ones' features."""
         with torch.no_grad():
             states = listen(self.weights, clean, 1)
-            last = states.first + states.added
             target = states.averages(self.states)
         pairs = (
             (student.stem, states.stem),
             (student.first, states.first),
-            (student.first[:, ::every_nth] + student.added, last[:, ::every_nth]),
+            (student.last(every_nth), states.last(1)[:, ::every_nth]),
         )
         squares = [
             ((own - aim).square() * precision).mean()
@@ -89,7 +88,7 @@ def voice_teacher(
         every = (
             torch.cat([s.stem[0] for s in heard]),
             torch.cat([s.first[0] for s in heard]),
-            torch.cat([(s.first + s.added)[0] for s in heard]),
+            torch.cat([s.last(1)[0] for s in heard]),
         )
         precision = torch.stack([1 / (state.var(0) + 1e-6) for state in every])
     return VoiceTeacher(
