@@ -11,16 +11,23 @@ from .audit import LATE_S, matched
 from .bot import Guard, running_bot
 from .caller import calling
 from .load import BETWEEN_CALLS_S, scripts
+from .machine import StolenTime
 from .telephony import Pcm
 
 FIRST = 8
+STOLEN_MOST = 0.01
+"""A try is disturbed in which the machine's host gave more of the processors' time to others."""
+
 _SETTLES_S = 2.5
 _STAYS_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Some calls at once: frames that came over 100 ms late, turns, and readings not in time."""
+    """Some calls at once: frames that came over 100 ms late, turns, and readings not in time.
+
+    `stolen` is the share of the processors' time that the machine's host gave to others meanwhile.
+    """
 
     calls: int
     frames: int
@@ -28,6 +35,12 @@ class Probe:
     slowest_ms: float
     turns: int
     late_decisions: int
+    stolen: float
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether it says more of the machine than of the bot."""
+        return self.stolen > STOLEN_MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +48,14 @@ class Capacity:
     """So many calls go without a late frame in half of the tries.
 
     An estimate, not a whole number: the mean of the counts tried around the edge.
-    `reached_limit` says that more calls were not tried.
+    `reached_limit` says that more calls were not tried. `disturbed` are the tries that were made
+    again since the machine's host had other work; they count for nothing.
     """
 
     calls: float
     reached_limit: bool
     probes: tuple[Probe, ...]
+    disturbed: tuple[Probe, ...]
 
 
 class Search:
@@ -48,7 +63,8 @@ class Search:
 
     In steps of half as many again to the first count that fails, halfway back, and from there on
     one more after each clean try and one less after each other. The edge is where the outcome
-    changes for the first time; from there on `tries` count.
+    changes for the first time; from there on `tries` count. A disturbed try is made again, up to
+    `tries` times; beyond that a machine is never quiet, and all tries count.
     """
 
     def __init__(self, most: int, tries: int) -> None:
@@ -57,6 +73,7 @@ class Search:
         self._tries = tries
         self._climb: list[Probe] = []
         self._by_one: list[Probe] = []
+        self._disturbed: list[Probe] = []
 
     @property
     def done(self) -> bool:
@@ -65,6 +82,9 @@ class Search:
 
     def note(self, probe: Probe) -> None:
         """Take the outcome of a try with `calls` calls."""
+        if probe.disturbed and len(self._disturbed) < self._tries:
+            self._disturbed.append(probe)
+            return
         clean = not probe.late_frames
         if self._climb and self._climb[-1].late_frames:
             self._by_one.append(probe)
@@ -77,7 +97,12 @@ class Search:
     def result(self) -> Capacity:
         """The estimate; the count that would be tried next is part of it."""
         edge = fmean([*(probe.calls for probe in self._around_edge), self.calls])
-        return Capacity(float(self._most) if self._all_fit else edge, self._all_fit, self._tried)
+        return Capacity(
+            float(self._most) if self._all_fit else edge,
+            self._all_fit,
+            self._tried,
+            tuple(self._disturbed),
+        )
 
     @property
     def _tried(self) -> tuple[Probe, ...]:
@@ -118,7 +143,10 @@ def capacities(
             if not search.done:
                 probe = _probe(guard, speech, search.calls, seconds)
                 search.note(probe)
-                say(f"{guard.value}: {probe.calls} calls, {probe.late_frames} frames late")
+                say(
+                    f"{guard.value}: {probe.calls} calls, {probe.late_frames} frames late"
+                    f"{', disturbed' * probe.disturbed}"
+                )
     return {guard.value: search.result() for guard, search in searches.items()}
 
 
@@ -127,9 +155,9 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         ramp_s = calls * BETWEEN_CALLS_S + _SETTLES_S
         talk = call(scripts(bot, speech, calls, duration_s=ramp_s + seconds + _STAYS_S))
         time.sleep(ramp_s)
-        begins = time.monotonic()
+        begins, stolen = time.monotonic(), StolenTime()
         time.sleep(seconds)
-        ends = time.monotonic()
+        ends, stolen_share = time.monotonic(), stolen.share
         logs, notes = talk.result(), bot.calls()
     delays: list[float] = []
     frames = 0
@@ -146,4 +174,5 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         max(delays, default=0.0) * 1000,
         sum(notes[log.call_id].turns for log in logs),
         sum(faults.get("late", 0) + faults.get("refused", 0) for faults in late),
+        stolen_share,
     )

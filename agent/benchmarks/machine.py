@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .cores import on_last_cores
+
+_STEAL = 7
+"""Its place among the kinds of time in the first line of /proc/stat (see proc_stat(5))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,22 @@ def free_memory_gb() -> float | None:
     return int(free.split()[1]) * 1024 / 1e9 if free else None
 
 
+class StolenTime:
+    """How much of the processors' time a virtual machine's host gave to others, since it was made.
+
+    Zero where the system does not tell.
+    """
+
+    def __init__(self) -> None:
+        self._before = _processor_ticks()
+
+    @property
+    def share(self) -> float:
+        """Of all processors' time so far, from 0 to 1."""
+        spent = _processor_ticks() - self._before
+        return float(spent[_STEAL] / max(1, spent.sum()))
+
+
 def machine() -> Mapping[str, str | int]:
     """The processor, the number of cores and the Python at hand."""
     return {
@@ -80,3 +100,12 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
+
+
+def _processor_ticks() -> NDArray[np.int64]:
+    """Time of all processors by kind: user, nice, system, idle, iowait, irq, softirq, steal."""
+    try:
+        line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return np.zeros(_STEAL + 1, np.int64)
+    return np.array(line.split()[1 : _STEAL + 2], np.int64)
