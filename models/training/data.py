@@ -52,15 +52,16 @@ def read_manifest(manifest: Path) -> list[Clip]:
     """Read a speech manifest (path, corpus, speaker, emotion, negative, split).
 
     The columns group and soft_negative may be there. Raises UnreadableInputError for a missing
-    file, column or label.
+    file or column, or a label that is none.
     """
-    rows = read_rows(manifest)
-    try:
-        return [_clip(manifest.parent, row) for row in rows]
-    except ValueError as error:
-        raise UnreadableInputError(manifest, f"cannot be read ({error})") from error
-    except KeyError as error:
-        raise UnreadableInputError(manifest, f"has no column or value {error}") from error
+    rows = read_rows(manifest, "path", "corpus", "speaker", "emotion", "negative", "split")
+    clips = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            clips.append(_clip(manifest.parent, row))
+        except ValueError as error:
+            raise UnreadableInputError(manifest, f"row {number}: {error}") from error
+    return clips
 
 
 def read_unlabelled(manifest: Path, without: frozenset[str] = frozenset()) -> list[Clip]:
@@ -86,7 +87,8 @@ def read_callers(calls: Path) -> frozenset[str]:
 def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
     """Read the rows of a table with a header (CSV).
 
-    Raises UnreadableInputError for a missing file, or for a column of `columns` that is not there.
+    Raises UnreadableInputError for a missing file, or for a column of `columns` that is not there
+    or that a row does not reach.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -98,17 +100,23 @@ def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
     for column in columns:
         if rows and column not in rows[0]:
             raise UnreadableInputError(path, f"has no column {column!r}")
+    for number, row in enumerate(rows, start=1):
+        if any(row[column] is None for column in columns):
+            raise UnreadableInputError(path, f"row {number}: ends too early")
     return rows
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:
+    """Raises ValueError for a label that is none."""
+    if row["negative"] not in {"0", "1"}:
+        raise ValueError(f"negative is {row['negative']!r}, neither 0 nor 1")
     soft = row.get("soft_negative")
     return Clip(
         path=folder / row["path"],
         corpus=row["corpus"],
         speaker=row["speaker"],
         emotion=row["emotion"],
-        negative={"0": False, "1": True}[row["negative"]],
+        negative=row["negative"] == "1",
         split=row["split"],
         group=row.get("group") or "",
         soft_negative=float(soft) if soft else None,

@@ -82,11 +82,12 @@ def spoken(text: str, rng: random.Random) -> str:
 
 def read_goemotions(folder: Path, split: str, negative_labels: Sequence[str]) -> Labelled:
     """One split of GoEmotions (tab-separated text, label numbers, id)."""
-    path = folder / "goemotions" / f"{split}.tsv"
+    path = folder / "goemotions" / "labels.txt"
     try:
-        names = (folder / "goemotions" / "labels.txt").read_text(encoding="utf-8").split()
+        names = path.read_text(encoding="utf-8").split()
         wanted = {names.index(label) for label in negative_labels}
         neutral = names.index("neutral")
+        path = path.with_name(f"{split}.tsv")
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line]
         labels = [{int(number) for number in row[1].split(",")} for row in rows]
     except (OSError, ValueError, IndexError) as error:

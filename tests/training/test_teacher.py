@@ -206,7 +206,7 @@ def test_turns_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     manifest = (speech / "manifest.csv").read_text()
     (speech / "manifest.csv").write_text(manifest.replace(",any,1,", ",any,angry,"))
     with pytest.raises(
-        UnreadableInputError, match=r"manifest\.csv: has no column or value 'angry'"
+        UnreadableInputError, match=r"manifest\.csv: row 1: negative is 'angry', neither"
     ):
         read_turns(tmp_path)
     (speech / "manifest.csv").write_text(manifest.replace(",any,1,", ",any,0,"))
