@@ -45,7 +45,7 @@ class Rules(_Strict):
     """What may differ between dialog states."""
 
     strained: Band = Band(enter=0.03, leave=0.015)
-    distressed: Band = Band(enter=0.05, leave=0.02)
+    distressed: Band = Band(enter=0.037, leave=0.02)
     max_empathy: Annotated[int, Field(ge=0, description="empathic turns in a row")] = 2
     empathy_cooldown: Annotated[int, Field(ge=0, description="turns of rest after those")] = 2
     transfer_after: Annotated[int, Field(ge=1, description="distressed turns to a transfer")] = 2
@@ -115,7 +115,7 @@ class MitigationPolicy(Rules):
     name: str = "custom"
     expected_negative_rate: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     memory: Annotated[float, Field(ge=0, lt=1)] = 0.8
-    least_turn_evidence: Annotated[float, Field(ge=0, le=20)] = 1.2
+    least_turn_evidence: Annotated[float, Field(ge=0, le=20)] = 1.1
     max_turn_evidence: Annotated[float, Field(gt=0, le=20)] = 3.0
     opening_hours: OpeningHours | None = None
     dialog_states: dict[str, dict[str, Any]] = Field(default_factory=dict)

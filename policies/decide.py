@@ -61,6 +61,7 @@ def _observe(
         negative_turns=state.negative_turns + 1 if angry else 0,
         distressed_turns=state.distressed_turns + angry if level is Level.DISTRESSED else 0,
         empathy_streak=0 if rested else state.empathy_streak,
+        human_offered=state.human_offered and level is Level.DISTRESSED,
         requests_for_human=state.requests_for_human + _asks_for_human(reading),
     )
 
@@ -88,7 +89,7 @@ def _answer_request(heard: CallState, evidence: Evidence, rules: Rules) -> _Choi
 
 
 def _answer_distress(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
-    """The most that the level calls for, the rules allow and this call has not had already."""
+    """The most that the level calls for, the rules allow and this distress has not had already."""
     reason = _what_was_heard(evidence.reading, heard)
     highest = rules.highest_action.rank
     if heard.level is Level.DISTRESSED:

@@ -222,6 +222,7 @@ def _observe(
     rested = state.turns_since_empathy[:n] >= limits.at("empathy_cooldown", rows)
     state.distressed_turns[:n] = np.where(distressed, state.distressed_turns[:n] + negative, 0)
     state.empathy_streak[:n][rested] = 0
+    state.offered[:n] &= distressed
     state.requests[:n] += batch.asks_for_human[rows]
     found.level[rows] = state.level[:n] = level
     found.belief[rows] = belief

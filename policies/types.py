@@ -62,6 +62,7 @@ class CallState:
     `support` is the leaky sum of log-likelihood ratios in nats, never below 0; `negative_turns`
     counts turns in a row that spoke for distress, `distressed_turns` those since the level is
     distressed; `empathy_streak` and `turns_since_empathy` keep empathy from becoming a habit.
+    `human_offered` is forgotten when the level falls: who gets angry anew is offered a human anew.
     """
 
     support: float = 0.0

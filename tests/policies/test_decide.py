@@ -88,6 +88,12 @@ def test_a_clearly_angry_turn_brings_the_offer_at_once() -> None:
     assert got == ["proceed", "offer_human", "transfer"]
 
 
+def test_who_gets_angry_anew_is_offered_a_human_anew() -> None:
+    """An offer made long before the anger, and forgotten since, must not be the last one."""
+    got = actions(load_policy("balanced"), FURIOUS, CALM, CALM, FURIOUS)
+    assert got == ["offer_human", "proceed", "proceed", "offer_human"]
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_weak_readings_do_not_add_up(preset: str) -> None:
     """A caller whose voice sounds a little raised in every turn must not be taken for angry."""

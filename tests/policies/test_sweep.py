@@ -42,8 +42,8 @@ def test_what_is_no_axis_is_refused(text: str) -> None:
 
 def test_the_grid_leaves_out_what_no_policy_may_be() -> None:
     """Strained above distressed is no policy; the rest of the grid must stay."""
-    found, invalid = grid(BALANCED, [Axis.parse("strained.enter=0.02:0.08:0.02")])
-    assert [one.policy.strained.enter for one in found] == [0.02, 0.04]
+    found, invalid = grid(BALANCED, [Axis.parse("strained.enter=0.02:0.05:0.01")])
+    assert [one.policy.strained.enter for one in found] == [0.02, 0.03]
     assert invalid == 2
     assert found[0].policy.distressed == BALANCED.distressed
 
