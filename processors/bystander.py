@@ -66,6 +66,9 @@ class Bystander(FrameProcessor):
     def overhear(self, frame: Frame) -> None:
         """Take from a frame what there is; it was passed on already."""
 
+    def notice(self, frame: Frame) -> None:
+        """See a frame that is about to be queued, where system frames overtake others."""
+
     async def queue_frame(
         self,
         frame: Frame,
@@ -78,6 +81,7 @@ class Bystander(FrameProcessor):
             await beyond.queue_frame(frame, direction)
             self.overhear(frame)
             return
+        self.notice(frame)
         if isinstance(frame, SystemFrame):
             self.waiting += 1
             callback = partial(self._processed, callback)

@@ -32,16 +32,31 @@ def with_guidance(frame: LLMContextFrame, guidance: str) -> LLMContextFrame:
     return LLMContextFrame(context=edited, speculation=frame.speculation)
 
 
-def caller_words(context: LLMContext) -> str | None:
-    """What the caller said since the bot last spoke; None if the context does not tell."""
-    said: list[str] = []
-    for message in reversed(context.get_messages()):
-        role = _role(message)
-        if role == "user":
-            said.append(standard_message_text(message).strip())
-        elif role in {"assistant", "tool"}:
-            break
-    return " ".join(part for part in reversed(said) if part) or None
+class CallerWords:
+    """The caller's words in the contexts of one call, each message for one turn only.
+
+    A bot that is interrupted before it speaks leaves a message behind that was not answered, and
+    that was decided about all the same.
+    """
+
+    def __init__(self) -> None:
+        self._counted: LLMContextMessage | None = None
+
+    def new_in(self, context: LLMContext) -> str | None:
+        """What the caller said since the bot last spoke, if not counted; None if nothing."""
+        said: list[str] = []
+        for message in reversed(context.get_messages()):
+            role = _role(message)
+            if role in {"assistant", "tool"} or message is self._counted:
+                break
+            if role == "user":
+                said.append(standard_message_text(message).strip())
+        return " ".join(part for part in reversed(said) if part) or None
+
+    def count(self, context: LLMContext) -> None:
+        """What was said up to here belongs to a turn that is decided."""
+        users = (one for one in reversed(context.get_messages()) if _role(one) == "user")
+        self._counted = next(users, None)
 
 
 def transcript(context: LLMContext) -> tuple[Utterance, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -38,21 +37,12 @@ class TurnDecider:
         self._max_wait = max_wait
         self._turn_open = True
         self._preview: Preview | None = None
-        self._words: deque[str] = deque(maxlen=50)
         self._next_turn = asyncio.Event()
 
     def turn_started(self) -> None:
         """The caller has the floor."""
         self._turn_open, self._preview = True, None
         self._next_turn.set()
-
-    def words(self, text: str) -> None:
-        """The caller said this, in a bot without an LLM: it counts in the next turn decided.
-
-        That is the turn under way; or, where speech recognition is late, the one after it.
-        """
-        if text.strip() and self._call.active:
-            self._words.append(text)
 
     def withdrawn(self) -> None:
         """A speculative run, if there is one, came too early."""
@@ -88,8 +78,7 @@ class TurnDecider:
             await self._heard(turn)
             if turn.decision is not None or turn.dropped or self._call.hand_over.under_way:
                 return None
-            turn.text = " ".join(self._words) or None
-            self._words.clear()
+            turn.text = self._call.words() if turn.due else None
             preview = self._call.preview(turn)
             self._call.commit(preview)
             return preview.decision

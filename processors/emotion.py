@@ -11,6 +11,7 @@ from pipecat.frames.frames import (
     InputAudioRawFrame,
     InterruptionFrame,
     MetricsFrame,
+    TranscriptionFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
     VADUserStartedSpeakingFrame,
@@ -73,6 +74,11 @@ class EmotionProcessor(Bystander):
             await self.cancel_task(self._task)
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
+    def notice(self, frame: Frame) -> None:
+        """Take words at once: the end of the turn, which they may bring about, overtakes them."""
+        if isinstance(frame, TranscriptionFrame):
+            self.call.said(frame.text)
+
     def overhear(self, frame: Frame) -> None:
         """Keep the caller's audio."""
         self._take(frame)
@@ -126,7 +132,7 @@ class EmotionProcessor(Bystander):
         """Have this audio read, in place of what is being read now."""
         if audio is None:
             return
-        self._turn = self._turn or self.call.new_turn()
+        self._turn = self._turn or self.call.new_turn(audio.started_at_s)
         if not self.call.active:
             return
         self.call.turn = self._turn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -60,19 +61,37 @@ class LiveCall:
         self._hearing = hearing
         self._state = CallState()
         self._next_index = 0
-        self._begun: tuple[str | None, bool] | None = None
+        self._begun: LiveTurn | None = None
+        self._said: deque[str] = deque(maxlen=50)
 
-    def turn_started(self, at_s: float) -> None:
-        """The caller began to speak at this time; whether anything can be read of it is open."""
+    def turn_started(self, at_s: float) -> LiveTurn:
+        """The caller began a turn at this time; whether anything can be read of it is open."""
         self.floor.turn_started(at_s)
-        self._begun = self.dialog_state, self.floor.prompted
+        self._begun = LiveTurn(self._next_index, self.dialog_state, prompted=self.floor.prompted)
+        return self._begun
 
-    def new_turn(self) -> LiveTurn:
-        """The turn that began; once something is to be read of it, it becomes `turn`."""
-        state, prompted = self._begun or (self.dialog_state, False)
-        turn, self._begun = LiveTurn(self._next_index, state, prompted=prompted), None
+    def new_turn(self, at_s: float) -> LiveTurn:
+        """The turn that began, or one without speech, at this time.
+
+        Once something is to be read of it, it becomes `turn`.
+        """
+        turn, self._begun = self._begun or self.turn_started(at_s), None
         self._next_index += 1
         return turn
+
+    def said(self, text: str) -> None:
+        """The caller said this; it counts in the next turn that is decided by `words`.
+
+        That is the turn under way; or, where speech recognition is late, the one after it.
+        """
+        if text.strip() and self._active:
+            self._said.append(text)
+
+    def words(self) -> str | None:
+        """What was said and did not count yet; from now on it did."""
+        words = " ".join(self._said) or None
+        self._said.clear()
+        return words
 
     def preview(self, turn: LiveTurn) -> Preview:
         """What would be decided about this turn now; nothing is remembered."""

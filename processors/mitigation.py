@@ -12,7 +12,6 @@ from pipecat.frames.frames import (
     InterruptionFrame,
     LLMContextFrame,
     StartFrame,
-    TranscriptionFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
 )
@@ -23,7 +22,7 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 from ..policies.empathy import Moment
 from ..policies.types import Action, Decision
 from .bystander import SPEECH, Bystander
-from .context import BotKind, caller_words, transcript, with_guidance
+from .context import BotKind, CallerWords, transcript, with_guidance
 from .deciding import TurnDecider
 from .frames import TransferCallFrame, decision_message
 from .live import LiveCall
@@ -59,6 +58,7 @@ class MitigationProcessor(Bystander):
         self._decider = TurnDecider(call, max_wait)
         self._bot = None if scripted is None else BotKind.SCRIPTED if scripted else BotKind.LLM
         self._context = LLMContext()
+        self._words = CallerWords()
         self._tasks: set[asyncio.Task[None]] = set()
         self._register_event_handler("on_decision")
         self._register_event_handler("on_transfer")
@@ -83,8 +83,6 @@ class MitigationProcessor(Bystander):
             self._decider.withdrawn()
         elif isinstance(frame, UserStoppedSpeakingFrame):
             self._turn_stopped()
-        elif isinstance(frame, TranscriptionFrame) and self._bot is BotKind.SCRIPTED:
-            self._decider.words(frame.text)
         elif isinstance(frame, EndFrame):
             await self._call.hand_over.settled()  # the end would close the line before
         if passed is not None:
@@ -96,8 +94,10 @@ class MitigationProcessor(Bystander):
         """The context for the LLM; None if it is not to reply."""
         context = self._context = frame.context
         try:
-            reply = await self._decider.reply(caller_words(context), speculative=frame.speculation)
+            said = self._words.new_in(context)
+            reply = await self._decider.reply(said, speculative=frame.speculation)
             if reply.decided is not None:
+                self._words.count(context)
                 self._spawn(self._act(reply.decided))
             if reply.silent:
                 return None
@@ -111,6 +111,7 @@ class MitigationProcessor(Bystander):
             confirmed = self._decider.turn_stopped()
             turn = self._decider.undecided()
             if confirmed is not None:
+                self._words.count(self._context)
                 self._spawn(self._act(confirmed))
             elif turn is not None and self._bot is not BotKind.SPEECH_TO_SPEECH:
                 turn.due = self._bot is BotKind.SCRIPTED

@@ -170,11 +170,11 @@ async def test_a_hand_over_that_got_lost_has_failed(
     monkeypatch.setattr(handover, "LIMIT_S", 0.3)
     guarded = Guarded(pool, 0.5, hearing=CallHearing())
     guarded.call.hand_over.ready = True
-    context = a_context("let me talk to a real person please")
+    request = "let me talk to a real person please"
     async with running(*guarded.parts[:2]) as call:
-        await take_turn(call, context)
+        await take_turn(call, a_context(request))
         await asyncio.sleep(0.3)
-        (frame,) = await take_turn(call, context)
+        (frame,) = await take_turn(call, a_context(request))
     assert guarded.actions == ["transfer", "offer_human"]
     assert "calls back" in frame.context.get_messages()[-1]["content"]
 

@@ -116,12 +116,14 @@ async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool
         await call.send(EagerEndOfTurnCancelFrame(), *speech(1.0, opens=False))
         await call.sees(CallerEmotionFrame, 2)
         await follow(call, context)
+        context.add_message({**context.get_messages()[-1]})
         await call.send(*speech(1.0, closes=False))
         await call.sees(CallerEmotionFrame, 3)
         await call.send(LLMContextFrame(context, speculation=True))
         await asyncio.sleep(0.1)
         await call.send(UserStoppedSpeakingFrame())
         await call.until(lambda: len(guarded.actions) == 2)
+        context.add_message({**context.get_messages()[-1]})
         await take_turn(call, context)
     said = [[cue for cue, _ in turn.reading.cues] for turn in guarded.call.turns]
     assert said == [[], [Cue.REPEATS_REQUEST], [Cue.REPEATS_REQUEST]]
