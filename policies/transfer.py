@@ -216,7 +216,13 @@ class WithPacket:
         """Hand both over."""
         async with asyncio.TaskGroup() as tasks:
             call = tasks.create_task(self._target.transfer(request))
-            packet = tasks.create_task(self._packet_to.transfer(request))
-        if not packet.result().ok:
-            log.warning("transfer packet not delivered", detail=packet.result().detail)
+            tasks.create_task(self._deliver(request))
         return call.result()
+
+    async def _deliver(self, request: TransferRequest) -> None:
+        try:
+            outcome = await self._packet_to.transfer(request)
+        except Exception as error:  # noqa: BLE001 - the call must not fail with its packet
+            outcome = TransferOutcome(False, f"raised {type(error).__name__}")
+        if not outcome.ok:
+            log.warning("transfer packet not delivered", detail=outcome.detail)

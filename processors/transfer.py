@@ -93,7 +93,10 @@ class TransferProcessor(Bystander):
         try:
             async with asyncio.timeout(self._limit_s):
                 outcome = await target.transfer(request)
-        except Exception as error:  # noqa: BLE001 - whatever a target does, the call goes on
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # it is us who are cancelled, and not something of the target's
             self._call.faults.report("transfer", "the transfer target failed", error)
             outcome = TransferOutcome(False, f"raised {type(error).__name__}")
         self._call.hand_over.end(ok=outcome.ok)

@@ -174,7 +174,7 @@ def kinds(frames: Iterable[Frame]) -> Sequence[str]:
 class Desk:
     """A transfer target that notes who is handed over, and answers as it is told."""
 
-    def __init__(self, *, ok: bool = True, error: Exception | None = None) -> None:
+    def __init__(self, *, ok: bool = True, error: BaseException | None = None) -> None:
         self.requests: list[TransferRequest] = []
         self.cancelled = 0
         self.gate = asyncio.Event()

@@ -144,6 +144,20 @@ async def test_the_packet_goes_with_the_call(
     assert "transfer packet not delivered" in caplog.text
 
 
+async def test_a_packet_that_raises_does_not_stop_the_call() -> None:
+    """A target of one's own may be broken; the caller must be put through all the same."""
+
+    class Broken:
+        async def transfer(self, request: TransferRequest) -> TransferOutcome:
+            raise RuntimeError(SECRET)
+
+    desk = Desk(TransferOutcome(True, "HTTP 200"))
+    both = asyncio.create_task(WithPacket(desk, packet_to=Broken()).transfer(REQUEST))
+    await asyncio.sleep(0.01)
+    desk.answers.set()
+    assert (await both).ok
+
+
 async def test_a_function_can_be_a_target() -> None:
     """A transport's own transfer answers None or an error, may raise, and may hang."""
 

@@ -82,13 +82,14 @@ async def test_a_second_request_is_ignored(caplog: pytest.LogCaptureFixture) -> 
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("failure", ["refused", "raises", "hangs"])
+@pytest.mark.parametrize("failure", ["refused", "raises", "cancels", "hangs"])
 async def test_a_failed_transfer_is_said_and_the_bot_goes_on(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A caller who was promised a human and hears nothing more will hang up angry."""
     caplog.set_level(logging.DEBUG, "pipecat_deescalate")
-    desk = Desk(ok=False, error=OSError("secret token 123") if failure == "raises" else None)
+    errors = {"raises": OSError("secret token 123"), "cancels": asyncio.CancelledError()}
+    desk = Desk(ok=False, error=errors.get(failure))
     if failure == "hangs":
         desk.gate.clear()
     state = a_call()
