@@ -102,34 +102,36 @@ def run_import(
         raise UsageError(f"--out {out} is one of the sources")
     options = Import(out.resolve().parent, caller_channel, transcripts, recordings, language)
     seen: dict[str, Path] = {}
-    failed = 0
-
-    def turns() -> Iterator[Turn]:
-        nonlocal failed
-        classifier = load_classifier()
-        with progress_bar() as progress:
-            for path in sources:
-                task = progress.add_task(path.name, total=None)
-                try:
-                    found = list(_read(path, options, classifier, partial(_show, progress, task)))
-                except DeescalateError as error:
-                    failed += 1
-                    print(f"deescalate: {error}", file=sys.stderr)
-                    continue
-                finally:
-                    progress.remove_task(task)
-                _check_new(path, found, seen)
-                yield from found
-
-    count = write_turns(out, turns())
+    failed: list[Path] = []
+    count = write_turns(out, _turns_of(sources, options, seen, failed))
     if not count and not failed:
         raise CallsError(complaint(out, "not written: there are no turns in these calls"))
-    summary = {"out": str(out), "calls": len(seen), "turns": count, "failed": failed}
+    summary = {"out": str(out), "calls": len(seen), "turns": count, "failed": len(failed)}
     if as_json:
         print(json.dumps(summary))
     elif count:
         Console().print(f"{out}: {len(seen)} calls, {count} turns", markup=False, soft_wrap=True)
-    return failed
+    return len(failed)
+
+
+def _turns_of(
+    sources: Sequence[Path], options: Import, seen: dict[str, Path], failed: list[Path]
+) -> Iterator[Turn]:
+    """The turns of one source after the other; notes whose calls were `seen`, and who `failed`."""
+    classifier = load_classifier()
+    with progress_bar() as progress:
+        for path in sources:
+            task = progress.add_task(path.name, total=None)
+            try:
+                found = list(_read(path, options, classifier, partial(_show, progress, task)))
+            except DeescalateError as error:
+                failed.append(path)
+                print(f"deescalate: {error}", file=sys.stderr)
+                continue
+            finally:
+                progress.remove_task(task)
+            _check_new(path, found, seen)
+            yield from found
 
 
 def _show(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:

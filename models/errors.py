@@ -38,6 +38,11 @@ def first_complaint(error: ValidationError, whole: str = "") -> str:
     return f"{key}: {message}" if key else message
 
 
+def first_line(error: Exception) -> str:
+    """What another library complains of, without the lines that follow."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _on_one_line(message: str) -> str:
     return "".join(c if c.isprintable() else " " for c in message)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from .errors import ModelFileError
+from .errors import ModelFileError, first_line
 
 
 def open_session(model: Path | bytes) -> ort.InferenceSession:
@@ -28,8 +28,4 @@ def open_session(model: Path | bytes) -> ort.InferenceSession:
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         name = "model" if isinstance(model, bytes) else model
-        raise ModelFileError(name, f"onnxruntime cannot load it ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(name, f"onnxruntime cannot load it ({first_line(error)})") from error

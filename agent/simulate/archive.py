@@ -13,7 +13,7 @@ from datetime import datetime
 import duckdb
 import numpy as np
 
-from ...models.errors import UnreadableInputError
+from ...models.errors import UnreadableInputError, first_line
 from ...models.types import Cue
 from ...policies.labels import BatchLabels, label_batch
 from ...policies.replay import CallBatch
@@ -21,7 +21,7 @@ from .calls import Task
 from .hearing import Row
 from .roster import TASK, Roster, task_of
 from .store import EvidenceStore
-from .tables import AT_ONCE, columns, count, first_line, streamed
+from .tables import AT_ONCE, columns, count, streamed
 
 _PARTS_AT_ONCE = 64
 """Some thousand calls; all turns of theirs, and the parts' footers, are in memory."""

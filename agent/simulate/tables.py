@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ...models.errors import UnreadableInputError
+from ...models.errors import UnreadableInputError, first_line
 from ...models.files import OutputError
 from .places import filesystem, is_remote
 
@@ -96,11 +96,6 @@ def streamed(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[
     found = database.cursor().execute(query)
     while rows := found.fetchmany(AT_ONCE):
         yield from rows
-
-
-def first_line(error: duckdb.Error) -> str:
-    """What went wrong, in one line."""
-    return (str(error).splitlines() or ["it cannot be read"])[0]
 
 
 def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
