@@ -18,19 +18,21 @@ from numpy.typing import NDArray
 from .audio import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
-from .features import HOP, SAMPLE_RATE, log_mel
 from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
-from .types import EmotionReading, Samples, Unknown
+from .types import SAMPLE_RATE, EmotionReading, Samples, Unknown
 
 MIN_AUDIO_S = 0.3
 MAX_WINDOW_S = 8.0
 TIMELINE_WINDOW_S = 1.0
 TIMELINE_STEP_S = 0.5
+FORMAT = "deescalate-voice/2"
+SAMPLES = "samples"
+"""The input of a model: one turn, (samples,), at SAMPLE_RATE."""
 LOGIT, COURSE = "logit", "course"
 AFFECT = ("arousal", "valence")
 """Outputs of a model: one number each, but COURSE, the logit of every frame."""
-FRAME_S = 2 * HOP / SAMPLE_RATE
+FRAME_S = 0.02
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the dither of any telephone line
 
 _Outputs: TypeAlias = dict[str, NDArray[np.float32]]
@@ -63,7 +65,7 @@ class Heard:
 
 
 class OnnxEmotionClassifier:
-    """A model file made by `deescalate train`: log-mel in, logits out, calibration inside.
+    """A model file made by `deescalate train`: samples in, logits out, calibration inside.
 
     A turn longer than 8 s is cut into equal windows of at most 8 s. It counts as negative if any
     one of them is, each being equally likely beforehand, so its likelihood ratio is the mean of
@@ -76,6 +78,8 @@ class OnnxEmotionClassifier:
 
     def __init__(self, path: str | Path) -> None:
         model = read_model(path)
+        if (found := model.card.get("format")) != FORMAT:
+            raise ModelFileError(path, f"is of the format {found}, not {FORMAT}: train it again")
         try:
             self._session = open_session(model.content)
             metadata = self._session.get_modelmeta().custom_metadata_map
@@ -126,7 +130,7 @@ class OnnxEmotionClassifier:
         return Heard(1.0 / (1.0 + math.exp(-llr)), arousal, valence, timeline)
 
     def _run(self, window: Samples) -> _Outputs:
-        values = self._session.run(self._outputs, {"log_mel": log_mel(window)[np.newaxis]})
+        values = self._session.run(self._outputs, {SAMPLES: window})
         return dict(zip(self._outputs, values, strict=True))
 
     def _count_failure(self, error: Exception) -> None:

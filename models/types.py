@@ -14,6 +14,8 @@ _P_FLOOR = 1e-9
 
 Samples: TypeAlias = NDArray[np.float32]
 """Mono audio, shape (samples,), full scale at -1 and 1."""
+SAMPLE_RATE = 16_000
+"""Of what voice models hear, in Hz."""
 
 
 @dataclass(frozen=True, slots=True)

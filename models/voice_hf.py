@@ -14,8 +14,7 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from .audio import resample
 from .classifier import read_turn
 from .errors import ModelFileError
-from .features import SAMPLE_RATE
-from .types import EmotionReading, Samples
+from .types import SAMPLE_RATE, EmotionReading, Samples
 
 NEGATIVE_LABELS = frozenset(
     {

@@ -22,8 +22,7 @@ from transformers import (
 )
 from transformers.initialization import no_init_weights
 
-from ..features import SAMPLE_RATE
-from ..types import Samples
+from ..types import SAMPLE_RATE, Samples
 from .last_logits import last_logits
 
 TOKENS_PER_S = 3.75

@@ -20,8 +20,7 @@ from torch import Tensor
 from ..audio import resample
 from ..classifier import read_turn
 from ..errors import ModelFileError
-from ..features import SAMPLE_RATE
-from ..types import EmotionReading, Samples
+from ..types import SAMPLE_RATE, EmotionReading, Samples
 from .audio_lm_files import load_network, load_processor
 from .last_logits import last_logits
 

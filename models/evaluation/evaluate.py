@@ -14,10 +14,9 @@ from pathlib import Path
 from ..audio import read_audio
 from ..classifier import EmotionClassifier
 from ..errors import UnreadableInputError
-from ..features import SAMPLE_RATE
 from ..files import write_json
 from ..training.data import Clip, Progress, read_manifest
-from ..types import Samples
+from ..types import SAMPLE_RATE, Samples
 from .conditions import Condition, under
 from .report import EvaluationReport, Role, ScoredClip, report
 

@@ -14,8 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from ..features import SAMPLE_RATE
-from ..types import Samples
+from ..types import SAMPLE_RATE, Samples
 
 TELEPHONE_RATE = 8_000
 PACKET_S = 0.02

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from ..classifier import FORMAT
 from ..files import write_json
 from .config import Recipe
 from .encoder import BASE_MODEL
-from .export import FORMAT
 
 
 def write_card(model: Path, recipe: Recipe, training: dict[str, object]) -> Path:

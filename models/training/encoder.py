@@ -7,7 +7,9 @@ needs no second rounding.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +88,26 @@ class Encoder:
     conv2: Linear
     positions: NDArray[np.float32]
     layers: tuple[Layer, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a digest of all weights."""
+        digest = hashlib.sha256()
+        for linear in self.products:
+            for array in (linear.weight, linear.scale, linear.bias):
+                digest.update(np.ascontiguousarray(array))
+        for layer in self.layers:
+            for norm in (layer.attention_norm, layer.mlp_norm):
+                digest.update(norm.weight)
+                digest.update(norm.bias)
+        digest.update(self.positions)
+        return digest.hexdigest()
+
+    @property
+    def products(self) -> tuple[Linear, ...]:
+        """Return all linear maps, in the order of use."""
+        of_layers = ((each.qkv, each.out, each.fc1, each.fc2) for each in self.layers)
+        return (self.conv1, self.conv2, *chain.from_iterable(of_layers))
 
 
 def find_base_model() -> Path:

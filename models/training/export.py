@@ -7,23 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from ..calibration import Calibration
-from ..features import SAMPLE_RATE
+from ..classifier import FORMAT, SAMPLES
 from ..files import whole_file
 from ..session import open_session
+from ..types import SAMPLE_RATE, Samples
+from .builder import Range
 from .config import Recipe
 from .encoder import BASE_MODEL, Encoder
-from .graph import Head, Range, voice_graph
-
-FORMAT = "deescalate-voice/1"
+from .graph import Head, voice_graph
 
 
 def measure_ranges(
-    model: onnx.ModelProto, tensors: Sequence[str], turns: Iterable[NDArray[np.float32]]
+    model: onnx.ModelProto, tensors: Sequence[str], turns: Iterable[Samples]
 ) -> dict[str, Range]:
-    """Return the least and greatest value of each tensor over the turns' log-mel features."""
+    """Return the least and greatest value of each tensor over the turns."""
     names = list(dict.fromkeys(tensors))
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
@@ -31,8 +30,8 @@ def measure_ranges(
     session = open_session(watched.SerializeToString())
     low = np.full(len(names), np.inf)
     high = np.full(len(names), -np.inf)
-    for log_mel in turns:
-        values = session.run(names, {"log_mel": log_mel[None]})
+    for turn in turns:
+        values = session.run(names, {SAMPLES: turn})
         low = np.minimum(low, [value.min() for value in values])
         high = np.maximum(high, [value.max() for value in values])
     return {n: Range(float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)}
@@ -42,7 +41,7 @@ def int8_model(
     encoder: Encoder,
     recipe: Recipe,
     heads: Mapping[str, Head],
-    turns: Iterable[NDArray[np.float32]],
+    turns: Iterable[Samples],
 ) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """Return the int8 graph and the float32 graph it was measured on."""
     exact, tensors = voice_graph(encoder, recipe.states, heads, recipe.every_nth, None)

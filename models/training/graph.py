@@ -1,49 +1,29 @@
 """ONNX graphs of the encoder, for any number of frames: one to train on, one to ship.
 
-Both have the input `log_mel` (1, 80, frames) and share every step; they differ in how a linear map
-is computed (float32, or int8 with ranges measured on training audio) and in how they end. What the
-last layer adds is computed for every nth frame only, from all frames: neighbouring frames say
-nearly the same, so the average over time hardly changes, at a fraction of the cost.
+The one takes features, `log_mel` (1, 80, frames), the other a turn's samples. They share every step
+of the encoder; they differ in how a linear map is computed (float32, or int8 with ranges measured
+on training audio) and in how they end. What the last layer adds is computed for every nth frame
+only, from all frames: neighbouring frames say nearly the same, so the average over time hardly
+changes, at a fraction of the cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from ..classifier import COURSE
-from .encoder import CHANNELS, HEADS, Encoder, Layer, Linear, Norm
+from ..classifier import COURSE, SAMPLES
+from .builder import FUSED, LAST, GraphBuilder, Ranges, Shapes, finish
+from .encoder import CHANNELS, HEADS, Encoder, Layer
+from .features import MEL_BANDS
+from .front_end import front_end
 
-OPSET = 17
-_FUSED = "com.microsoft"
-_LAST = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Least and greatest value that a tensor takes; what lies outside is clipped."""
-
-    low: float
-    high: float
-
-    @property
-    def scale(self) -> float:
-        """Return the step of the uint8 grid that covers the range and zero."""
-        return max(max(self.high, 0.0) - min(self.low, 0.0), 1e-6) / 255
-
-    @property
-    def zero(self) -> int:
-        """Return the uint8 value that stands for 0.0."""
-        return round(-min(self.low, 0.0) / self.scale)
-
-
-Ranges = Mapping[str, Range]
-Attribute = int | float | list[int]
+_FEATURES: Shapes = {"log_mel": [1, MEL_BANDS, "frames"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,100 +34,14 @@ class Head:
     bias: float
 
 
-@dataclass(slots=True)
-class GraphBuilder:
-    """Collects nodes and constants; `ranges` (by tensor name) switches linear maps to int8."""
-
-    ranges: Ranges | None = None
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
-    products: list[str] = field(default_factory=list)
-
-    def constant(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
-        """Store an array once and return its name."""
-        self.constants[name] = numpy_helper.from_array(np.asarray(value), name)
-        return name
-
-    def ints(self, *values: int) -> str:
-        """Store int64 values, as shapes and slices want them."""
-        return self.constant("i_" + "_".join(map(str, values)), np.array(values, np.int64))
-
-    def add(
-        self, op: str, inputs: list[str], name: str, domain: str = "", **attributes: Attribute
-    ) -> str:
-        """Append a node with one output, which is named like the node."""
-        node = helper.make_node(op, inputs, [name], name, domain=domain)
-        node.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items())
-        self.nodes.append(node)
-        return name
-
-    def norm(self, x: str, norm: Norm, name: str) -> str:
-        """Append a layer normalisation."""
-        weight = self.constant(f"{name}.weight", norm.weight)
-        bias = self.constant(f"{name}.bias", norm.bias)
-        return self.add("LayerNormalization", [x, weight, bias], name, axis=-1, epsilon=1e-5)
-
-    def quantised(self, x: str) -> tuple[str, Range | None]:
-        """Return x as uint8 with its range, or x itself in a float graph."""
-        self.products.append(x)
-        if self.ranges is None:
-            return x, None
-        grid = self.ranges[x]
-        scale = self.constant(f"{x}.scale", np.float32(grid.scale))
-        zero = self.constant(f"{x}.zero", np.uint8(grid.zero))
-        return self.add("QuantizeLinear", [x, scale, zero], f"{x}.u8"), grid
-
-    def linear(self, x: str, linear: Linear, name: str) -> str:
-        """Append y = x @ weight + bias."""
-        source, grid = self.quantised(x)
-        return self.product(source, grid, x, linear, name)
-
-    def product(self, source: str, grid: Range | None, x: str, linear: Linear, name: str) -> str:
-        """Append the product of an already quantised input; `x` names its scale and zero."""
-        bias = self.constant(f"{name}.bias", linear.bias)
-        if grid is None:
-            weight = self.constant(f"{name}.weight", linear.dense)
-            return self.add(
-                "Add", [self.add("MatMul", [source, weight], f"{name}.mul"), bias], name
-            )
-        weight = self.constant(f"{name}.weight", linear.weight)
-        scale = self.constant(f"{name}.scale", linear.scale)
-        zero = self.constant(f"{name}.zero", np.zeros(linear.scale.shape, np.int8))
-        inputs = [source, weight, f"{x}.scale", scale, f"{x}.zero", zero, bias]
-        return self.add("MatMulIntegerToFloat", inputs, name, _FUSED)
-
-    def convolution(self, x: str, linear: Linear, stride: int, name: str) -> str:
-        """Append a convolution over three frames as one product; x is (1, frames, channels)."""
-        source, grid = self.quantised(x)
-        fill = np.float32(0) if grid is None else np.uint8(grid.zero)
-        pads = self.ints(0, 1, 0, 0, 1, 0)
-        padded = self.add("Pad", [source, pads, self.constant(f"{x}.fill", fill)], f"{name}.pad")
-        taps = [
-            self.add(
-                "Slice",
-                [
-                    padded,
-                    self.ints(tap),
-                    self.ints(tap - 2 or _LAST),
-                    self.ints(1),
-                    self.ints(stride),
-                ],
-                f"{name}.tap{tap}",
-            )
-            for tap in range(3)
-        ]
-        joined = self.add("Concat", taps, f"{name}.taps", axis=2)
-        return self.gelu(self.product(joined, grid, x, linear, name), f"{name}.gelu")
-
-    def gelu(self, x: str, name: str) -> str:
-        """Append the exact Gaussian error linear unit."""
-        return self.add("Gelu", [x], name, _FUSED)
+def given_features(builder: GraphBuilder) -> str:
+    """Append the transposition of features that training has computed."""
+    return builder.add("Transpose", ["log_mel"], "frames", perm=[0, 2, 1])
 
 
-def stem(builder: GraphBuilder, encoder: Encoder) -> str:
-    """Append the stem: (1, 80, frames) to (1, ceil(frames / 2), 384), positions added."""
-    frames_first = builder.add("Transpose", ["log_mel"], "frames", perm=[0, 2, 1])
-    first = builder.convolution(frames_first, encoder.conv1, 1, "conv1")
+def stem(builder: GraphBuilder, encoder: Encoder, features: str) -> str:
+    """Append the stem: (1, frames, 80) to (1, ceil(frames / 2), 384), positions added."""
+    first = builder.convolution(features, encoder.conv1, 1, "conv1")
     second = builder.convolution(first, encoder.conv2, 2, "conv2")
     shape = builder.add("Shape", [second], "stem.shape")
     length = builder.add("Slice", [shape, builder.ints(1), builder.ints(2)], "stem.length")
@@ -164,7 +58,7 @@ def thinned(builder: GraphBuilder, x: str, every_nth: int, name: str) -> str:
     if every_nth == 1:
         return x
     first, step = builder.ints(0), builder.ints(every_nth)
-    return builder.add("Slice", [x, first, builder.ints(_LAST), builder.ints(1), step], name)
+    return builder.add("Slice", [x, first, builder.ints(LAST), builder.ints(1), step], name)
 
 
 def attention(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth: int = 1) -> str:
@@ -176,13 +70,9 @@ def attention(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth:
     )
     asking = thinned(builder, source, every_nth, f"{name}.asking")
     query = builder.product(asking, grid, normed, layer.qkv.outputs(0, CHANNELS), f"{name}.q")
-    parts = [f"{name}.k", f"{name}.v"]
-    halves = builder.ints(CHANNELS, CHANNELS)
-    builder.nodes.append(
-        helper.make_node("Split", [key_value, halves], parts, f"{name}.split", axis=2)
-    )
+    parts = builder.split(key_value, 2, (CHANNELS, CHANNELS), [f"{name}.k", f"{name}.v"])
     heads = builder.add(
-        "MultiHeadAttention", [query, *parts], f"{name}.heads", _FUSED, num_heads=HEADS
+        "MultiHeadAttention", [query, *parts], f"{name}.heads", FUSED, num_heads=HEADS
     )
     return builder.linear(heads, layer.out, f"{name}.out")
 
@@ -224,7 +114,7 @@ def pooled_graph(encoder: Encoder, every_nth: int) -> onnx.ModelProto:
     last state is the average of the one before and of what the last layer adds to every nth frame.
     """
     builder = GraphBuilder()
-    names = [stem(builder, encoder)]
+    names = [stem(builder, encoder, given_features(builder))]
     for index, layer in enumerate(encoder.layers[:-1]):
         names.append(transformer_layer(builder, names[-1], layer, f"layer{index}"))
     states = [average(builder, name) for name in names]
@@ -232,18 +122,30 @@ def pooled_graph(encoder: Encoder, every_nth: int) -> onnx.ModelProto:
     added = addition(builder, names[-1], encoder.layers[-1], last, every_nth)
     states.append(builder.add("Add", [states[-1], average(builder, added)], f"{last}.average"))
     builder.add("Concat", states, "pooled", axis=1)
-    return finish(builder, {"pooled": [1, CHANNELS * len(states)]})
+    return finish(builder, _FEATURES, {"pooled": [1, CHANNELS * len(states)]})
+
+
+def inputs_graph(encoder: Encoder) -> onnx.ModelProto:
+    """Return the float32 graph whose outputs are the inputs of its products, (1, rows, values)."""
+    builder = GraphBuilder()
+    x = stem(builder, encoder, given_features(builder))
+    for index, layer in enumerate(encoder.layers):
+        x = transformer_layer(builder, x, layer, f"layer{index}")
+    given = ["conv1.taps", "conv2.taps"]
+    for index in range(len(encoder.layers)):
+        given += [f"layer{index}.{of}" for of in ("attention_norm", "heads", "mlp_norm", "gelu")]
+    return finish(builder, _FEATURES, {name: [1, "rows", "values"] for name in given})
 
 
 def activations_graph(encoder: Encoder) -> onnx.ModelProto:
     """Return the float32 graph whose output `activations` is that of the first layer's MLP."""
     builder = GraphBuilder()
     layer = encoder.layers[0]
-    start = stem(builder, encoder)
+    start = stem(builder, encoder, given_features(builder))
     added = attention(builder, start, layer, "layer0")
     activated = hidden(builder, attended(builder, start, added), layer, "layer0")
     builder.add("Identity", [activated], "activations")
-    return finish(builder, {"activations": [1, "positions", layer.fc1.bias.size]})
+    return finish(builder, _FEATURES, {"activations": [1, "positions", layer.fc1.bias.size]})
 
 
 def voice_graph(
@@ -262,7 +164,7 @@ def voice_graph(
     are float32.
     """
     builder = GraphBuilder(ranges)
-    names = [stem(builder, encoder)]
+    names = [stem(builder, encoder, front_end(builder, "frames"))]
     for index, layer in enumerate(encoder.layers[:-1]):
         names.append(transformer_layer(builder, names[-1], layer, f"layer{index}"))
     every = np.stack([head.weights for head in heads.values()], axis=1)
@@ -284,7 +186,8 @@ def voice_graph(
     answers(builder, tuple(heads), parts, bias)
     course(builder, parts, every_nth, bias[0])
     outputs: dict[str, list[int | str]] = {name: [1] for name in heads}
-    return finish(builder, outputs | {COURSE: ["positions"]}), builder.products
+    outputs[COURSE] = ["positions"]
+    return finish(builder, {SAMPLES: ["samples"]}, outputs), builder.products
 
 
 def _read(builder: GraphBuilder, group: Mapping[str, NDArray[np.float64]], name: str) -> str:
@@ -322,22 +225,3 @@ def course(builder: GraphBuilder, parts: list[str], every_nth: int, bias: float)
         held = builder.add("Reshape", [repeated, builder.ints(-1)], "course.held")
         flat[1] = builder.add("Slice", [held, builder.ints(0), length], "course.added")
     builder.add("Sum", [*flat, builder.constant("course.bias", np.float32(bias))], COURSE)
-
-
-def finish(builder: GraphBuilder, outputs: Mapping[str, Sequence[int | str]]) -> onnx.ModelProto:
-    """Return the checked model of all nodes so far; `outputs` gives names and shapes."""
-    graph = helper.make_graph(
-        builder.nodes,
-        "voice",
-        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, [1, 80, "frames"])],
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in outputs.items()
-        ],
-        list(builder.constants.values()),
-    )
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(_FUSED, 1)]
-    model = helper.make_model(graph, opset_imports=opsets, producer_name="pipecat-deescalate")
-    model.ir_version = 9
-    onnx.checker.check_model(model)
-    return model

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..attributes import Attributes, RateUnit, degrees, description, measure, norms
 from ..audio import read_audio
-from ..features import SAMPLE_RATE
+from ..types import SAMPLE_RATE
 from .data import Clip, Progress
 from .lm_recipes import Against
 

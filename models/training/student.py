@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..features import HOP, SAMPLE_RATE, log_mel
-from ..types import Samples
+from ..types import SAMPLE_RATE, Samples
 from .augment import on_a_line, telephone
 from .checkpoint import Checkpoint, TrainingError
 from .config import StudentConfig
 from .data import Progress
 from .encoder import Encoder
+from .features import HOP, log_mel
 from .torch_encoder import encoder_of, listen, weights_of
 from .voice_teacher import VoiceTeacher
 

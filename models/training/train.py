@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from ..audio import read_audio
 from ..calibration import Calibration
-from ..classifier import AFFECT, LOGIT
+from ..classifier import AFFECT, LOGIT, SAMPLES
 from ..errors import DeescalateError, UnreadableInputError
 from ..evaluation.metrics import roc_auc
-from ..features import HOP, SAMPLE_RATE, log_mel
 from ..files import whole_file
 from ..session import open_session
-from ..types import Samples
+from ..types import SAMPLE_RATE, Samples
 from .augment import changed, telephone
 from .calibrating import calibrated, left_out_errors, probabilities
 from .card import write_card
@@ -41,6 +40,7 @@ from .data import (
 )
 from .encoder import CHANNELS, Encoder, find_base_model, read_encoder
 from .export import int8_model, write_model
+from .features import HOP, log_mel
 from .graph import Head, pooled_graph
 from .head import (
     Rows,
@@ -130,7 +130,8 @@ def train(
     noises = read_noises(data / "noise") if recipe.needs_noise else []
     turns = _calm_turns(recipe, data)
     whole = _Prepared(recipe, read_encoder(find_base_model(), recipe.layers), noises)
-    features = _range_features(whole, clips)
+    drawn = _range_turns(whole, clips)
+    features = [log_mel(turn) for turn in drawn]
     out.mkdir(parents=True, exist_ok=True)
     kept = cache or out / "cache"
     progress("narrowing", 0, 1)
@@ -156,7 +157,7 @@ def train(
 
     progress("exporting", 0, 1)
     heads = {LOGIT: fit.head} | fit_affect(rows, recipe)
-    int8, exact = int8_model(prepared.encoder, recipe, heads, features)
+    int8, exact = int8_model(prepared.encoder, recipe, heads, drawn)
     write_model(out / MODEL_FILE, int8, recipe, fit.calibration)
     _write_predictions(out / PREDICTIONS_FILE, clips, fit)
     models = (int8.SerializeToString(), exact.SerializeToString())
@@ -166,7 +167,7 @@ def train(
         clips=len(clips),
         left_out_corpus=_auc(rows, fit.by_corpus),
         left_out_speakers=_auc(rows, fit.by_speaker),
-        int8_difference=_difference(models, features),
+        int8_difference=_difference(models, drawn),
         alarms=_alarms(fit),
         calibration=fit.calibration,
         calibration_error=fit.calibration_error,
@@ -243,18 +244,18 @@ def _taught(
 def _student_file(recipe: Recipe, start: Encoder, turns: Sequence[NDArray[np.float16]]) -> str:
     """Return a name for the checkpoint that tells of all that a student depends on."""
     digest = hashlib.sha256(f"{recipe.student} {recipe.seed} {recipe.states}".encode())
-    digest.update(pooled_graph(start, recipe.every_nth).SerializeToString(deterministic=True))
+    digest.update(f"{recipe.every_nth} {start.fingerprint}".encode())
     for turn in turns:
         digest.update(turn.tobytes())
     return f"student-{digest.hexdigest()[:32]}.pt"
 
 
-def _range_features(prepared: _Prepared, clips: Sequence[Clip]) -> list[NDArray[np.float32]]:
-    """Return the features of some clips, unchanged and changed ones, to measure int8 ranges on."""
+def _range_turns(prepared: _Prepared, clips: Sequence[Clip]) -> list[Samples]:
+    """Return some clips, unchanged and changed ones, to measure int8 ranges on."""
     recipe = prepared.recipe
     drawn = np.random.default_rng(recipe.seed).permutation(len(clips))[: recipe.range_clips]
     copies = len(recipe.changes) + 1
-    return [log_mel(prepared.copy(clips[i], int(i) % copies)) for i in sorted(drawn)]
+    return [prepared.copy(clips[i], int(i) % copies) for i in sorted(drawn)]
 
 
 def _calm_turns(recipe: Recipe, data: Path) -> list[Clip]:
@@ -366,10 +367,10 @@ def _alarms(fit: _Fit) -> tuple[float, float] | None:
     return float(np.mean(p > 0.5)), float(np.mean(p > 0.8))
 
 
-def _difference(models: tuple[bytes, bytes], features: Sequence[NDArray[np.float32]]) -> float:
+def _difference(models: tuple[bytes, bytes], turns: Sequence[Samples]) -> float:
     logits = np.array(
         [
-            [float(session.run([LOGIT], {"log_mel": turn[None]})[0][0]) for turn in features]
+            [float(session.run([LOGIT], {SAMPLES: turn})[0][0]) for turn in turns]
             for session in map(open_session, models)
         ]
     )

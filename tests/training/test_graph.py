@@ -12,8 +12,8 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 from onnx import ModelProto
 
+from pipecat_deescalate.models.classifier import SAMPLES
 from pipecat_deescalate.models.errors import ModelFileError
-from pipecat_deescalate.models.features import log_mel
 from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.training.encoder import (
     CHANNELS,
@@ -25,8 +25,10 @@ from pipecat_deescalate.models.training.encoder import (
     read_encoder,
 )
 from pipecat_deescalate.models.training.export import measure_ranges
+from pipecat_deescalate.models.training.features import log_mel
 from pipecat_deescalate.models.training.graph import Head, pooled_graph, voice_graph
 from pipecat_deescalate.models.training.narrow import narrowed
+from pipecat_deescalate.models.types import Samples
 
 from ..audio import speech_like
 
@@ -42,8 +44,12 @@ def encoder() -> Encoder:
     return read_encoder(find_base_model(), 2)
 
 
+def _turn(frames: int) -> Samples:
+    return speech_like(frames / 100, seed=frames)
+
+
 def _features(frames: int) -> NDArray[np.float32]:
-    return log_mel(speech_like(frames / 100, seed=frames))
+    return log_mel(_turn(frames))
 
 
 def _heads(states: tuple[int, ...]) -> dict[str, Head]:
@@ -97,10 +103,13 @@ def _averages(encoder: Encoder, features: NDArray[np.float32]) -> Array:
     return np.concatenate(averages)
 
 
-def _run(model: ModelProto, features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def _run(model: ModelProto, given: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Run a graph on a turn's samples, or on the features of one."""
     session = open_session(model.SerializeToString())
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"log_mel": features[None]}), strict=True))
+    [source], outputs = session.get_inputs(), session.get_outputs()
+    names = [output.name for output in outputs]
+    values = session.run(names, {source.name: given if source.name == SAMPLES else given[None]})
+    return dict(zip(names, values, strict=True))
 
 
 @pytest.mark.parametrize("frames", FRAMES)
@@ -117,11 +126,11 @@ def test_folding_the_heads_changes_nothing(
     encoder: Encoder, states: tuple[int, ...], frames: int
 ) -> None:
     """Heads and last product become one matrix: they must still say what training fitted."""
-    heads, features = _heads(states), _features(frames)
-    pooled = _run(pooled_graph(encoder, EVERY_NTH), features)["pooled"]
+    heads = _heads(states)
+    pooled = _run(pooled_graph(encoder, EVERY_NTH), _features(frames))["pooled"]
     chosen = pooled.reshape(3, CHANNELS)[list(states)].reshape(-1)
     model, _ = voice_graph(encoder, states, heads, EVERY_NTH, None)
-    found = _run(model, features)
+    found = _run(model, _turn(frames))
     for name, head in heads.items():
         assert found[name].shape == (1,)
         assert float(found[name][0]) == pytest.approx(chosen @ head.weights + head.bias, abs=5e-3)
@@ -134,7 +143,7 @@ def test_the_course_of_a_turn_is_its_logit_spread_over_time(
 ) -> None:
     """A timeline whose level is not that of the turn would contradict the turn's own figure."""
     model, _ = voice_graph(encoder, states, _heads(states), EVERY_NTH, None)
-    found = _run(model, _features(frames))
+    found = _run(model, _turn(frames))
     course = found["course"]
     assert course.shape == (-(-frames // 2),)
     if len(course) % EVERY_NTH == 0:  # else the last part holds for fewer frames than the others
@@ -147,9 +156,9 @@ def test_int8_stays_close_to_float(encoder: Encoder, frames: int) -> None:
     states = (1, 2)
     heads = _heads(states)
     exact, tensors = voice_graph(encoder, states, heads, EVERY_NTH, None)
-    ranges = measure_ranges(exact, tensors, [_features(n) for n in FRAMES])
+    ranges = measure_ranges(exact, tensors, [_turn(n) for n in FRAMES])
     small, _ = voice_graph(encoder, states, heads, EVERY_NTH, ranges)
-    logits = [float(_run(model, _features(frames))["logit"][0]) for model in (exact, small)]
+    logits = [float(_run(model, _turn(frames))["logit"][0]) for model in (exact, small)]
     assert logits[1] == pytest.approx(logits[0], rel=0.1, abs=1.0)
     assert len(small.SerializeToString()) < 0.3 * len(exact.SerializeToString())
 

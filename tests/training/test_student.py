@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 pytest.importorskip("onnx", reason="the extra `train` is not installed")
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")
 
-from pipecat_deescalate.models.features import log_mel  # noqa: E402 - torch
 from pipecat_deescalate.models.session import open_session  # noqa: E402 - torch
 from pipecat_deescalate.models.training.augment import Line  # noqa: E402 - torch
 from pipecat_deescalate.models.training.checkpoint import (  # noqa: E402 - torch
@@ -24,6 +23,7 @@ from pipecat_deescalate.models.training.encoder import (  # noqa: E402 - torch
     find_base_model,
     read_encoder,
 )
+from pipecat_deescalate.models.training.features import log_mel  # noqa: E402 - torch
 from pipecat_deescalate.models.training.graph import pooled_graph  # noqa: E402 - torch
 from pipecat_deescalate.models.training.narrow import narrowed  # noqa: E402 - torch
 from pipecat_deescalate.models.training.student import Lessons, teach  # noqa: E402 - torch

@@ -15,7 +15,6 @@ from pipecat_deescalate.models.calibration import Calibration
 from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.evaluation.evaluate import add_evaluation, evaluate
 from pipecat_deescalate.models.evaluation.report import Role
-from pipecat_deescalate.models.features import log_mel
 from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.training.config import Corpus, Recipe, StudentConfig, load_recipe
 from pipecat_deescalate.models.training.train import TrainingResult, UnlearnableError, train
@@ -58,7 +57,7 @@ class _Trained:
         self._calibration = Calibration.from_json(properties["calibration"])
 
     def classify(self, audio: Samples, sample_rate: int) -> EmotionReading:
-        logit = self._session.run(["logit"], {"log_mel": log_mel(audio)[None]})[0]
+        logit = self._session.run(["logit"], {"samples": audio})[0]
         p = self._calibration.probability(float(logit[0]))
         return EmotionReading(p, self.name, len(audio) / sample_rate, 0.0)
 
@@ -133,8 +132,8 @@ def test_a_broken_off_run_goes_on_from_its_cache(
 @pytest.mark.parametrize("frames", [30, 31, 100, 333, 799, 800])
 def test_a_turn_of_any_length_costs_no_padding(result: TrainingResult, frames: int) -> None:
     """The model takes 0.3 to 8 s as they are and answers with one finite number."""
-    features = log_mel(speech_like(frames / 100, seed=frames))
-    logit = open_session(result.model).run(None, {"log_mel": features[None]})[0]
+    turn = speech_like(frames / 100, seed=frames)
+    logit = open_session(result.model).run(["logit"], {"samples": turn})[0]
     assert logit.shape == (1,)
     assert np.isfinite(logit).all()
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipecat_deescalate.models.features import HOP, MEL_BANDS, SAMPLE_RATE, log_mel
-from pipecat_deescalate.models.types import Samples
+pytest.importorskip("onnx", reason="the extra `train` is not installed")
+
+from pipecat_deescalate.models.classifier import SAMPLES
+from pipecat_deescalate.models.session import open_session
+from pipecat_deescalate.models.training.builder import GraphBuilder, finish
+from pipecat_deescalate.models.training.features import HOP, MEL_BANDS, log_mel
+from pipecat_deescalate.models.training.front_end import front_end
+from pipecat_deescalate.models.types import SAMPLE_RATE, Samples
 
 from ..audio import noise, speech_like, tone
 
@@ -71,3 +77,15 @@ def test_what_is_no_clip_is_refused(shape: tuple[int, ...]) -> None:
     """Features of nothing, or of two channels at once, would be noise that looks like a result."""
     with pytest.raises(ValueError, match="mono audio"):
         log_mel(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("clip", CLIPS.values(), ids=CLIPS.keys())
+def test_an_exported_model_hears_the_same(clip: Samples) -> None:
+    """A front end that differed would give the encoder what training never showed it."""
+    builder = GraphBuilder()
+    front_end(builder, "features")
+    model = finish(builder, {SAMPLES: ["samples"]}, {"features": [1, "frames", MEL_BANDS]})
+    [found] = open_session(model.SerializeToString()).run(None, {SAMPLES: clip})
+    expected = log_mel(clip)
+    assert found[0].T.shape == expected.shape
+    assert np.abs(found[0].T - expected).max() < 2e-3
