@@ -254,7 +254,7 @@ class FunctionTransfer:
         except Exception as error:  # noqa: BLE001 - foreign code must not end the call
             outcome = TransferOutcome(False, f"raised {type(error).__name__}")
         else:
-            outcome = TransferOutcome(refused is None, "refused" if refused else "accepted")
+            outcome = TransferOutcome(refused is None, "accepted" if refused is None else "refused")
         if not outcome.ok:
             log.warning(
                 "transfer failed",

@@ -167,6 +167,9 @@ async def test_a_function_can_be_a_target() -> None:
     async def refuses(request: TransferRequest) -> str:
         return SECRET
 
+    async def declines(request: TransferRequest) -> bool:
+        return False
+
     async def raises(request: TransferRequest) -> None:
         raise RuntimeError(SECRET)
 
@@ -175,6 +178,7 @@ async def test_a_function_can_be_a_target() -> None:
 
     details = [
         (await FunctionTransfer(function, budget_s=0.05).transfer(REQUEST)).detail
-        for function in (works, refuses, raises, hangs)
+        for function in (works, refuses, declines, raises, hangs)
     ]
-    assert details == ["accepted", "refused", "raised RuntimeError", "no answer in time"]
+    assert details[:3] == ["accepted", "refused", "refused"]
+    assert details[3:] == ["raised RuntimeError", "no answer in time"]
