@@ -128,7 +128,10 @@ class LiveCall:
     @active.setter
     def active(self, on: bool) -> None:
         self._active = on
-        if not on and self.turn is not None:
+        if on:
+            return
+        self._said.clear()
+        if self.turn is not None:
             self.turn.dropped = True
             self.turn = None
 

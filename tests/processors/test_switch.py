@@ -88,6 +88,22 @@ async def test_switched_off_nothing_is_read_or_changed(pool: InferencePool) -> N
     assert len(guarded.model.heard) == 1
 
 
+async def test_words_from_before_we_are_switched_off_are_forgotten(pool: InferencePool) -> None:
+    """A bot that put the caller through itself must not be told of that wish minutes later."""
+    guarded = Guarded(pool, 0.5, scripted=True, hearing=CallHearing())
+    async with running(*guarded.parts) as call:
+        await call.send(*speech(1.0, closes=False))
+        await call.send(TranscriptionFrame("let me talk to a real person", "caller", ""))
+        await call.sees(TranscriptionFrame)
+        guarded.call.active = False
+        await call.send(UserStoppedSpeakingFrame())
+        await call.sees(UserStoppedSpeakingFrame)
+        guarded.call.active = True
+        await call.send(*speech(1.0))
+        await call.until(lambda: guarded.actions)
+    assert guarded.actions == ["proceed"]
+
+
 async def test_switched_off_between_reading_and_reply_the_llm_gets_no_guidance(
     pool: InferencePool,
 ) -> None:
