@@ -57,7 +57,9 @@ async def test_words_of_one_turn_are_not_those_of_the_next(pool: InferencePool) 
     guarded = Guarded(pool, 0.5, scripted=True, hearing=CallHearing(), keep_text=True)
     async with running(guarded.emotion, guarded.mitigation, Asks()) as call:
         await say(call, "this is ridiculous", prompts=1)
+        await call.until(lambda: len(guarded.actions) == 1)
         await say(call, prompts=2)
+        await call.until(lambda: len(guarded.actions) == 2)
     assert [turn.text for turn in guarded.call.turns] == ["this is ridiculous", None]
 
 
