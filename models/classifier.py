@@ -27,6 +27,7 @@ MAX_WINDOW_S = 8.0
 TIMELINE_WINDOW_S = 1.0
 TIMELINE_STEP_S = 0.5
 FORMAT = "deescalate-voice/2"
+"""Samples in, and int8 products whose sums of two neighbours fit 16 bits."""
 SAMPLES = "samples"
 """The input of a model: one turn, (samples,), at SAMPLE_RATE."""
 LOGIT, COURSE = "logit", "course"
@@ -81,7 +82,7 @@ class OnnxEmotionClassifier:
         if (found := model.card.get("format")) != FORMAT:
             raise ModelFileError(path, f"is of the format {found}, not {FORMAT}: train it again")
         try:
-            self._session = open_session(model.content)
+            self._session = open_session(model.content, fits_16_bits=True)
             metadata = self._session.get_modelmeta().custom_metadata_map
             self._outputs = [output.name for output in self._session.get_outputs()]
             self.calibration = Calibration.from_json(metadata["calibration"])

@@ -9,10 +9,12 @@ import onnxruntime as ort
 from .errors import ModelFileError, first_line
 
 
-def open_session(model: Path | bytes) -> ort.InferenceSession:
+def open_session(model: Path | bytes, *, fits_16_bits: bool = False) -> ort.InferenceSession:
     """Open a model on one thread of the CPU that sleeps, not spins, between turns.
 
-    Takes a file or its bytes. Raises ModelFileError when onnxruntime cannot load it.
+    Takes a file or its bytes. `fits_16_bits` promises that in its int8 products no sum of two
+    neighbours overflows, which allows faster ones. Raises ModelFileError when onnxruntime cannot
+    load it.
     """
     options = ort.SessionOptions()
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -20,8 +22,9 @@ def open_session(model: Path | bytes) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without this, int8 products overflow on processors that have AVX2 but not VNNI.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not fits_16_bits:
+        # Without this, int8 products overflow on processors that have AVX2 but not VNNI.
+        options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3
     source = model if isinstance(model, bytes) else str(model)
     try:

@@ -132,8 +132,8 @@ class GraphBuilder:
         return names
 
     def gelu(self, x: str, name: str) -> str:
-        """Append the exact Gaussian error linear unit."""
-        return self.add("Gelu", [x], name, FUSED)
+        """Append the Gaussian error linear unit; beside int8 by tanh, within 0.0005 and faster."""
+        return self.add("Gelu" if self.ranges is None else "FastGelu", [x], name, FUSED)
 
 
 def finish(builder: GraphBuilder, inputs: Shapes, outputs: Shapes) -> onnx.ModelProto:

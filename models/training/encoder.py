@@ -95,12 +95,12 @@ class Encoder:
         digest = hashlib.sha256()
         for linear in self.products:
             for array in (linear.weight, linear.scale, linear.bias):
-                digest.update(np.ascontiguousarray(array))
+                digest.update(array.tobytes())
         for layer in self.layers:
             for norm in (layer.attention_norm, layer.mlp_norm):
-                digest.update(norm.weight)
-                digest.update(norm.bias)
-        digest.update(self.positions)
+                digest.update(norm.weight.tobytes())
+                digest.update(norm.bias.tobytes())
+        digest.update(self.positions.tobytes())
         return digest.hexdigest()
 
     @property

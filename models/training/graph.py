@@ -65,15 +65,14 @@ def attention(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth:
     """Append what the self-attention of a layer adds to every nth frame; it hears all frames."""
     normed = builder.norm(x, layer.attention_norm, f"{name}.attention_norm")
     source, grid = builder.quantised(normed)
-    key_value = builder.product(
-        source, grid, normed, layer.qkv.outputs(CHANNELS, 3 * CHANNELS), f"{name}.kv"
-    )
     asking = thinned(builder, source, every_nth, f"{name}.asking")
-    query = builder.product(asking, grid, normed, layer.qkv.outputs(0, CHANNELS), f"{name}.q")
-    parts = builder.split(key_value, 2, (CHANNELS, CHANNELS), [f"{name}.k", f"{name}.v"])
-    heads = builder.add(
-        "MultiHeadAttention", [query, *parts], f"{name}.heads", FUSED, num_heads=HEADS
-    )
+    parts = [
+        builder.product(
+            x, grid, normed, layer.qkv.outputs(at * CHANNELS, (at + 1) * CHANNELS), f"{name}.{part}"
+        )
+        for at, (part, x) in enumerate((("q", asking), ("k", source), ("v", source)))
+    ]
+    heads = builder.add("MultiHeadAttention", parts, f"{name}.heads", FUSED, num_heads=HEADS)
     return builder.linear(heads, layer.out, f"{name}.out")
 
 

@@ -50,6 +50,7 @@ from .head import (
     predict,
 )
 from .narrow import narrowed
+from .sixteen_bits import in_16_bits
 from .soft_labels import softened
 
 MODEL_FILE = "voice.onnx"
@@ -146,7 +147,9 @@ def train(
         small = _taught(
             whole, small, averages, features, clips=every, cache=kept, progress=progress
         )
-    prepared = replace(whole, encoder=small)
+    progress("rounding", 0, 1)
+    prepared = replace(whole, encoder=in_16_bits(small, features))
+    progress("rounding", 1, 1)
     copies = [_pooled(prepared, clips, i, kept, progress) for i in range(len(recipe.changes) + 1)]
     heard = _pooled(prepared, turns, 0, kept, progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from pipecat_deescalate import load_classifier
 from pipecat_deescalate.models import classifier as module
 from pipecat_deescalate.models.audio import CallerChannel, open_call, read_audio
 from pipecat_deescalate.models.classifier import OnnxEmotionClassifier
-from pipecat_deescalate.models.errors import SamplesError
+from pipecat_deescalate.models.errors import ModelFileError, SamplesError
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 from pipecat_deescalate.models.training.data import read_manifest
 from pipecat_deescalate.models.types import Unknown
@@ -50,6 +51,16 @@ def test_every_processor_hears_the_same() -> None:
         for start, end in ((4.44, 7.29), (11.93, 15.99), (21.94, 25.59))
     ]
     assert heard == pytest.approx([0.653, 0.169, 0.619], abs=0.06)
+
+
+def test_a_model_of_another_format_is_refused(tmp_path: Path) -> None:
+    """One that takes features would fail on every turn, one that overflows would mishear."""
+    model = tmp_path / "voice.onnx"
+    model.write_bytes(BUNDLED_VOICE.read_bytes())
+    card = json.loads(BUNDLED_VOICE.with_suffix(".json").read_text())
+    model.with_suffix(".json").write_text(json.dumps(card | {"format": "deescalate-voice/1"}))
+    with pytest.raises(ModelFileError, match="is of the format deescalate-voice/1, not"):
+        OnnxEmotionClassifier(model)
 
 
 def test_what_cannot_be_heard_is_unknown_not_a_score() -> None:
