@@ -91,6 +91,7 @@ class Recipe(Strict):
 
     `changes` make one changed copy each beside every clip, `heads` are averaged into one; they
     learn the labels and, with a share of `soft_labels`, what the whole encoder's heads would say.
+    `arousal` is how much of the head for arousal is added to that one.
     `affect` is the head for arousal and for valence (None: without them), learnt from the emotions
     that `circumplex_degrees` places by their angle: 0 is pleasant, 90 aroused; None stands for the
     centre, and clips of other emotions do not teach them. `hidden_units` are left of the 1,536 in
@@ -109,6 +110,7 @@ class Recipe(Strict):
     evaluated_on_calls: str | None = None
     heads: tuple[HeadConfig, ...] = Field(min_length=1)
     soft_labels: float = Field(default=0.0, ge=0, le=1)
+    arousal: float = Field(default=0.0, ge=0, le=1)
     affect: HeadConfig | None = None
     circumplex_degrees: dict[str, float | None] = {}
     hidden_units: int = Field(default=1536, ge=1, le=1536)

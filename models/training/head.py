@@ -20,6 +20,7 @@ from .config import HeadConfig, Recipe
 from .encoder import CHANNELS
 from .graph import Head
 
+_AROUSAL = AFFECT[0]
 _Floats = NDArray[np.float64]
 
 
@@ -65,15 +66,21 @@ def _balance(corpora: NDArray[np.str_], classes: NDArray[np.generic]) -> _Floats
 def fit_heads(rows: Rows, recipe: Recipe) -> Head:
     """Fit every head of a recipe and return their average, each scaled to unit spread.
 
-    Averaging linear heads costs nothing at run time and depends less on a lucky choice.
+    Averaging linear heads costs nothing at run time and depends less on a lucky choice. A share of
+    `recipe.arousal` of the head for arousal is added: it crosses languages better than anger does.
     """
     mean = Head(np.zeros(rows.inputs.shape[1]), 0.0)
     weights = balance(rows)
     for config in recipe.heads:
         head = fit_head(rows, rows.target - weights @ rows.target, weights, config, recipe)
         scale = len(recipe.heads) * float(predict(head, rows.inputs).std())
-        mean = Head(mean.weights + head.weights / scale, mean.bias + head.bias / scale)
-    return mean
+        mean = _plus(mean, head, 1 / scale)
+    affect = fit_affect(rows, recipe) if recipe.arousal else {}
+    return _plus(mean, affect[_AROUSAL], recipe.arousal) if affect else mean
+
+
+def _plus(head: Head, other: Head, share: float) -> Head:
+    return Head(head.weights + share * other.weights, head.bias + share * other.bias)
 
 
 def fit_affect(rows: Rows, recipe: Recipe) -> dict[str, Head]:

@@ -35,7 +35,7 @@ def softened(rows: Rows, recipe: Recipe) -> Rows:
 
 def _unmet_logits(rows: Rows, fold: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float64]:
     """Return each clip's logit by heads on the whole encoder that did not meet its speaker."""
-    clean = recipe.model_copy(update={"changes": ()})
+    clean = recipe.model_copy(update={"changes": (), "arousal": 0.0})
     heard = replace(rows, inputs=rows.whole, changes=np.zeros((len(fold), 0, 0), np.float32))
     logits = np.empty(len(fold))
     for value in np.unique(fold):
