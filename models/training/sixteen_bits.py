@@ -21,6 +21,8 @@ from .graph import inputs_graph
 
 PAIR = 128
 _LARGEST = 127
+_BLOCK = 32
+"""Rows whose errors go to the later ones together: fewer, larger products."""
 _DAMPING = 0.01
 """Of the mean variance of the inputs."""
 
@@ -69,13 +71,17 @@ def fitting(linear: Linear, moments: Moments) -> Linear:
     scale = (linear.scale * np.maximum(greatest / PAIR, 1)).astype(np.float32)
     wanted = weight * linear.scale / scale
     found = np.zeros_like(wanted)
-    for row in range(size):
-        neighbour = found[row - 1] if row % 2 else np.zeros_like(scale)
-        low = np.maximum(-_LARGEST, -PAIR - neighbour)
-        high = np.minimum(_LARGEST, PAIR - neighbour)
-        found[row] = np.clip(np.round(wanted[row]), low, high)
-        error = (wanted[row] - found[row]) / feedback[row, row]
-        wanted[row + 1 :] -= np.outer(feedback[row, row + 1 :], error)
+    for start in range(0, size, _BLOCK):
+        stop = min(start + _BLOCK, size)
+        errors = np.zeros((stop - start, len(scale)))
+        for row in range(start, stop):
+            neighbour = found[row - 1] if row % 2 else np.zeros_like(scale)
+            low = np.maximum(-_LARGEST, -PAIR - neighbour)
+            high = np.minimum(_LARGEST, PAIR - neighbour)
+            found[row] = np.clip(np.round(wanted[row]), low, high)
+            errors[row - start] = (wanted[row] - found[row]) / feedback[row, row]
+            wanted[row + 1 : stop] -= np.outer(feedback[row, row + 1 : stop], errors[row - start])
+        wanted[stop:] -= feedback[start:stop, stop:].T @ errors
     bias = linear.bias + moments.mean @ (weight * linear.scale - found * scale)
     return Linear(found.astype(np.int8), scale, bias.astype(np.float32))
 
