@@ -207,7 +207,7 @@ def test_a_broken_recipe_names_the_key(tmp_path: Path) -> None:
 def test_a_missing_corpus_names_the_file(tmp_path: Path) -> None:
     """Training without data would end in a stack trace."""
     training = pytest.importorskip("pipecat_deescalate.models.training.wording")
-    with pytest.raises(UnreadableInputError, match=r"train\.tsv"):
+    with pytest.raises(UnreadableInputError, match=r"labels\.txt"):
         training.train_wording(tmp_path, tmp_path / "out.npz")
 
 
