@@ -44,8 +44,8 @@ class Band(_Strict):
 class Rules(_Strict):
     """What may differ between dialog states."""
 
-    strained: Band = Band(enter=0.03, leave=0.015)
-    distressed: Band = Band(enter=0.037, leave=0.02)
+    strained: Band = Band(enter=0.025, leave=0.015)
+    distressed: Band = Band(enter=0.03, leave=0.02)
     max_empathy: Annotated[int, Field(ge=0, description="empathic turns in a row")] = 2
     empathy_cooldown: Annotated[int, Field(ge=0, description="turns of rest after those")] = 2
     transfer_after: Annotated[int, Field(ge=1, description="distressed turns to a transfer")] = 2

@@ -22,7 +22,7 @@ from pipecat_deescalate.policies import (
 from .readings import play, turn
 
 ANGRY, CALM = 1.3, -2.0
-FURIOUS = 2.6
+A_LITTLE, FURIOUS = 1.11, 2.6
 PRESETS = ("gentle", "balanced", "eager")
 ratios = st.none() | st.floats(allow_nan=True, allow_infinity=True)
 calls = st.lists(ratios, max_size=30)
@@ -35,7 +35,7 @@ def actions(policy: MitigationPolicy, *evidence: Evidence | float | None) -> lis
 
 def test_anger_that_goes_on_is_answered_step_by_step() -> None:
     """The ladder of the balanced preset must be empathy, an offer, then a hand-over, once."""
-    got = actions(load_policy("balanced"), CALM, ANGRY, ANGRY, ANGRY, ANGRY)
+    got = actions(load_policy("balanced"), CALM, *[A_LITTLE] * 4)
     assert got == ["proceed", "empathize", "offer_human", "transfer", "proceed"]
 
 
@@ -109,7 +109,7 @@ def test_a_failed_transfer_is_followed_by_a_call_back() -> None:
     asks = Evidence(
         turn(CALM, cues=(Cue.ASKS_FOR_HUMAN,)), agents_available=False, transfer_failed=True
     )
-    _, decisions = play(policy, ANGRY, ANGRY, ANGRY, failed, asks)
+    _, decisions = play(policy, A_LITTLE, A_LITTLE, A_LITTLE, failed, asks)
     assert decisions[2].action is Action.TRANSFER
     assert decisions[3].action is not Action.TRANSFER
     assert decisions[3].reason != "already handed over"
@@ -134,8 +134,8 @@ def test_a_dialog_state_can_forbid_what_is_only_inferred() -> None:
 
 def test_a_decision_says_what_drove_it() -> None:
     """The reason is what an operator reads: it must name the voice and the run of turns."""
-    _, decisions = play(load_policy("balanced"), ANGRY, ANGRY, ANGRY)
-    assert decisions[2].reason == "voice 0.79, 3 angry turns in a row"
+    _, decisions = play(load_policy("balanced"), *[A_LITTLE] * 3)
+    assert decisions[2].reason == "voice 0.75, 3 angry turns in a row"
     assert play(load_policy("balanced"), None)[1][0].reason == "nothing to go by: too short"
 
 

@@ -15,7 +15,7 @@ from pipecat_deescalate.policies.replay import CallBatch, replay
 from pipecat_deescalate.policies.simulation import Tally, tally
 
 MORNING = datetime(2026, 3, 2, 9, 59, 50, tzinfo=UTC)
-ANGRY, CALM = 1.3, -2.0
+ANGRY, CALM = 1.11, -2.0
 BALANCED = load_policy("balanced")
 
 

@@ -34,15 +34,15 @@ def test_a_request_holds_what_a_human_needs() -> None:
     """Reason, course and readings must come from the decisions, the words only if kept."""
     request = transfer_request(CALL, records())
     assert request.level is Level.DISTRESSED
-    assert request.reason.startswith("voice 0.79")
+    assert request.reason.startswith("voice 0.75")
     assert [one.p_negative for one in request.turns] == [
-        pytest.approx(p, abs=0.01) for p in (0.12, 0.79, 0.79)
+        pytest.approx(p, abs=0.01) for p in (0.12, 0.75, 0.75)
     ]
     assert request.asked is None
     assert request.transcript == ()
     first, second = request.summary.split("\n")
     assert first == "3 caller turns until 0:03; distressed since 0:02"
-    assert second.startswith("Handed over because: voice 0.79")
+    assert second.startswith("Handed over because: voice 0.75")
     assert second.endswith("Signs in their words: has been waiting.")
 
 

@@ -80,5 +80,6 @@ def basic(user: str) -> str:
 
 
 def records(last_words: str | None = None) -> list[TurnRecord]:
-    _, decisions = play(load_policy("balanced"), -2.0, 1.3, turn(1.3, index=2, cues=(Cue.WAITING,)))
+    policy, last = load_policy("balanced"), turn(1.11, index=2, cues=(Cue.WAITING,))
+    _, decisions = play(policy, -2.0, 1.11, last)
     return [TurnRecord(one, last_words if one is decisions[-1] else None) for one in decisions]
