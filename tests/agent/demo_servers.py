@@ -15,10 +15,15 @@ from pipecat_deescalate.agent.demo.caller import RATE, Caller
 from pipecat_deescalate.agent.demo.speech import espeak
 from pipecat_deescalate.models.audio import resample
 from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.policies import load_policy
 
 from ..audio import noise
 
 Messages = list[dict[str, Any]]
+
+BALANCED = load_policy("balanced")
+LEVELS = {"strained": BALANCED.strained.enter, "distressed": BALANCED.distressed.enter}
+"""The thresholds that a demo tells its page."""
 
 
 def spoken(*texts: str, pause_s: float = 5.0, rate: int = RATE) -> Samples:

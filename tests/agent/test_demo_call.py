@@ -20,7 +20,7 @@ from pipecat_deescalate.agent.demo.serve import Demo, serving
 from pipecat_deescalate.agent.demo.terminal import CallView
 
 from ..audio import noise
-from .demo_servers import Messages, eventually, follow, of, spoken
+from .demo_servers import LEVELS, Messages, eventually, follow, of, spoken
 from .phone_bot import FakeOpenAI
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -57,7 +57,7 @@ async def test_an_angry_caller_is_heard_and_handed_over(demo: Demo) -> None:
     told, late = await asyncio.gather(heard_out(demo), switched_on_late(demo))
 
     assert told[0]["type"] == "demo-call"
-    assert told[0]["levels"] == {"strained": 0.03, "distressed": 0.05}
+    assert told[0]["levels"] == LEVELS
     decisions = of(told, "caller-decision")
     assert [one["turn"] for one in decisions] == list(range(len(decisions)))
     assert decisions[-1]["action"] == "transfer"

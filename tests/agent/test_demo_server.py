@@ -20,7 +20,7 @@ from pipecat_deescalate.agent.demo.security import Door, is_loopback
 from pipecat_deescalate.agent.demo.serve import AddressError, Demo, serving
 
 from ..audio import noise
-from .demo_servers import an_offer, follow, of, web
+from .demo_servers import LEVELS, an_offer, follow, of, web
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -61,7 +61,7 @@ async def test_the_page_learns_what_there_is(demo: Demo) -> None:
     async with web(demo.origin) as client:
         about = (await client.get("/api/demo")).json()
         assert about["policy"] == "balanced"
-        assert about["levels"] == {"strained": 0.03, "distressed": 0.05}
+        assert about["levels"] == LEVELS
         assert about["token_required"] is False
         for call in about["calls"]:
             sample = await client.get(f"/api/calls/{call['id']}.ogg")
