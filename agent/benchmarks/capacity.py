@@ -16,7 +16,9 @@ from .telephony import Pcm
 
 FIRST = 8
 STOLEN_MOST = 0.01
-"""A try is disturbed in which the machine's host gave more of the processors' time to others."""
+STOLEN_AT_ONCE = 0.15
+"""A try is disturbed in which the machine's host gave more of the processors' time to others, on
+the whole or within a tenth of a second."""
 
 _SETTLES_S = 2.5
 _STAYS_S = 3.0
@@ -26,7 +28,8 @@ _STAYS_S = 3.0
 class Probe:
     """Some calls at once: frames that came over 100 ms late, turns, and readings not in time.
 
-    `stolen` is the share of the processors' time that the machine's host gave to others meanwhile.
+    `stolen` is the share of the processors' time that the machine's host gave to others meanwhile,
+    `stolen_at_once` the greatest in any tenth of a second.
     """
 
     calls: int
@@ -36,11 +39,12 @@ class Probe:
     turns: int
     late_decisions: int
     stolen: float
+    stolen_at_once: float
 
     @property
     def disturbed(self) -> bool:
         """Whether it says more of the machine than of the bot."""
-        return self.stolen > STOLEN_MOST
+        return self.stolen > STOLEN_MOST or self.stolen_at_once > STOLEN_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         talk = call(scripts(bot, speech, calls, duration_s=ramp_s + seconds + _STAYS_S))
         time.sleep(ramp_s)
         begins, stolen = time.monotonic(), StolenTime()
-        time.sleep(seconds)
+        at_once = stolen.most_at_once(seconds)
         ends, stolen_share = time.monotonic(), stolen.share
         logs, notes = talk.result(), bot.calls()
     delays: list[float] = []
@@ -175,4 +179,5 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         sum(notes[log.call_id].turns for log in logs),
         sum(faults.get("late", 0) + faults.get("refused", 0) for faults in late),
         stolen_share,
+        at_once,
     )

@@ -81,8 +81,17 @@ class StolenTime:
     @property
     def share(self) -> float:
         """Of all processors' time so far, from 0 to 1."""
-        spent = _processor_ticks() - self._before
-        return float(spent[_STEAL] / max(1, spent.sum()))
+        return _stolen_share(self._before, _processor_ticks())
+
+    @staticmethod
+    def most_at_once(seconds: float) -> float:
+        """Wait so long; the greatest share in any tenth of a second of it."""
+        most, before = 0.0, _processor_ticks()
+        for _ in range(round(seconds * 10)):
+            time.sleep(0.1)
+            after = _processor_ticks()
+            most, before = max(most, _stolen_share(before, after)), after
+        return most
 
 
 def machine() -> Mapping[str, str | int]:
@@ -100,6 +109,11 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
+
+
+def _stolen_share(before: NDArray[np.int64], after: NDArray[np.int64]) -> float:
+    spent = after - before
+    return float(spent[_STEAL] / max(1, spent.sum()))
 
 
 def _processor_ticks() -> NDArray[np.int64]:

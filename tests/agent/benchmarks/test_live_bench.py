@@ -11,6 +11,7 @@ from pipecat_deescalate.agent.benchmarks.announcement import announcements
 from pipecat_deescalate.agent.benchmarks.audit import audit
 from pipecat_deescalate.agent.benchmarks.bot import Guard
 from pipecat_deescalate.agent.benchmarks.capacity import FIRST, Probe, Search, capacities
+from pipecat_deescalate.agent.benchmarks.machine import StolenTime
 from pipecat_deescalate.agent.benchmarks.replies import run_calls
 from pipecat_deescalate.agent.benchmarks.speech import callers_turns
 from pipecat_deescalate.agent.benchmarks.telephony import RATE, Pcm
@@ -69,7 +70,7 @@ def test_the_search_finds_how_many_calls_fit(
     def probe(guard: Guard, speech: object, calls: int, seconds: float) -> Probe:
         tried.append((guard, calls))
         late = calls > true or len(tried) == unlucky
-        return Probe(calls, 100, int(late), 1.0, 1, 0, stolen=0.0)
+        return Probe(calls, 100, int(late), 1.0, 1, 0, stolen=0.0, stolen_at_once=0.0)
 
     monkeypatch.setattr(capacity, "_probe", probe)
     guards = (Guard.NONE, Guard.BUNDLED)
@@ -85,19 +86,27 @@ def test_a_try_that_the_host_disturbed_is_made_again() -> None:
     """A neighbour's load must not count against a bot, nor keep a benchmark from ending."""
     search = Search(most=20, tries=3)
 
-    def late(stolen: float) -> Probe:
-        return Probe(search.calls, 100, 50, 300.0, 1, 0, stolen)
+    def late(stolen: float, at_once: float) -> Probe:
+        return Probe(search.calls, 100, 50, 300.0, 1, 0, stolen, at_once)
 
-    search.note(late(stolen=0.2))
+    search.note(late(0.2, 0.2))
+    search.note(late(0.001, 0.2))
     assert search.calls == FIRST
-    search.note(late(stolen=0.001))
+    search.note(late(0.001, 0.05))
     assert search.calls < FIRST
     while not search.done:
-        search.note(late(stolen=0.2))
+        search.note(late(0.2, 0.2))
     found = search.result()
     assert len(found.disturbed) == 3
     assert found.calls == 1
-    assert all(probe.stolen == 0.2 for probe in found.probes[1:])
+    assert [probe.disturbed for probe in found.probes[:2]] == [False, True]
+
+
+def test_stolen_time_is_a_share() -> None:
+    """A wrong column of /proc/stat would have every try disturbed, or none."""
+    stolen = StolenTime()
+    assert 0 <= stolen.most_at_once(0.3) <= 1
+    assert 0 <= stolen.share <= 0.9
 
 
 def test_the_command_says_what_it_needs() -> None:
