@@ -11,7 +11,7 @@ from .audit import LATE_S, matched
 from .bot import Guard, running_bot
 from .caller import calling
 from .load import BETWEEN_CALLS_S, scripts
-from .machine import StolenTime
+from .machine import StolenTime, most_stolen_at_once
 from .telephony import Pcm
 
 FIRST = 8
@@ -160,7 +160,7 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         talk = call(scripts(bot, speech, calls, duration_s=ramp_s + seconds + _STAYS_S))
         time.sleep(ramp_s)
         begins, stolen = time.monotonic(), StolenTime()
-        at_once = stolen.most_at_once(seconds)
+        at_once = most_stolen_at_once(seconds)
         ends, stolen_share = time.monotonic(), stolen.share
         logs, notes = talk.result(), bot.calls()
     delays: list[float] = []

@@ -81,17 +81,18 @@ class StolenTime:
     @property
     def share(self) -> float:
         """Of all processors' time so far, from 0 to 1."""
-        return _stolen_share(self._before, _processor_ticks())
+        spent = _processor_ticks() - self._before
+        return float(spent[_STEAL] / max(1, spent.sum()))
 
-    @staticmethod
-    def most_at_once(seconds: float) -> float:
-        """Wait so long; the greatest share in any tenth of a second of it."""
-        most, before = 0.0, _processor_ticks()
-        for _ in range(round(seconds * 10)):
-            time.sleep(0.1)
-            after = _processor_ticks()
-            most, before = max(most, _stolen_share(before, after)), after
-        return most
+
+def most_stolen_at_once(seconds: float) -> float:
+    """Wait so long; the greatest share stolen in any tenth of a second of it."""
+    most = 0.0
+    for _ in range(round(seconds * 10)):
+        stolen = StolenTime()
+        time.sleep(0.1)
+        most = max(most, stolen.share)
+    return most
 
 
 def machine() -> Mapping[str, str | int]:
@@ -109,11 +110,6 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
-
-
-def _stolen_share(before: NDArray[np.int64], after: NDArray[np.int64]) -> float:
-    spent = after - before
-    return float(spent[_STEAL] / max(1, spent.sum()))
 
 
 def _processor_ticks() -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from pipecat_deescalate.agent.benchmarks.announcement import announcements
 from pipecat_deescalate.agent.benchmarks.audit import audit
 from pipecat_deescalate.agent.benchmarks.bot import Guard
 from pipecat_deescalate.agent.benchmarks.capacity import FIRST, Probe, Search, capacities
-from pipecat_deescalate.agent.benchmarks.machine import StolenTime
+from pipecat_deescalate.agent.benchmarks.machine import StolenTime, most_stolen_at_once
 from pipecat_deescalate.agent.benchmarks.replies import run_calls
 from pipecat_deescalate.agent.benchmarks.speech import callers_turns
 from pipecat_deescalate.agent.benchmarks.telephony import RATE, Pcm
@@ -105,7 +105,7 @@ def test_a_try_that_the_host_disturbed_is_made_again() -> None:
 def test_stolen_time_is_a_share() -> None:
     """A wrong column of /proc/stat would have every try disturbed, or none."""
     stolen = StolenTime()
-    assert 0 <= stolen.most_at_once(0.3) <= 1
+    assert 0 <= most_stolen_at_once(0.3) <= 1
     assert 0 <= stolen.share <= 0.9
 
 
