@@ -7,21 +7,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import numpy as np
+
 from .audit import LATE_S, matched
 from .bot import Guard, running_bot
 from .caller import calling
 from .load import BETWEEN_CALLS_S, scripts
-from .machine import StolenTime, most_stolen_at_once
+from .machine import StolenTime, stolen_moments
 from .telephony import Pcm
 
 FIRST = 8
-STOLEN_MOST = 0.01
-STOLEN_AT_ONCE = 0.15
-"""A try is disturbed in which the machine's host gave more of the processors' time to others, on
-the whole or within a tenth of a second."""
+STOLEN_AT_ONCE = 0.1
+"""Frames do not count while the machine's host gave more of the processors' time to others within a
+tenth of a second, nor while a bot may be catching up on it."""
+QUIET_LEAST = 0.5
+"""A try is disturbed of which less is left."""
 
 _SETTLES_S = 2.5
 _STAYS_S = 3.0
+_BEFORE_S = 0.3
+_CATCHES_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Probe:
     """Some calls at once: frames that came over 100 ms late, turns, and readings not in time.
 
     `stolen` is the share of the processors' time that the machine's host gave to others meanwhile,
-    `stolen_at_once` the greatest in any tenth of a second.
+    `quiet` the share of the try in which it did not and frames count.
     """
 
     calls: int
@@ -39,12 +44,32 @@ class Probe:
     turns: int
     late_decisions: int
     stolen: float
-    stolen_at_once: float
+    quiet: float
 
     @property
     def disturbed(self) -> bool:
         """Whether it says more of the machine than of the bot."""
-        return self.stolen > STOLEN_MOST or self.stolen_at_once > STOLEN_AT_ONCE
+        return self.quiet < QUIET_LEAST
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The times (monotonic, in seconds) that count: all of a try but what stolen moments touch."""
+
+    begins: float
+    ends: float
+    stolen: tuple[float, ...]
+
+    def __contains__(self, at_s: float) -> bool:
+        return self.begins < at_s < self.ends and not any(
+            moment - _BEFORE_S < at_s < moment + _CATCHES_UP_S for moment in self.stolen
+        )
+
+    @property
+    def quiet(self) -> float:
+        """The share of the try that counts."""
+        times = np.linspace(self.begins, self.ends, 102)[1:-1]
+        return sum(float(at_s) in self for at_s in times) / len(times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +185,16 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         talk = call(scripts(bot, speech, calls, duration_s=ramp_s + seconds + _STAYS_S))
         time.sleep(ramp_s)
         begins, stolen = time.monotonic(), StolenTime()
-        at_once = most_stolen_at_once(seconds)
-        ends, stolen_share = time.monotonic(), stolen.share
+        moments = stolen_moments(seconds, STOLEN_AT_ONCE)
+        measured = Measured(begins, time.monotonic(), tuple(moments))
+        stolen_share = stolen.share
         logs, notes = talk.result(), bot.calls()
     delays: list[float] = []
     frames = 0
     for log in logs:
         pairs, _, _ = matched(log.sent, notes[log.call_id].frames)
-        frames += sum(begins < mark.at_s < ends for mark in log.sent)
-        delays += [b.at_s - a.at_s for a, b in pairs if begins < a.at_s < ends]
+        frames += sum(mark.at_s in measured for mark in log.sent)
+        delays += [b.at_s - a.at_s for a, b in pairs if a.at_s in measured]
     missed = max(0, frames - len(delays))
     late = [notes[log.call_id].faults for log in logs]
     return Probe(
@@ -179,5 +205,5 @@ def _probe(guard: Guard, speech: Sequence[Pcm], calls: int, seconds: float) -> P
         sum(notes[log.call_id].turns for log in logs),
         sum(faults.get("late", 0) + faults.get("refused", 0) for faults in late),
         stolen_share,
-        at_once,
+        measured.quiet,
     )

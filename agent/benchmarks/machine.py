@@ -85,14 +85,18 @@ class StolenTime:
         return float(spent[_STEAL] / max(1, spent.sum()))
 
 
-def most_stolen_at_once(seconds: float) -> float:
-    """Wait so long; the greatest share stolen in any tenth of a second of it."""
-    most = 0.0
+def stolen_moments(seconds: float, share: float) -> list[float]:
+    """Wait; the ends (monotonic) of tenths of a second in which more than `share` was stolen.
+
+    `share` is of all processors' time, from 0 to 1.
+    """
+    found = []
     for _ in range(round(seconds * 10)):
         stolen = StolenTime()
         time.sleep(0.1)
-        most = max(most, stolen.share)
-    return most
+        if stolen.share > share:
+            found.append(time.monotonic())
+    return found
 
 
 def machine() -> Mapping[str, str | int]:

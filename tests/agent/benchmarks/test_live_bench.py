@@ -10,8 +10,14 @@ from pipecat_deescalate.agent.benchmarks import capacity
 from pipecat_deescalate.agent.benchmarks.announcement import announcements
 from pipecat_deescalate.agent.benchmarks.audit import audit
 from pipecat_deescalate.agent.benchmarks.bot import Guard
-from pipecat_deescalate.agent.benchmarks.capacity import FIRST, Probe, Search, capacities
-from pipecat_deescalate.agent.benchmarks.machine import StolenTime, most_stolen_at_once
+from pipecat_deescalate.agent.benchmarks.capacity import (
+    FIRST,
+    Measured,
+    Probe,
+    Search,
+    capacities,
+)
+from pipecat_deescalate.agent.benchmarks.machine import StolenTime, stolen_moments
 from pipecat_deescalate.agent.benchmarks.replies import run_calls
 from pipecat_deescalate.agent.benchmarks.speech import callers_turns
 from pipecat_deescalate.agent.benchmarks.telephony import RATE, Pcm
@@ -70,7 +76,7 @@ def test_the_search_finds_how_many_calls_fit(
     def probe(guard: Guard, speech: object, calls: int, seconds: float) -> Probe:
         tried.append((guard, calls))
         late = calls > true or len(tried) == unlucky
-        return Probe(calls, 100, int(late), 1.0, 1, 0, stolen=0.0, stolen_at_once=0.0)
+        return Probe(calls, 100, int(late), 1.0, 1, 0, stolen=0.0, quiet=1.0)
 
     monkeypatch.setattr(capacity, "_probe", probe)
     guards = (Guard.NONE, Guard.BUNDLED)
@@ -86,26 +92,35 @@ def test_a_try_that_the_host_disturbed_is_made_again() -> None:
     """A neighbour's load must not count against a bot, nor keep a benchmark from ending."""
     search = Search(most=20, tries=3)
 
-    def late(stolen: float, at_once: float) -> Probe:
-        return Probe(search.calls, 100, 50, 300.0, 1, 0, stolen, at_once)
+    def late(quiet: float) -> Probe:
+        return Probe(search.calls, 100, 50, 300.0, 1, 0, 0.1, quiet)
 
-    search.note(late(0.2, 0.2))
-    search.note(late(0.001, 0.2))
+    search.note(late(quiet=0.0))
+    search.note(late(quiet=0.4))
     assert search.calls == FIRST
-    search.note(late(0.001, 0.05))
+    search.note(late(quiet=0.6))
     assert search.calls < FIRST
     while not search.done:
-        search.note(late(0.2, 0.2))
+        search.note(late(quiet=0.2))
     found = search.result()
     assert len(found.disturbed) == 3
     assert found.calls == 1
     assert [probe.disturbed for probe in found.probes[:2]] == [False, True]
 
 
+def test_frames_do_not_count_while_the_host_has_other_work() -> None:
+    """A frame that is late for want of a processor says nothing of the bot."""
+    measured = Measured(100.0, 110.0, stolen=(104.0, 104.1))
+    counted = [at_s in measured for at_s in (99.9, 100.1, 103.6, 103.8, 105.0, 105.2, 110.1)]
+    assert counted == [False, True, True, False, False, True, False]
+    assert measured.quiet == pytest.approx(0.86, abs=0.02)
+
+
 def test_stolen_time_is_a_share() -> None:
     """A wrong column of /proc/stat would have every try disturbed, or none."""
     stolen = StolenTime()
-    assert 0 <= most_stolen_at_once(0.3) <= 1
+    assert len(stolen_moments(0.3, share=-0.1)) == 3
+    assert not stolen_moments(0.3, share=1.0)
     assert 0 <= stolen.share <= 0.9
 
 
