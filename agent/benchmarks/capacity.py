@@ -22,6 +22,7 @@ STOLEN_AT_ONCE = 0.1
 tenth of a second, nor while a bot may be catching up on it."""
 QUIET_LEAST = 0.5
 """A try is disturbed of which less is left."""
+_AGAIN = 2
 
 _SETTLES_S = 2.5
 _STAYS_S = 3.0
@@ -92,8 +93,9 @@ class Search:
 
     In steps of half as many again to the first count that fails, halfway back, and from there on
     one more after each clean try and one less after each other. The edge is where the outcome
-    changes for the first time; from there on `tries` count. A disturbed try is made again, up to
-    `tries` times; beyond that a machine is never quiet, and all tries count.
+    changes for the first time; from there on `tries` count. A disturbed try is made again, twice
+    for every count of calls: some load calls forth the host's, and must not end the one search
+    before the other.
     """
 
     def __init__(self, most: int, tries: int) -> None:
@@ -111,7 +113,8 @@ class Search:
 
     def note(self, probe: Probe) -> None:
         """Take the outcome of a try with `calls` calls."""
-        if probe.disturbed and len(self._disturbed) < self._tries:
+        made_again = sum(other.calls == probe.calls for other in self._disturbed)
+        if probe.disturbed and made_again < _AGAIN:
             self._disturbed.append(probe)
             return
         clean = not probe.late_frames

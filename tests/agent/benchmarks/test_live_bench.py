@@ -103,7 +103,7 @@ def test_a_try_that_the_host_disturbed_is_made_again() -> None:
     while not search.done:
         search.note(late(quiet=0.2))
     found = search.result()
-    assert len(found.disturbed) == 3
+    assert [probe.calls for probe in found.disturbed].count(1) == 2
     assert found.calls == 1
     assert [probe.disturbed for probe in found.probes[:2]] == [False, True]
 
