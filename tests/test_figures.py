@@ -87,6 +87,6 @@ def test_models_beside_ours_reach_their_table() -> None:
     assert "| ours, fp32 |  | 1 | 10.0 ms | 10.0 ms | 1 x | 1.2 GB |" in table
     assert "| slow, fp32 | 2.2 G | 1 |  | 20.0 s | 2,000 x | 1.2 GB |" in table
     assert "huge, bf16: not measured, too big." in table
-    assert SPEED["_times_ours"]([ours, slow, missing])[0].startswith(
-        "Times ours, 4 s, one thread: slow 2,000 (fp32)"
+    assert SPEED["_relative_to_ours"]([ours, slow, missing])[0].startswith(
+        "Relative to ours, 4 s on one thread: slow 2,000 x (fp32)"
     )

@@ -25,19 +25,19 @@ def bench(results: dict[str, Any]) -> str:
         f"{call['times_real_time']:.0f} times real time, peak {call['peak_memory_mb']:.0f} MB."
         for call in results["calls"]
     ]
-    return "\n".join([*lines, *_times_ours(results["architectures"])])
+    return "\n".join([*lines, *_relative_to_ours(results["architectures"])])
 
 
-def _times_ours(models: list[dict[str, Any]]) -> list[str]:
+def _relative_to_ours(models: list[dict[str, Any]]) -> list[str]:
     """How many times ours the other models take for a 4 s turn, on one thread."""
     times = [
-        f"{model['name']} {row['times_ours']:,.0f} ({model['precision']})"
+        f"{model['name']} {row['times_ours']:,.0f} x ({model['precision']})"
         for model in models[1:]
         for row in model["latency"]
         if (row["turn_s"], row["threads"]) == (4.0, 1)
     ]
     table = "[table](docs/results.md#beside-larger-models)"
-    return [f"Times ours, 4 s, one thread: {', '.join(times)} ({table})."] if times else []
+    return [f"Relative to ours, 4 s on one thread: {', '.join(times)} ({table})."] if times else []
 
 
 def architectures(results: dict[str, Any]) -> str:
