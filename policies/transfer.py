@@ -145,7 +145,7 @@ def _course(turns: Sequence[TurnRecord]) -> str:
 def _cause(turns: Sequence[TurnRecord]) -> str:
     line = f"Handed over because: {turns[-1].decision.reason}"
     seen = dict.fromkeys(cue.value for turn in turns for cue, _ in turn.reading.cues)
-    return f"{line}. Signs in their words: {', '.join(seen)}." if seen else f"{line}."
+    return f"{line}. Signs: {', '.join(seen)}." if seen else f"{line}."
 
 
 def _clock(seconds: float) -> str:

@@ -43,7 +43,7 @@ def test_a_request_holds_what_a_human_needs() -> None:
     first, second = request.summary.split("\n")
     assert first == "3 caller turns until 0:03; distressed since 0:02"
     assert second.startswith("Handed over because: voice 0.75")
-    assert second.endswith("Signs in their words: has been waiting.")
+    assert second.endswith("Signs: has been waiting.")
 
 
 def test_a_transcript_is_kept_out_of_reprs() -> None:
