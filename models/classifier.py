@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from .audio import resample, to_mono_float32
@@ -38,7 +37,7 @@ SILENCE_PEAK = 1e-4  # -80 dBFS: below the dither of any telephone line
 
 _Outputs: TypeAlias = dict[str, NDArray[np.float32]]
 
-log = structlog.wrap_logger(logging.getLogger("pipecat_deescalate.classifier"))
+_log = logging.getLogger(__name__)
 
 
 class EmotionClassifier(Protocol):
@@ -137,7 +136,7 @@ class OnnxEmotionClassifier:
     def _count_failure(self, error: Exception) -> None:
         self.failures += 1
         if self.failures == 1:
-            log.error("voice model failed, its readings are unknown", error=repr(error))
+            _log.error("voice model failed, its readings are unknown: %s", type(error).__name__)
 
 
 def _windows(samples: Samples) -> list[Samples]:

@@ -73,8 +73,8 @@ class HuggingFaceVoiceClassifier:
         try:
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0].float()
-        except (RuntimeError, ValueError, IndexError):
-            _log.exception("voice model failed")
+        except (RuntimeError, ValueError, IndexError) as error:
+            _log.error("voice model failed: %s", type(error).__name__)
             return None
         if self._independent:
             value = float(torch.sigmoid(logits[self._negative]).max())

@@ -67,8 +67,8 @@ class HuggingFaceWordClassifier:
         try:
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0]
-        except (RuntimeError, IndexError):
-            _log.exception("word model failed")
+        except (RuntimeError, IndexError) as error:
+            _log.error("word model failed: %s", type(error).__name__)
             return None
         if self._independent:
             value = torch.sigmoid(logits[self._negative]).max()

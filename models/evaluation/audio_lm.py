@@ -170,7 +170,7 @@ class AudioLanguageModel:
     def _probability(self, samples: Samples) -> float | None:
         try:
             (value,) = self._model.p_negative([samples])
-        except (RuntimeError, ValueError, IndexError):
-            _log.exception("audio language model failed")
+        except (RuntimeError, ValueError, IndexError) as error:
+            _log.error("audio language model failed: %s", type(error).__name__)
             return None
         return value if np.isfinite(value) else None

@@ -125,7 +125,7 @@ def test_a_failing_model_is_unknown_counted_and_logged_once(
 
     def broken(_window: object) -> dict[str, np.ndarray]:
         if output == "raises":
-            raise RuntimeError("broken")
+            raise RuntimeError("what the caller said")
         return {"logit": np.array([output])}
 
     monkeypatch.setattr(voice, "_run", broken)
@@ -134,6 +134,7 @@ def test_a_failing_model_is_unknown_counted_and_logged_once(
     assert {reading.reason for reading in readings} == {Unknown.MODEL_FAILED}
     assert voice.failures == 3
     assert len(caplog.records) == 1
+    assert "what the caller said" not in caplog.text
 
 
 def test_threads_share_one_session(voice: OnnxEmotionClassifier) -> None:
