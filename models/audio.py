@@ -42,7 +42,7 @@ class CallAudio:
 
     `source_rate` and `channels` are the file's; `duration_s` is what it announces, None if it does
     not. Read so far: `samples_read` (at `sample_rate`), and of the caller's channel as recorded,
-    `peak`, `clipped_samples` and `is_silent`; they are final once the last block was read. A silent
+    `clipped_samples` and `is_silent`; they are final once the last block was read. A silent
     recording is no error here: it is known only at the end, so the caller of this decides.
 
     Iterating raises AudioError when the rest of the file turns out to be damaged, to end too
@@ -67,11 +67,6 @@ class CallAudio:
     def duration_s(self) -> float | None:
         """The length that the file announces, in seconds."""
         return None if self._source.promised is None else self._source.promised / self.source_rate
-
-    @property
-    def peak(self) -> float:
-        """The greatest magnitude so far, as recorded: over 1 where a float file is."""
-        return self._levels.peak
 
     @property
     def clipped_samples(self) -> int:

@@ -32,11 +32,6 @@ class Levels:
         self.clipped_samples = 0
 
     @property
-    def peak(self) -> float:
-        """The greatest magnitude so far; 0 before any sample, over 1 in a float file that is."""
-        return float(max(-self._low, self._high, 0.0))
-
-    @property
     def is_silent(self) -> bool:
         """Whether all samples so far are the same, but for the smallest step of A-law.
 

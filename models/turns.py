@@ -41,7 +41,7 @@ class TurnBuffer:
     hold several stretches of speech: what lies between them belongs to it. Its audio begins
     `pre_roll_s` before the first speech, never before the end of the previous turn, and goes on
     for at most `post_roll_s` of the silence already heard at the last stop. Of a turn longer than
-    `max_turn_s` the latest part is kept; the rest is counted in `dropped_samples`.
+    `max_turn_s` the latest part is kept.
 
     Events out of order do no harm: a second `start` or `stop` changes nothing, nor does a `stop`
     outside a turn. Memory is fixed: `max_turn_s` of audio, twice while a turn is open, in `dtype`
@@ -70,7 +70,6 @@ class TurnBuffer:
         self._previous_end = 0
         self._turn: _Turn | None = None
         self._index = 0
-        self._dropped = 0
 
     @property
     def elapsed_s(self) -> float:
@@ -86,11 +85,6 @@ class TurnBuffer:
     def is_speaking(self) -> bool:
         """Whether the caller speaks: in a turn, after a start and before its stop."""
         return self._turn is not None and self._turn.heard is None
-
-    @property
-    def dropped_samples(self) -> int:
-        """Samples of the turns ended so far that exceeded `max_turn_s`."""
-        return self._dropped
 
     def append(self, audio: bytes | bytearray | memoryview | NDArray[np.generic]) -> None:
         """Take the next stretch of the call: int16 or float, shape (samples,), or PCM16 bytes.
@@ -161,7 +155,6 @@ class TurnBuffer:
         if turn is None or audio is None:
             return None
         self._previous_end = self._now if turn.audio_end is None else turn.audio_end
-        self._dropped += self._previous_end - turn.audio_start - audio.samples.size
         self._index += 1
         self._turn = None
         return audio

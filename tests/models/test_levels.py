@@ -24,7 +24,6 @@ def test_clipping_is_counted_and_limited(tmp_path: Path) -> None:
             audio = np.concatenate(list(call))
             assert call.clipped_samples == pytest.approx(over, rel=0.01)
             assert np.abs(audio).max() == 1.0
-            assert call.peak == pytest.approx(3.0 if form == "float32.wav" else 1.0)
 
 
 def test_speech_at_full_level_is_not_clipped(tmp_path: Path) -> None:
@@ -53,7 +52,6 @@ def test_clipping_is_counted_the_same_across_chunks(signal: list[float], cuts: l
         for at in range(1, len(full) - 1)
     )
     assert levels.clipped_samples == expected
-    assert levels.peak == np.abs(audio).max(initial=0.0)
 
 
 @pytest.mark.parametrize(

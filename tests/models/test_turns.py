@@ -40,7 +40,6 @@ class WholeCall:
     def __init__(self) -> None:
         self.heard = 0
         self.free_from = 0
-        self.dropped = 0
         self.index = 0
         self.began: tuple[int, int] | None = None
         self.stopped: tuple[int, int, int] | None = None
@@ -70,7 +69,6 @@ class WholeCall:
         turn = self.snapshot()
         if turn is not None and self.began is not None:
             self.free_from = self.heard if self.stopped is None else self.stopped[1]
-            self.dropped += self.free_from - self.began[0] - turn.samples.size
             self.index += 1
             self.began = self.stopped = None
         return turn
@@ -134,7 +132,6 @@ def test_turns_are_those_of_the_whole_call(steps: list[Step], pieces: list[int])
     buffer, turns = play(steps, pieces)
     assert len(turns) == len(expected)
     assert all(same(turn, other) for turn, other in zip(turns, expected, strict=True))
-    assert buffer.dropped_samples == call.dropped
     assert buffer.elapsed_s == call.heard / RATE
     assert buffer.in_turn == (call.began is not None)
     assert buffer.is_speaking == (call.began is not None and call.stopped is None)
@@ -257,7 +254,6 @@ def test_a_turn_too_long_keeps_its_latest_part_and_its_times() -> None:
     assert turn is not None
     assert np.array_equal(turn.samples, call[-32_000:])
     assert (turn.started_at_s, turn.ended_at_s) == (1.0, 10.0)
-    assert buffer.dropped_samples == 16_000 * 9 + 8_000 - 32_000
 
 
 def test_a_long_silence_does_not_wash_the_turn_away() -> None:
@@ -272,7 +268,6 @@ def test_a_long_silence_does_not_wash_the_turn_away() -> None:
     turn = buffer.end()
     assert turn is not None
     assert np.array_equal(turn.samples, speech)
-    assert buffer.dropped_samples == 0
 
 
 def test_what_a_turn_returned_does_not_change_any_more() -> None:
