@@ -24,6 +24,7 @@ from .types import Action, Decision, Level
 
 Language = Literal["en", "es", "fr", "de", "pt", "it", "hi"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+"""Those that come with us; a phrase file may be in any other."""
 MAX_WORDS = 15
 
 
@@ -136,6 +137,7 @@ def guidance(decision: Decision, text: str | None = None) -> str | None:
 
 
 Phrase = Annotated[str, Field(min_length=1)]
+LanguageTag = Annotated[str, Field(pattern=r"^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 ByLevel = dict[Level, tuple[Phrase, ...]]
 
 
@@ -149,7 +151,7 @@ class PhraseBook(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    language: Language
+    language: LanguageTag
     emotion_words: tuple[Phrase, ...]
     sentences: dict[Moment, Annotated[tuple[Phrase, ...], Field(min_length=1)]]
     acknowledgements: dict[Cause, ByLevel] = Field(default_factory=dict)

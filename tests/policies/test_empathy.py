@@ -247,7 +247,7 @@ def test_phrases_of_ones_own_are_checked(message: str, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("language: [", "not valid YAML"),
-        ("language: xx", "language: Input should be"),
+        ("language: Dutch", "language: String should match"),
         ("{language: en, emotion_words: [], sentences: {hand_over: [Hi.]}}", "offer_human: miss"),
         ("{language: en, emotion_words: [], sentences: {}, extra: 1}", "extra"),
         ("- 1", "dictionary"),
