@@ -12,6 +12,7 @@ from ..models.classifier import EmotionClassifier, load_classifier
 from ..models.errors import AudioError
 from ..models.hearing import CallHearing, HeardTurn, listen
 from ..models.types import Samples, TurnReading
+from ..models.wording import WordClassifier
 from ..policies.config import MitigationPolicy, load_policy
 from ..policies.decide import decide
 from ..policies.record import CallRecord, TurnRecord
@@ -57,6 +58,7 @@ def analyze_call(
     caller_channel: CallerChannel | None = None,
     transcript: str | Path | TranscriptLike | None = None,
     language: str = "en",
+    words: WordClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
     turn_rules: TurnRules | None = None,
@@ -65,9 +67,9 @@ def analyze_call(
     """Find the caller's turns in a recording, read each one and decide after each one.
 
     `caller_channel` names the caller's side of a stereo recording. A `transcript` adds what the
-    words say, in this `language`; they are kept in the record only with `keep_text`. `started_at`,
-    an aware datetime, is when the call began; without it humans count as available whatever the
-    policy's opening hours.
+    words say, in this `language`, read by `words` or else the bundled model; they are kept in the
+    record only with `keep_text`. `started_at`, an aware datetime, is when the call began; without
+    it humans count as available whatever the policy's opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -89,6 +91,7 @@ def analyze_call(
         policy,
         transcript=transcript,
         language=language,
+        words=words,
         keep_text=keep_text,
         started_at=started_at,
     )
@@ -141,13 +144,14 @@ def decide_call(
     *,
     transcript: TranscriptLike | None = None,
     language: str = "en",
+    words: WordClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
 ) -> CallRecord:
     """What a policy makes of a call that was heard; the options are those of `analyze_call`."""
     transcript, state = transcript or Transcript(), CallState()
     records = []
-    for turn in read_call(call, transcript, language=language):
+    for turn in read_call(call, transcript, language=language, words=words):
         available = _agents_available(policy, started_at, turn.reading.ended_at_s)
         evidence = Evidence(turn.reading, turn.dialog_state, available)
         state, decision = decide(state, evidence, policy)
@@ -166,10 +170,14 @@ def decide_call(
 
 
 def read_call(
-    call: HeardCall, transcript: TranscriptLike, *, language: str = "en"
+    call: HeardCall,
+    transcript: TranscriptLike,
+    *,
+    language: str = "en",
+    words: WordClassifier | None = None,
 ) -> list[ReadTurn]:
     """Put the words beside the turns that were heard; no policy has a part in this."""
-    hearing = CallHearing(language=language)
+    hearing = CallHearing(language=language, words=words)
     turns = []
     for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None

@@ -13,6 +13,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 
 from ..models.classifier import EmotionClassifier, load_classifier
 from ..models.hearing import CallHearing
+from ..models.wording import WordClassifier
 from ..policies.config import MitigationPolicy, load_policy
 from ..policies.empathy import Language
 from ..policies.record import CallRecord
@@ -47,7 +48,9 @@ class Deescalator:
         transfer: who takes the call.
         call_id: the vendor's name for the call (Twilio's CallSid), which `transfer` needs; else
             drawn at random.
-        language: of the caller's words and of the sentences that the bot says.
+        language: of the caller's words and of the sentences that the bot says; or a phrase file.
+        words: what reads the caller's words, on the event loop, so within a few milliseconds; else
+            the bundled model, one a process.
         rewriter: words scripted prompts in place of the phrase bank.
         agents_available: whether a human could take the call now; asked once a turn, answers at
             once. The policy's opening hours count besides.
@@ -68,6 +71,7 @@ class Deescalator:
         *,
         call_id: str | None = None,
         language: Language | Path = "en",
+        words: WordClassifier | None = None,
         rewriter: Rewriter | None = None,
         agents_available: Callable[[], bool] | None = None,
         keep_text: bool = False,
@@ -83,7 +87,7 @@ class Deescalator:
             policy,
             call_id=call_id or uuid.uuid4().hex,
             book=book,
-            hearing=CallHearing(language=book.language),
+            hearing=CallHearing(language=book.language, words=words),
             agents_available=agents_available,
             keep_text=keep_text,
         )
