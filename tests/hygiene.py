@@ -1,12 +1,14 @@
-"""Fixtures for tests with pipelines: afterwards nothing runs on, and Pipecat logged no error."""
+"""Fixtures for tests with event loops: afterwards nothing runs on, and nobody complained."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 import pytest_asyncio
@@ -18,12 +20,43 @@ from pipecat_deescalate.processors import shared_pool
 @pytest_asyncio.fixture(autouse=True)
 async def no_tasks_left() -> AsyncIterator[None]:
     tasks = {*asyncio.all_tasks()}
-    yield
-    deadline = time.monotonic() + 2
-    tasks.add(asyncio.current_task())
-    while (left := asyncio.all_tasks() - tasks) and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    assert not left, "tasks are still running"
+    with _complaints_of_asyncio() as complaints:
+        yield
+        deadline = time.monotonic() + 2
+        tasks.add(asyncio.current_task())
+        while (left := asyncio.all_tasks() - tasks) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        assert not left, "tasks are still running"
+    assert not complaints, "\n".join(complaints)
+
+
+class _Heard(logging.Handler):
+    """Keeps the texts of warnings and errors, and nothing that they are about."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+
+@contextmanager
+def _complaints_of_asyncio() -> Iterator[list[str]]:
+    """What asyncio says of tasks that were dropped and of exceptions that nobody asked for.
+
+    It says so when they are collected as garbage: at the end of the block everything that was
+    made in it is, and nothing older.
+    """
+    heard = _Heard()
+    logging.getLogger("asyncio").addHandler(heard)
+    gc.freeze()
+    try:
+        yield heard.texts
+        gc.collect()
+    finally:
+        gc.unfreeze()
+        logging.getLogger("asyncio").removeHandler(heard)
 
 
 @pytest.fixture(autouse=True)
