@@ -1,4 +1,4 @@
-"""A fake server, and time that passes at once."""
+"""A fake server, and time that passes at once; every test of the policies ends clean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ..fakes import FakeServer
+from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
 from .vendors import Naps
+
+__all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 
 
 @pytest.fixture
