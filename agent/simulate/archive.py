@@ -27,9 +27,7 @@ _PARTS_AT_ONCE = 64
 """Some thousand calls; all turns of theirs, and the parts' footers, are in memory."""
 
 _TABLES = """
-    CREATE TABLE heard (
-        number BIGINT, error VARCHAR, duration_s DOUBLE, turns BIGINT, part VARCHAR
-    );
+    CREATE TABLE heard (number BIGINT, duration_s DOUBLE, turns BIGINT, part VARCHAR);
     CREATE TABLE turns (
         number BIGINT, turn INTEGER, started_at_s DOUBLE, ended_at_s DOUBLE,
         log_likelihood_ratio DOUBLE, asks_for_human BOOLEAN, dialog_state VARCHAR
@@ -38,20 +36,23 @@ _TABLES = """
 """
 _BLOCK = """
     CREATE OR REPLACE TEMP TABLE block AS
-    SELECT calls.rowid AS number, found.error, found.duration_s, found.turns, found.filename
+    SELECT calls.rowid AS number, found.duration_s, found.turns, found.filename
     FROM read_parquet($parts, union_by_name = true, filename = true) found
     JOIN calls USING (evidence_key) ANTI JOIN heard ON heard.number = calls.rowid
+    WHERE found.duration_s IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY calls.rowid ORDER BY found.filename) = 1
 """
-"""Each call once, though two runs at a time may both have heard it."""
-_HEARD = "INSERT INTO heard SELECT number, error, duration_s, len(turns), filename FROM block"
+"""Each call once, though two runs at a time may both have heard it.
+
+Older folders also hold calls that could not be heard, without a duration.
+"""
+_HEARD = "INSERT INTO heard SELECT number, duration_s, len(turns), filename FROM block"
 _TURNS = f"""
     INSERT INTO turns SELECT number, turn, said.started_at_s, said.ended_at_s,
         coalesce(said.log_likelihood_ratio, 'nan'::DOUBLE),
         list_contains(said.cues, '{Cue.ASKS_FOR_HUMAN.name.lower()}'), said.dialog_state
     FROM (
         SELECT number, unnest(turns) AS said, generate_subscripts(turns, 1) AS turn FROM block
-        WHERE error IS NULL
     )
 """  # noqa: S608 - ours
 _KNOWN = """
@@ -59,7 +60,7 @@ _KNOWN = """
     SELECT calls.rowid, list_transform(found.turns, lambda t: [t.started_at_s, t.ended_at_s])
     FROM read_parquet($parts, union_by_name = true) found
     JOIN calls USING (turns_key) ANTI JOIN heard ON heard.number = calls.rowid
-    WHERE found.error IS NULL
+    WHERE found.duration_s IS NOT NULL
 """
 _MISSING = f"""
     SELECT {TASK}, before.spans FROM calls
@@ -70,12 +71,11 @@ _MISSING = f"""
 _CALLS = """
     SELECT call_id, started_at, duration_s, turns
     FROM heard JOIN calls ON calls.rowid = heard.number
-    WHERE heard.number BETWEEN ? AND ? AND error IS NULL ORDER BY heard.number
+    WHERE heard.number BETWEEN ? AND ? ORDER BY heard.number
 """
 _CALLS_TURNS = "SELECT * FROM turns WHERE number BETWEEN ? AND ? ORDER BY number, turn"
 _UNMATCHED = """
-    SELECT call_id FROM labels ANTI JOIN (SELECT number FROM heard WHERE error IS NULL) could
-    USING (number) ORDER BY call_id
+    SELECT call_id FROM labels ANTI JOIN heard USING (number) ORDER BY call_id
 """
 _PARTS = """
     SELECT DISTINCT part FROM heard JOIN calls ON calls.rowid = heard.number
@@ -123,6 +123,7 @@ class Archive:
         self._roster = roster
         self._store = store
         self._gathered: set[str] = set()
+        self._failed: list[FailedCall] = []
         database.execute(_TABLES)
 
     def gather(self) -> None:
@@ -148,6 +149,17 @@ class Archive:
                     self._database.execute(_KNOWN, {"parts": parts})
         return Missing(self._database, size)
 
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Store the calls that were heard; the others are `failed`, and missing in the next run.
+
+        Raises:
+            OutputError: the store cannot be written.
+        """
+        heard = [row for row in rows if "error" not in row]
+        if heard:
+            self._store.add(heard)
+        self._failed += [FailedCall(row["call_id"], row["error"]) for row in rows if "error" in row]
+
     def settle(self) -> None:
         """Sort what was gathered, when all of it is there."""
         for table, order in (("heard", "number"), ("turns", "number, turn")):
@@ -158,12 +170,8 @@ class Archive:
             self._database.execute("DROP TABLE unsorted")
 
     def failed(self) -> list[FailedCall]:
-        """The calls that could not be heard, by call id."""
-        rows = self._database.execute(
-            "SELECT call_id, error FROM heard JOIN calls ON number = calls.rowid "
-            "WHERE error IS NOT NULL ORDER BY number"
-        ).fetchall()
-        return [FailedCall(*row) for row in rows]
+        """The calls that this run could not hear, by call id."""
+        return sorted(self._failed, key=lambda failed: failed.call_id)
 
     def batches(
         self, calls_at_once: int = AT_ONCE

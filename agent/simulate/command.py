@@ -218,10 +218,10 @@ def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[Roster, A
     sources = find_calls(
         options.calls, transcripts=transcripts, caller_channel=options.caller_channel
     )
-    roster, store = Roster(database, tasks_for(sources, settings)), EvidenceStore(options.evidence)
+    roster = Roster(database, tasks_for(sources, settings))
+    archive = Archive(database, roster, EvidenceStore(options.evidence))
     if options.labels is not None:
         roster.label(read_labels(options.labels))
-    archive = Archive(database, roster, store)
     archive.gather()
     missing = archive.missing()
     done, total = len(roster) - len(missing), len(roster)
@@ -229,7 +229,7 @@ def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[Roster, A
         progress("hearing", done, total)
         try:
             for rows in _engine(options)(missing, settings):
-                store.add(rows)
+                archive.keep(rows)
                 done += len(rows)
                 progress("hearing", done, total)
         except KeyboardInterrupt as error:

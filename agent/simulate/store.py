@@ -34,7 +34,6 @@ SCHEMA = pa.schema(
         ("call_id", pa.string()),
         ("evidence_key", pa.string()),
         ("turns_key", pa.string()),
-        ("error", pa.string()),
         ("duration_s", pa.float64()),
         ("sample_rate", pa.int32()),
         ("model", pa.string()),

@@ -115,6 +115,20 @@ def test_a_call_heard_twice_counts_once(tasks: list[Task], tmp_path: Path) -> No
     assert kept(store, tasks).call_ids == ("call-000000", "call-000001", "call-000002")
 
 
+def test_an_older_folder_does_not_write_a_call_off(tasks: list[Task], tmp_path: Path) -> None:
+    """Folders from before also hold what could not be heard; it must not hide the call."""
+    store = EvidenceStore(str(tmp_path))
+    heard = hear(tasks[0], SETTINGS)
+    failed = {key: heard[key] for key in ("call_id", "evidence_key", "turns_key")}
+    older = SCHEMA.append(pa.field("error", pa.string()))
+    row = {**failed, "error": "busy", "turns": [], "warnings": []}
+    pq.write_table(pa.Table.from_pylist([row], older), tmp_path / "part-0.parquet")
+    assert missing(store, tasks[:1]) == tasks[:1]
+    store.add([heard])
+    assert missing(store, tasks[:1]) == []
+    assert kept(store, tasks[:1]).call_ids == ("call-000000",)
+
+
 def test_calls_come_by_id_in_portions_whatever_the_order_of_the_parts(
     tasks: list[Task], tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -89,6 +90,23 @@ def test_a_broken_recording_is_counted_and_the_others_go_on(
     found = json.loads(run.stdout)
     assert found["calls"] == 2
     assert [failed["call_id"] for failed in found["failed"]] == ["broken"]
+
+
+def test_a_failure_that_passes_costs_no_call(simulate: Run, calls: Path, tmp_path: Path) -> None:
+    """A disk that was away for an hour must not leave its calls out of every later run."""
+    mixed = tmp_path / "calls"
+    mixed.mkdir()
+    for recording in sorted(calls.glob("*.wav"))[:2]:
+        away = Path(shutil.copy(recording, mixed))
+    whole, written_ns = away.read_bytes(), away.stat().st_mtime_ns
+    told = []
+    for content in (bytes(len(whole)), whole):  # to the eye of a listing the same file
+        away.write_bytes(content)
+        os.utime(away, ns=(written_ns, written_ns))
+        run = simulate(mixed, "--workers", "1", "--json")
+        found = json.loads(run.stdout)
+        told.append((run.returncode, found["calls"], len(found["failed"])))
+    assert told == [(2, 1, 1), (0, 2, 0)]
 
 
 def test_labels_without_a_call_are_told(simulate: Run, calls: Path, tmp_path: Path) -> None:
