@@ -21,7 +21,7 @@ from .calls import Task
 from .hearing import Row
 from .roster import TASK, Roster, task_of
 from .store import EvidenceStore
-from .tables import AT_ONCE, columns, count, streamed
+from .tables import AT_ONCE, columns, count, literal, streamed
 
 _PARTS_AT_ONCE = 64
 """Some thousand calls; all turns of theirs, and the parts' footers, are in memory."""
@@ -192,7 +192,7 @@ class Archive:
     def in_full(self, call_ids: Sequence[str]) -> dict[str, Row]:
         """All that is kept of these calls, by call id; for a few of them."""
         wanted = list(call_ids)
-        parts = [part for (part,) in self._database.execute(_PARTS, [wanted]).fetchall()]
+        parts = [literal(part) for (part,) in self._database.execute(_PARTS, [wanted]).fetchall()]
         if not parts:
             return {}
         with self._reading():
@@ -232,4 +232,4 @@ class Archive:
 
 def _some(parts: Sequence[str]) -> Iterator[list[str]]:
     for at in range(0, len(parts), _PARTS_AT_ONCE):
-        yield list(parts[at : at + _PARTS_AT_ONCE])
+        yield [literal(part) for part in parts[at : at + _PARTS_AT_ONCE]]

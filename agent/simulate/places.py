@@ -44,6 +44,15 @@ def parent(place: str) -> str:
     return place.rsplit("/", 1)[0] if is_remote(place) else str(Path(place).parent)
 
 
+def is_pattern(place: str) -> bool:
+    """Whether a place stands for several: it has *, ? or [ in it, and is not there itself."""
+    if not any(character in place for character in "*?["):
+        return False
+    if is_remote(place):
+        return not filesystem(place).exists(place)
+    return not Path(place).expanduser().exists()
+
+
 def found(pattern: str) -> Iterator[str]:
     """What a pattern matches, or all files under a folder, one after the other, in no order.
 
@@ -53,8 +62,8 @@ def found(pattern: str) -> Iterator[str]:
         yield from _found_remotely(pattern)
         return
     place = Path(pattern).expanduser().absolute()
-    if any(character in pattern for character in "*?["):
-        root = Path(place.anchor)
+    if is_pattern(pattern):
+        root = next(folder for folder in place.parents if folder.is_dir())
         files = root.glob(str(place.relative_to(root)))
         yield from (str(file) for file in files if file.is_file())
         return
@@ -66,7 +75,7 @@ def _found_remotely(pattern: str) -> list[str]:
     system = filesystem(pattern)
     path = system._strip_protocol(pattern)
     try:
-        names = system.glob(path) if any(c in path for c in "*?[") else system.find(path)
+        names = system.glob(path) if is_pattern(pattern) else system.find(path)
     except OSError as error:
         raise UnreadableInputError(pattern, error.strerror or str(error)) from error
     return [system.unstrip_protocol(name) for name in names]

@@ -12,7 +12,7 @@ from typing import Any
 from ...models.audio import CallerChannel
 from ...models.errors import DeescalateError, UnreadableInputError
 from .calls import CallSource
-from .places import fingerprint, found, join, parent
+from .places import fingerprint, found, is_pattern, join, parent
 from .tables import AT_ONCE, TABLES, read_table
 from .transcripts import Transcripts, Words
 
@@ -48,8 +48,8 @@ def find_calls(
 
 
 def _rows(place: str) -> Iterator[dict[str, Any]]:
-    suffix = PurePosixPath(place).suffix
-    if suffix in TABLES and "*" not in place:
+    suffix, several = PurePosixPath(place).suffix, is_pattern(place)
+    if suffix in TABLES and not several:
         folder = parent(place)
         for row in read_table(place, "path"):
             words = row.get("transcript")
@@ -58,7 +58,7 @@ def _rows(place: str) -> Iterator[dict[str, Any]]:
                 "path": join(folder, str(row["path"])),
                 "transcript": join(folder, str(words)) if words else None,
             }
-    elif suffix in AUDIO and "*" not in place:
+    elif suffix in AUDIO and not several:
         yield {"path": place}
     else:
         yield from ({"path": file} for file in found(place) if _ends(file, *AUDIO))

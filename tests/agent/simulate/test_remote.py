@@ -17,12 +17,14 @@ s3fs = pytest.importorskip("s3fs", reason="the extra ray is not installed")
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """An empty bucket `calls`; fsspec finds the server by its configuration."""
-    from fsspec.config import conf  # noqa: PLC0415 - there only with the extra
+    import requests  # noqa: PLC0415 - there only with the extra
+    from fsspec.config import conf  # noqa: PLC0415
     from moto.server import ThreadedMotoServer  # noqa: PLC0415
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)  # servers share their buckets
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -34,6 +36,23 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     yield files
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
+
+
+@pytest.mark.filterwarnings("ignore")  # s3fs closes its sessions when the interpreter ends
+def test_brackets_in_a_bucket_are_no_pattern(
+    bucket: s3fs.S3FileSystem, calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key may hold any character; taken for a pattern, this one matched nothing."""
+    bucket.put_file(str(calls / "call-000000.wav"), "calls/in[1]/call.wav")
+    options = Options(
+        calls=["s3://calls/in[1]"],
+        policies=["balanced"],
+        evidence="s3://calls/evidence[1]",
+        workers=1,
+        as_json=True,
+    )
+    assert run_simulation(options) == 0
+    assert json.loads(capsys.readouterr().out)["calls"] == 1
 
 
 @pytest.mark.filterwarnings("ignore")  # s3fs closes its sessions when the interpreter ends

@@ -162,6 +162,28 @@ def test_no_calls_are_an_error(tmp_path: Path) -> None:
         Roster(database, tasks_for(twice, HearingSettings()))
 
 
+@pytest.mark.parametrize("asked", ["", "calls.csv", "*.wav", "call-00000[01].wav"])
+def test_brackets_in_the_name_of_a_folder_are_no_pattern(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: str
+) -> None:
+    """Taken for a pattern, `runs[1]` had no calls in it, nor any evidence."""
+    folder = tmp_path / "runs[1]"
+    folder.mkdir()
+    for name in ("call-000000.wav", "call-000001.wav"):
+        shutil.copy(calls / name, folder)
+    (folder / "calls.csv").write_text("path\ncall-000000.wav\ncall-000001.wav\n")
+    options = Options(
+        calls=[str(folder / asked)],
+        policies=["balanced"],
+        evidence=str(folder / "evidence"),
+        report=folder / "report.html",
+        workers=1,
+        as_json=True,
+    )
+    assert run_simulation(options) == 0
+    assert json.loads(capsys.readouterr().out)["calls"] == 2
+
+
 def test_a_sweep_writes_a_policy_that_loads(simulate: Run, calls: Path, tmp_path: Path) -> None:
     """The cheapest point must be a file that a bot can be started with."""
     best = tmp_path / "best.yaml"
