@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from .calls import Task
-from .hearing import HearingSettings, Row, hear_all, preload
+from .hearing import HearingSettings, Row, hear_all, preload, unheard
 
 Handful = tuple[Task, ...]
 
@@ -111,14 +111,12 @@ def _alone(task: Task, settings: HearingSettings) -> Row:
         try:
             return pool.submit(hear_all, (task,), settings).result()[0]
         except BrokenProcessPool:
-            return {
-                "call_id": task.source.call_id,
-                "evidence_key": task.evidence_key,
-                "turns_key": task.turns_key,
-                "error": f"{task.source.place}: ends the process that reads it; leave it out",
-                "turns": [],
-                "warnings": [],
-            }
+            return written_off(task)
+
+
+def written_off(task: Task) -> Row:
+    """The row of a call that ends even a process of its own."""
+    return unheard(task, f"{task.source.place}: ends the process that reads it; leave it out")
 
 
 def _pool(workers: int, settings: HearingSettings) -> ProcessPoolExecutor:

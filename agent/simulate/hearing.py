@@ -78,19 +78,13 @@ def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Itera
 
 def hear(task: Task, settings: HearingSettings) -> Row:
     """Hear one call; a recording that cannot be read gives a row that says why."""
-    source = task.source
-    row: Row = {
-        "call_id": source.call_id,
-        "evidence_key": task.evidence_key,
-        "turns_key": task.turns_key,
-    }
     try:
         heard, envelope = _hear_audio(task, settings)
-        turns = read_call(heard, words_of(source), language=settings.language)
+        turns = read_call(heard, words_of(task.source), language=settings.language)
     except DeescalateError as error:
-        return {**row, "error": str(error), "turns": [], "warnings": []}
+        return unheard(task, str(error))
     return {
-        **row,
+        **_keys(task),
         "duration_s": heard.duration_s,
         "sample_rate": heard.sample_rate,
         "model": heard.model,
@@ -100,6 +94,19 @@ def hear(task: Task, settings: HearingSettings) -> Row:
             _turn(turn, loudness.loudness_db)
             for turn, loudness in zip(turns, heard.turns, strict=True)
         ],
+    }
+
+
+def unheard(task: Task, reason: str) -> Row:
+    """The row of a call that could not be heard, and why."""
+    return {**_keys(task), "error": reason}
+
+
+def _keys(task: Task) -> Row:
+    return {
+        "call_id": task.source.call_id,
+        "evidence_key": task.evidence_key,
+        "turns_key": task.turns_key,
     }
 
 

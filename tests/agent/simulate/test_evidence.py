@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -41,6 +39,8 @@ from pipecat_deescalate.models.hearing import HeardTurn
 from pipecat_deescalate.models.types import EmotionReading
 from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.policies.replay import CallBatch
+
+from .killer import Killer
 
 SETTINGS = HearingSettings()
 
@@ -257,7 +257,7 @@ def test_a_worker_that_dies_costs_its_own_call_only(tasks: list[Task], tmp_path:
     os.mkfifo(deadly)  # whoever opens it waits, and is killed below
     source = replace(tasks[3].source, call_id="deadly", transcript=str(deadly))
     bad = Task(source, "deadly", "deadly")
-    with _Killer():
+    with Killer(lambda: [child.pid for child in multiprocessing.active_children()]):
         rows = [
             row
             for handful in hear_locally([*tasks[:3], bad, *tasks[3:]], SETTINGS, workers=2)
@@ -267,32 +267,3 @@ def test_a_worker_that_dies_costs_its_own_call_only(tasks: list[Task], tmp_path:
     assert len(heard) == len(rows) == len(tasks) + 1
     assert "ends the process that reads it" in heard.pop("deadly")
     assert set(heard.values()) == {None}
-
-
-class _Killer:
-    """Kills every worker that hangs in opening a pipe, until the block ends."""
-
-    def __init__(self) -> None:
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._over = threading.Event()
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.05):
-            for child in multiprocessing.active_children():
-                if _waits_for_a_pipe(child.pid):
-                    os.kill(child.pid, signal.SIGKILL)
-
-
-def _waits_for_a_pipe(pid: int | None) -> bool:
-    """Whether a process hangs in opening a pipe that nobody writes to."""
-    try:
-        return Path(f"/proc/{pid}/wchan").read_text(encoding="ascii") == "wait_for_partner"
-    except OSError:
-        return False

@@ -6,14 +6,18 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipecat_deescalate.agent.simulate.calls import Task
 from pipecat_deescalate.agent.simulate.engine import hear_locally
 from pipecat_deescalate.agent.simulate.hearing import HearingSettings, Row, tasks_for
 from pipecat_deescalate.agent.simulate.ray_engine import hear_on_ray
 from pipecat_deescalate.agent.simulate.sources import find_calls
+
+from .killer import Killer
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 
@@ -61,15 +65,15 @@ def test_ray_hears_what_this_machine_hears(cluster: None, calls: Path, tmp_path:
     )
 
 
-def ray_workers() -> list[int]:
-    """The processes in which the cluster's actors hear calls."""
+def ray_workers(kind: bytes = b"ray::") -> list[int]:
+    """The cluster's processes that may hear calls."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
         except OSError:
             continue
-        if command.startswith(b"ray::MapWorker"):
+        if command.startswith(kind):
             found.append(int(process.name))
     return found
 
@@ -84,10 +88,29 @@ def test_a_worker_that_dies_loses_nothing(cluster: None, calls: Path, tmp_path: 
     tasks = list(tasks_for(find_calls([str(tmp_path)]), settings))
     rows = hear_on_ray(tasks, settings, workers=1)
     heard = next(rows)
-    (worker,) = ray_workers()
+    (worker,) = ray_workers(b"ray::MapWorker")
     os.kill(worker, signal.SIGKILL)
     rest = by_call(rows)
     assert len(heard) < len(tasks)
     assert sorted([*heard, *rest], key=lambda row: row["call_id"]) == by_call(
         hear_locally(tasks, settings, workers=1)
     )
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and files open when it ends
+def test_a_recording_that_kills_its_worker_is_written_off(
+    cluster: None, calls: Path, tmp_path: Path
+) -> None:
+    """Ray of itself starts a worker again for ever; no other call may be lost with it."""
+    deadly = tmp_path / "deadly.jsonl"
+    os.mkfifo(deadly)  # whoever opens it waits, and is killed below
+    settings = HearingSettings()
+    tasks = list(tasks_for(find_calls([str(calls)]), settings))
+    source = replace(tasks[0].source, call_id="deadly", transcript=str(deadly))
+    tasks.insert(1, Task(source, "deadly", "deadly"))
+    with Killer(ray_workers):
+        rows = by_call(hear_on_ray(tasks, settings, workers=1))
+    heard = {row["call_id"]: row.get("error") for row in rows}
+    assert len(heard) == len(rows) == len(tasks)
+    assert "ends the process that reads it" in heard.pop("deadly")
+    assert set(heard.values()) == {None}
