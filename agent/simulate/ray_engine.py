@@ -22,6 +22,8 @@ from .calls import Task
 from .engine import Handful, Tasks, handfuls, written_off
 from .hearing import HearingSettings, Row, hear_all
 
+_NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Off, Ray listens on loopback alone, on Linux as well; it looks once, when it is imported."""
 _HANDFULS_AN_ACTOR = 256
 """How many are handed to Ray at a time, some hours of work: all would fill the driver's memory."""
 
@@ -44,10 +46,13 @@ def hear_on_ray(
     if not len(tasks):
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        os.environ.setdefault(_NETWORK, "0")
     import ray  # noqa: PLC0415 - an extra, and slow to import
 
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what is lost is heard again
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -114,3 +116,33 @@ def test_a_recording_that_kills_its_worker_is_written_off(
     assert len(heard) == len(rows) == len(tasks)
     assert "ends the process that reads it" in heard.pop("deadly")
     assert set(heard.values()) == {None}
+
+
+_HEARS_ONE_CALL = """
+import sys
+from pipecat_deescalate.agent.simulate.hearing import HearingSettings, tasks_for
+from pipecat_deescalate.agent.simulate.ray_engine import hear_on_ray
+from pipecat_deescalate.agent.simulate.sources import find_calls
+
+tasks = list(tasks_for(find_calls(sys.argv[1:]), HearingSettings()))
+((row,),) = hear_on_ray(tasks, HearingSettings(), workers=1)
+import ray
+print(row["call_id"], ray.nodes()[0]["NodeManagerAddress"])
+"""
+
+
+def test_a_cluster_of_this_machine_s_own_keeps_to_loopback(
+    calls: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Who reaches the ports of a Ray cluster can run code on it."""
+    folder = str(tmp_path_factory.mktemp("r"))
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    run = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", _HEARS_ONE_CALL, str(calls / "call-000000.wav")],
+        env={**ours, "HOME": folder, "RAY_TMPDIR": folder},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert run.stdout.split() == ["call-000000", "127.0.0.1"], run.stderr
