@@ -21,7 +21,7 @@ from ..turns import TurnRules
 from ..untimed import untimed_at
 from ..vad import SAMPLE_RATE
 from .calls import CallSource, Task
-from .places import on_disk, reading
+from .places import complaint, on_disk, reading
 
 ENVELOPE_S = 0.2
 """One point of a call's envelope stands for this much audio."""
@@ -83,6 +83,8 @@ def hear(task: Task, settings: HearingSettings) -> Row:
         turns = read_call(heard, words_of(task.source), language=settings.language)
     except DeescalateError as error:
         return unheard(task, str(error))
+    except Exception as error:  # noqa: BLE001 - one recording must not cost all others
+        return unheard(task, f"{task.source.place}: {complaint(error)}")
     return {
         **_keys(task),
         "duration_s": heard.duration_s,

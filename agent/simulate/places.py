@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,28 @@ from typing import Any, BinaryIO
 
 import fsspec
 
-from ...models.errors import UnreadableInputError
+from ...models.errors import DeescalateError, UnreadableInputError, first_line
 from ...models.files import OutputError, whole_file
+
+_SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
+"""What a URL may hold beside the place: a user's name and password, a signature."""
+
+
+def complaint(error: Exception) -> str:
+    """What another library complains of, on one line, and without the secrets of a URL."""
+    text = error.strerror if isinstance(error, OSError) else None
+    return _SECRETS.sub("", text or f"{type(error).__name__}: {first_line(error)}")
+
+
+@contextmanager
+def reached(place: str, ours: type[UnreadableInputError] = UnreadableInputError) -> Iterator[None]:
+    """Raises `ours` for whatever a file system's library raises, which may be of any type."""
+    try:
+        yield
+    except DeescalateError:
+        raise
+    except Exception as error:
+        raise ours(place, complaint(error)) from error
 
 
 def is_remote(place: str) -> bool:
@@ -26,10 +47,8 @@ def filesystem(place: str) -> fsspec.AbstractFileSystem:
     Raises:
         UnreadableInputError: no such kind is installed, or it refuses.
     """
-    try:
+    with reached(place):
         return fsspec.core.url_to_fs(place)[0]
-    except (ImportError, ValueError) as error:
-        raise UnreadableInputError(place, str(error)) from error
 
 
 def join(folder: str, name: str) -> str:
@@ -49,7 +68,8 @@ def is_pattern(place: str) -> bool:
     if not any(character in place for character in "*?["):
         return False
     if is_remote(place):
-        return not filesystem(place).exists(place)
+        with reached(place):
+            return not filesystem(place).exists(place)
     return not Path(place).expanduser().exists()
 
 
@@ -74,10 +94,8 @@ def found(pattern: str) -> Iterator[str]:
 def _found_remotely(pattern: str) -> list[str]:
     system = filesystem(pattern)
     path = system._strip_protocol(pattern)
-    try:
+    with reached(pattern):
         names = system.glob(path) if is_pattern(pattern) else system.find(path)
-    except OSError as error:
-        raise UnreadableInputError(pattern, error.strerror or str(error)) from error
     return [system.unstrip_protocol(name) for name in names]
 
 
@@ -98,10 +116,8 @@ def fingerprint(place: str) -> str:
 
 
 def _info(place: str) -> dict[str, Any]:
-    try:
+    with reached(place):
         return dict(filesystem(place).info(place))
-    except OSError as error:
-        raise UnreadableInputError(place, error.strerror or "cannot be read") from error
 
 
 @contextmanager
@@ -116,10 +132,8 @@ def on_disk(place: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / place.rsplit("/", 1)[-1]
-        try:
+        with reached(place):
             filesystem(place).get_file(place, str(copy))
-        except OSError as error:
-            raise UnreadableInputError(place, f"cannot be fetched ({error})") from error
         yield copy
 
 
@@ -130,11 +144,8 @@ def reading(place: str) -> Iterator[BinaryIO]:
     Raises:
         UnreadableInputError: it cannot be read.
     """
-    try:
-        with filesystem(place).open(place, "rb") as file:
-            yield file
-    except OSError as error:
-        raise UnreadableInputError(place, error.strerror or "cannot be read") from error
+    with reached(place), filesystem(place).open(place, "rb") as file:
+        yield file
 
 
 @contextmanager
@@ -148,16 +159,17 @@ def writing(place: str) -> Iterator[BinaryIO]:
         with whole_file(Path(place)) as file:
             yield file
         return
-    try:
+    with reached(place, OutputError):
         file = filesystem(place).open(place, "wb")
-        try:
-            yield file
-        except BaseException:
-            file.discard()
-            raise
+    try:
+        yield file
+    except BaseException as error:
+        file.discard()
+        if isinstance(error, OSError):
+            raise OutputError(place, f"cannot be written ({complaint(error)})") from error
+        raise
+    with reached(place, OutputError):
         file.close()
-    except OSError as error:
-        raise OutputError(place, f"cannot be written ({error})") from error
 
 
 def make_folder(place: str) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ...models.errors import UnreadableInputError, first_line
 from ...models.files import OutputError
-from .places import filesystem, is_remote
+from .places import filesystem, fingerprint, is_remote
 
 _READERS = {
     ".csv": "read_csv(?, all_varchar = true, header = true)",
@@ -113,7 +113,9 @@ def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
     reader = _READERS.get(PurePosixPath(place).suffix)
     if reader is None:
         raise UnreadableInputError(place, f"is not a table: use {', '.join(sorted(TABLES))}")
-    if not is_remote(place) and not Path(place).exists():
+    if is_remote(place):
+        fingerprint(place)  # what is wrong is plain here; DuckDB would give a traceback
+    elif not Path(place).exists():
         raise UnreadableInputError(place, "is not there")
     connection = _connect(":memory:", tempfile.gettempdir(), (place,))
     try:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from pipecat_deescalate.agent.simulate.hearing import (
     tasks_for,
     words_of,
 )
+from pipecat_deescalate.agent.simulate.places import complaint
 from pipecat_deescalate.agent.simulate.roster import Roster
 from pipecat_deescalate.agent.simulate.sources import find_calls
 from pipecat_deescalate.agent.simulate.store import SCHEMA, EvidenceStore
@@ -248,6 +250,24 @@ def test_a_killed_run_goes_on_and_loses_nothing(calls: Path, tmp_path: Path) -> 
     whole = EvidenceStore(str(tmp_path / "whole"))
     whole.add(hear_all(tasks, SETTINGS))
     assert same(kept(store, tasks), kept(whole, tasks))
+
+
+def test_a_failure_of_any_kind_is_the_call_s_own(
+    tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody thought of, here no room for a copy, must not cost the other calls."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    place = f"file://{tasks[0].source.place}"
+    copied = replace(tasks[0], source=replace(tasks[0].source, place=place))
+    failed, heard = hear_all([copied, tasks[1]], SETTINGS)
+    assert failed["error"] == f"{place}: No such file or directory"
+    assert heard["turns"]
+
+
+def test_a_complaint_is_one_line_without_secrets() -> None:
+    """Libraries put the URL into their message, with the password or the signature in it."""
+    error = RuntimeError("no https://me:hush@host/call.wav?sig=hush there\nhush")
+    assert complaint(error) == "RuntimeError: no https://host/call.wav there"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipecat_deescalate.agent.simulate.command import Options, run_simulation
+from pipecat_deescalate.agent.simulate.places import found, on_disk, reading, writing
+from pipecat_deescalate.agent.simulate.tables import read_table
+from pipecat_deescalate.models.errors import DeescalateError
 
 pytest.importorskip("moto", reason="moto is not installed")
 s3fs = pytest.importorskip("s3fs", reason="the extra ray is not installed")
@@ -84,3 +90,26 @@ def test_a_bucket_is_as_good_as_a_folder(
     stored = bucket.cat_file("calls/results/turns.parquet")
     assert stored == (tmp_path / "results" / "turns.parquet").read_bytes()
     assert told("s3://calls/in", "s3://calls/evidence", "s3://calls/results") == here
+
+
+@pytest.mark.filterwarnings("ignore")  # s3fs closes its sessions when the interpreter ends
+@pytest.mark.parametrize("use", [found, on_disk, reading, writing, read_table])
+def test_a_bucket_without_credentials_is_told_in_a_line(
+    bucket: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch, use: Callable[[str], Any]
+) -> None:
+    """What botocore raises is no OSError, and was shown as a traceback."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    s3fs.S3FileSystem.clear_instance_cache()
+    place = "s3://calls/calls.csv"
+    with pytest.raises(DeescalateError, match=f"^{place}: .*redentials"):
+        go_through(use(place))
+
+
+def go_through(used: AbstractContextManager[object] | Iterable[object]) -> None:
+    if isinstance(used, AbstractContextManager):
+        with used:
+            return
+    list(used)
