@@ -74,9 +74,6 @@ _CALLS = """
     WHERE heard.number BETWEEN ? AND ? ORDER BY heard.number
 """
 _CALLS_TURNS = "SELECT * FROM turns WHERE number BETWEEN ? AND ? ORDER BY number, turn"
-_UNMATCHED = """
-    SELECT call_id FROM labels ANTI JOIN heard USING (number) ORDER BY call_id
-"""
 _PARTS = """
     SELECT DISTINCT part FROM heard JOIN calls ON calls.rowid = heard.number
     WHERE list_contains(?, call_id) ORDER BY part
@@ -184,10 +181,6 @@ class Archive:
                 continue
             labels = self._roster.labels(first, last) if self._roster.labelled is not None else None
             yield batch, label_batch(batch, labels) if labels is not None else None
-
-    def unmatched(self) -> list[str]:
-        """The labels of no call that was heard, by call id."""
-        return [call_id for (call_id,) in self._database.execute(_UNMATCHED).fetchall()]
 
     def in_full(self, call_ids: Sequence[str]) -> dict[str, Row]:
         """All that is kept of these calls, by call id; for a few of them."""

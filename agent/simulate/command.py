@@ -125,7 +125,7 @@ def run_simulation(options: Options) -> int:
                 service=options.service,
                 calls_a_day=options.calls_a_day,
                 failed=failed,
-                unmatched=_unmatched(archive, roster, options),
+                unmatched=roster.unmatched(),
             )
             if sweep is not None:
                 tick = _counting(progress, "sweeping", len(roster))
@@ -222,6 +222,7 @@ def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[Roster, A
     archive = Archive(database, roster, EvidenceStore(options.evidence))
     if options.labels is not None:
         roster.label(read_labels(options.labels))
+        _check_labels(roster, options.labels)
     archive.gather()
     missing = archive.missing()
     done, total = len(roster) - len(missing), len(roster)
@@ -250,16 +251,13 @@ def _engine(options: Options) -> Engine:
     return partial(hear_locally, workers=workers)
 
 
-def _unmatched(archive: Archive, roster: Roster, options: Options) -> list[str]:
-    """Labels without a call, by call id; they are told, and no label at all is an error."""
-    if not roster.labelled:
-        return []
-    unmatched = archive.unmatched()
-    if len(unmatched) == roster.labelled:
-        raise SimulationError(f"{options.labels}: no label is for any of these calls")
+def _check_labels(roster: Roster, labels: str) -> None:
+    """Tell of labels without a call; that all of them are is an error."""
+    unmatched = roster.unmatched()
+    if unmatched and len(unmatched) == roster.labelled:
+        raise SimulationError(f"{labels}: no label is for any of these calls")
     if unmatched:
         print(f"deescalate: {_some(unmatched)}: labelled, but not among the calls", file=sys.stderr)
-    return unmatched
 
 
 def _complain(failed: Sequence[FailedCall]) -> None:

@@ -91,6 +91,15 @@ class Roster:
         self._database.execute("DROP TABLE labelled")
         self.labelled = count(self._database, "labels")
 
+    def unmatched(self) -> list[str]:
+        """The labels of none of the calls, by call id."""
+        if self.labelled is None:
+            return []
+        found = self._database.execute(
+            "SELECT call_id FROM labels WHERE number IS NULL ORDER BY call_id"
+        ).fetchall()
+        return [call_id for (call_id,) in found]
+
     def labels(self, first: int, last: int) -> dict[str, CallLabel]:
         """The labels of the calls from one number to another, both included, by call id."""
         return self._labels("number BETWEEN ? AND ?", [first, last])

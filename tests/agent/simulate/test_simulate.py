@@ -84,11 +84,14 @@ def test_a_broken_recording_is_counted_and_the_others_go_on(
     for recording in sorted(calls.glob("*.wav"))[:2]:
         shutil.copy(recording, mixed)
     (mixed / "broken.wav").write_bytes(b"RIFF and nothing more")
-    run = simulate(mixed, "--workers", "1", "--json")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("call_id,distressed\ncall-000000,1\nbroken,0\n")
+    run = simulate(mixed, "--labels", labels, "--workers", "1", "--json")
     assert run.returncode == 2
     assert "broken.wav" in run.stderr
     found = json.loads(run.stdout)
     assert found["calls"] == 2
+    assert found["labels_without_a_call"] == []
     assert [failed["call_id"] for failed in found["failed"]] == ["broken"]
 
 
@@ -118,9 +121,11 @@ def test_labels_without_a_call_are_told(simulate: Run, calls: Path, tmp_path: Pa
     assert "somebody" in run.stderr
     assert json.loads(run.stdout)["labels_without_a_call"] == ["somebody"]
     labels.write_text("call_id,distressed\nsomebody,1\n")
+    shutil.rmtree(tmp_path / "evidence")
     run = simulate(calls, "--labels", labels, "--workers", "1")
     assert run.returncode == 2
     assert "no label is for any of these calls" in run.stderr
+    assert not list((tmp_path / "evidence").glob("*.parquet")), "known before the work"
 
 
 @pytest.mark.parametrize(
