@@ -48,7 +48,7 @@ def find_calls(
 
 
 def _rows(place: str) -> Iterator[dict[str, Any]]:
-    suffix, several = PurePosixPath(place).suffix, is_pattern(place)
+    suffix, several = PurePosixPath(place).suffix.lower(), is_pattern(place)
     if suffix in TABLES and not several:
         folder = parent(place)
         for row in read_table(place, "path"):

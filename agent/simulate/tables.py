@@ -110,7 +110,7 @@ def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
     Raises:
         UnreadableInputError: it cannot be read, or has not the `required` columns.
     """
-    reader = _READERS.get(PurePosixPath(place).suffix)
+    reader = _READERS.get(PurePosixPath(place).suffix.lower())
     if reader is None:
         raise UnreadableInputError(place, f"is not a table: use {', '.join(sorted(TABLES))}")
     if is_remote(place):

@@ -41,7 +41,7 @@ class Transcripts:
             TranscriptError: a line is not one of an untimed transcript.
         """
         self._database = database
-        self._untimed = place if PurePosixPath(place).suffix == ".jsonl" else None
+        self._untimed = place if PurePosixPath(place).suffix.lower() == ".jsonl" else None
         if self._untimed is not None:
             fill(database, "transcripts", _LINES, _lines(place))
         elif not fill(database, "transcripts", _FILES, _files(place)):

@@ -18,6 +18,7 @@ from pipecat_deescalate.agent.simulate.hearing import HearingSettings, tasks_for
 from pipecat_deescalate.agent.simulate.roster import Roster
 from pipecat_deescalate.agent.simulate.sources import NoCallsError, find_calls
 from pipecat_deescalate.agent.simulate.tables import scratch
+from pipecat_deescalate.agent.simulate.transcripts import Transcripts
 from pipecat_deescalate.models.errors import DeescalateError
 
 from .conftest import Run
@@ -187,6 +188,19 @@ def test_brackets_in_the_name_of_a_folder_are_no_pattern(
     )
     assert run_simulation(options) == 0
     assert json.loads(capsys.readouterr().out)["calls"] == 2
+
+
+def test_an_ending_in_capitals_is_an_ending(calls: Path, tmp_path: Path) -> None:
+    """Recorders write CALL.WAV; named alone it was taken for an empty folder."""
+    shutil.copy(calls / "call-000000.wav", tmp_path / "CALL.WAV")
+    (tmp_path / "CALLS.CSV").write_text("path\nCALL.WAV\n")
+    said = '{"call_id": "CALL", "order": 0, "speaker": "caller", "text": "hello"}\n'
+    (tmp_path / "LINES.JSONL").write_text(said)
+    for name in ("CALL.WAV", "CALLS.CSV"):
+        with scratch() as database:
+            words = Transcripts(database, str(tmp_path / "LINES.JSONL"))
+            (source,) = find_calls([str(tmp_path / name)], transcripts=words)
+        assert (source.call_id, source.lines) == ("CALL", ((0, len(said)),))
 
 
 def test_a_sweep_writes_a_policy_that_loads(simulate: Run, calls: Path, tmp_path: Path) -> None:
