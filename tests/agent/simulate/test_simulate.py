@@ -6,6 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +144,7 @@ def test_labels_without_a_call_are_told(simulate: Run, calls: Path, tmp_path: Pa
         ({"best": Path("best.yaml")}, "cheapest policy of a --sweep"),
         ({"labels": "nowhere.csv"}, "nowhere.csv: is not there"),
         ({"evidence": __file__}, "is not a folder"),
+        ({"results": __file__}, "is not a folder"),
         ({"transcripts": "nowhere"}, "nowhere"),
         ({"model": "nowhere.onnx"}, "nowhere.onnx"),
     ],
@@ -153,6 +158,52 @@ def test_what_cannot_be_done_is_known_before_the_work(
     with pytest.raises(DeescalateError, match=re.escape(complaint)):
         run_simulation(Options(**asked))
     assert not list(evidence.glob("*.parquet"))
+
+
+def test_a_policy_that_is_not_valid_is_told_in_a_line(
+    simulate: Run, calls: Path, tmp_path: Path
+) -> None:
+    """A value mistyped must be named before an hour of hearing calls."""
+    policy = tmp_path / "mine.yaml"
+    policy.write_text("name: mine\nmemory: 7\n")
+    run = simulate(calls, "--policy", policy)
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert f"{policy}: memory" in line
+    assert not (tmp_path / "evidence").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no process groups")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_run_says_so_and_goes_on(
+    simulate: Run, calls: Path, tmp_path: Path, workers: str
+) -> None:
+    """Ctrl-C in a terminal meets the workers, too; it must not cost what was heard by then."""
+    evidence = tmp_path / "evidence"
+    run = subprocess.Popen(  # noqa: S603 - our own command
+        [
+            *(sys.executable, "-m", "pipecat_deescalate.agent", "simulate", str(calls)),
+            *("--evidence", str(evidence), "--workers", workers),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(evidence.glob("*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 2
+    assert re.fullmatch(r"deescalate: stopped after [0-5] of 6 calls; .* goes on .*\n", said)
+    heard = {part.name: part.stat().st_mtime_ns for part in evidence.iterdir()}
+    again = simulate(calls, "--workers", workers, "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["calls"] == 6
+    for name, written_ns in heard.items():
+        assert (evidence / name).stat().st_mtime_ns == written_ns
 
 
 def test_no_calls_are_an_error(tmp_path: Path) -> None:
