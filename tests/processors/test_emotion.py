@@ -295,12 +295,29 @@ async def test_damaged_audio_is_passed_on(pool: InferencePool) -> None:
     assert emotion.call.faults.counts == {"capture": 1}
 
 
+POINTS = {
+    "nothing": 0,
+    "pre-roll": 10,
+    "speech begun": 11,
+    "turn begun": 12,
+    "speech": 52,
+    "inference": 53,
+    "turn over": 54,
+}
+"""How many frames of `speech(1.0)` came by then."""
+
+
 @pytest.mark.parametrize("end", ["end", "cancel"])
-@pytest.mark.parametrize("at", range(0, 60, 12))
-async def test_a_pipeline_may_end_at_any_point(end: str, at: int, pool: InferencePool) -> None:
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_pipeline_may_end_at_any_point(end: str, point: str, pool: InferencePool) -> None:
     """A call that ends in mid-turn or in mid-inference must leave nothing behind."""
     model = Scripted(0.9)
     model.gate.clear()
+    frames = speech(1.0)[: POINTS[point]]
     async with running(EmotionProcessor(model, pool=pool), end=end) as call:
-        await call.send(*speech(1.0)[:at])
+        await call.send(*frames)
+        await call.until(lambda: {one.id for one in frames} <= {one.id for one in call.after.down})
+        if point in {"inference", "turn over"}:
+            await call.until(lambda: model.heard)
     model.gate.set()
+    assert not call.after.of(CallerEmotionFrame)
