@@ -18,7 +18,8 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from pipecat_deescalate.policies.empathy import Rewritten
+from pipecat_deescalate.policies.empathy import PhraseBook, Rewritten
+from pipecat_deescalate.policies.rewriter import LlmRewriter
 from pipecat_deescalate.policies.types import Decision
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
@@ -28,6 +29,7 @@ from pipecat_deescalate.processors import (
     TransferCallFrame,
 )
 
+from ..fakes import HANG, FakeServer
 from ..pipelines import running, speech
 from .guarded import ANGRY, Guarded, a_context, take_turn
 
@@ -59,9 +61,9 @@ class Slow:
 
 
 def scripted(pool: InferencePool, *answers: object, **options: Any) -> tuple[Guarded, list[Any]]:
-    rewriter = options.pop("rewriter", None)
+    rewriter, limit_s = options.pop("rewriter", None), options.pop("rewrite_limit_s", 0.1)
     guarded = Guarded(pool, *answers, scripted=None, **options)
-    prompts = PromptProcessor(guarded.call, rewriter=rewriter, rewrite_limit_s=0.1)
+    prompts = PromptProcessor(guarded.call, rewriter=rewriter, rewrite_limit_s=limit_s)
     return guarded, [guarded.emotion, guarded.mitigation, Dialogue(), prompts, guarded.transfer]
 
 
@@ -221,6 +223,24 @@ async def test_a_pipeline_may_end_while_a_prompt_waits(end: str, pool: Inference
     async with running(*parts, end=end) as call:
         await call.send(*speech(1.0))
     guarded.model.gate.set()
+
+
+@pytest.mark.parametrize(("end", "limit_s"), [("end", 1.0), ("cancel", 60.0)])
+async def test_a_pipeline_may_end_while_a_prompt_is_rewritten(
+    end: str, limit_s: float, pool: InferencePool
+) -> None:
+    """A model that thinks must not keep a call from its end, nor the last prompt from a caller."""
+    async with FakeServer([HANG]) as server:
+        rewriter = LlmRewriter(
+            PhraseBook.load("en"), model="slow", base_url=server.url, api_key="none", budget_s=60.0
+        )
+        _, parts = scripted(pool, ANGRY, rewriter=rewriter, rewrite_limit_s=limit_s)
+        async with running(*parts, end=end) as call:
+            await call.send(*speech(1.0))
+            await call.until(server.arrived.is_set)
+        assert await server.all_closed()
+        await rewriter.aclose()
+    assert len(call.after.of(TTSSpeakFrame)) == (end == "end")
 
 
 async def test_an_interruption_stops_the_bot_but_no_hand_over(pool: InferencePool) -> None:
