@@ -6,8 +6,8 @@ import asyncio
 import datetime
 
 import pytest
-from pipecat.frames.frames import EndFrame, LLMContextFrame
-from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.frames.frames import EndFrame, Frame, LLMContextFrame
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipecat_deescalate.models.hearing import CallHearing
 from pipecat_deescalate.policies import OpeningHours, load_policy
@@ -20,7 +20,7 @@ from pipecat_deescalate.processors import (
     handover,
 )
 
-from ..pipelines import running, speech
+from ..pipelines import Tap, running, speech
 from .guarded import ANGRY, STEPS, Guarded, a_context, take_turn
 
 
@@ -198,6 +198,42 @@ async def test_the_end_of_the_call_waits_for_the_hand_over(
         if end == "limit":
             await call.until(lambda: not guarded.call.hand_over.under_way)
         guarded.desk.gate.set()
+    assert not guarded.desk.cancelled
+
+
+class Announces(FrameProcessor):
+    """The speech synthesis and the line: what follows an announcement waits until it is `said`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.speaks, self.said = asyncio.Event(), asyncio.Event()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+        if isinstance(frame, GuardSpeakFrame):
+            self.speaks.set()
+            await self.said.wait()
+
+
+@pytest.mark.parametrize("end", ["end", "cancel"])
+async def test_a_call_may_end_between_the_announcement_and_the_transfer(
+    end: str, pool: InferencePool
+) -> None:
+    """A bot that ends must keep its promise first; nobody is rung for a caller who hung up."""
+    guarded, wire, line = Guarded(pool, ANGRY), Tap(), Announces()
+    parts = guarded.emotion, guarded.mitigation, wire, line, guarded.transfer
+    async with running(*parts, end="none") as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        await call.until(line.speaks.is_set)
+        assert guarded.desk.requests == []
+        await (call.worker.stop_when_done() if end == "end" else call.worker.cancel())
+        await asyncio.sleep(0.1)
+        early = wire.of(EndFrame)
+        line.said.set()
+    assert not early
+    assert len(guarded.desk.requests) == (end == "end")
     assert not guarded.desk.cancelled
 
 
