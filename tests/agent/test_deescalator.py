@@ -224,14 +224,17 @@ async def test_a_scripted_bot_with_the_bundled_model_and_two_callers() -> None:
     assert {guard.record().call_id for guard in bot.guards} == {"CA1", "CA2"}
 
 
-async def test_a_hung_model_costs_the_caller_nothing() -> None:
-    """Every frame must reach the line and every reply the caller, whatever our model does."""
+async def test_a_hung_model_costs_the_caller_no_reply() -> None:
+    """Whatever our model does, the bot must answer in full, and the turn stay unknown."""
     model = Scripted(0.5)
     model.gate.clear()
     bot = PhoneBot(lambda sid: Deescalator("balanced", model, call_id=sid))
     async with FakeTwilio() as twilio, answering(bot) as url, twilio.dial(url) as phone:
         await phone.say(CHARGED_TWICE)
         await until(lambda: bot.tts[0].said)
+        (reply,) = bot.tts[0].said
+        whole = bot.tts[0].samples(reply) / 8_000
+        await until(lambda: bot.tts[0].heard_s(reply, phone.heard()) > whole - 0.005)
         await phone.hang_up()
         await bot.ended.wait()
     model.gate.set()
