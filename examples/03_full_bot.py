@@ -109,6 +109,7 @@ async def run_bot(transport: FastAPIWebsocketTransport, call_id: str) -> None:
                 guard.speak(),
                 OpenAITTSService(
                     **server,
+                    sample_rate=24_000,  # what the service speaks at; the line gets its own
                     settings=_named(OpenAITTSService, model="TTS_MODEL", voice="TTS_VOICE"),
                 ),
                 transport.output(),

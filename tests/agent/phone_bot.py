@@ -53,6 +53,7 @@ from pipecat_deescalate.agent.deescalator import Deescalator
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 WORD_S = 0.1
+HUM, HUM_S = 3_000, 0.5
 CLOSE = {"Connection": "close"}  # Pipecat's services never close their clients
 
 
@@ -126,7 +127,7 @@ class Asks(FrameProcessor):
 class FakeOpenAI:
     """An endpoint that speaks OpenAI's protocol; `requests` is what the LLM was told on the wire.
 
-    It always hears `hears`, and says everything as a hum.
+    It always hears `hears`, and says everything as a hum of HUM_S seconds.
     """
 
     def __init__(self, *replies: str, hears: str = "") -> None:
@@ -158,7 +159,7 @@ class FakeOpenAI:
 
     async def _speak(self, request: Request) -> Response:
         self.said.append((await request.json())["input"])
-        return Response(bytes(np.full(12_000, 3_000, np.int16)), headers=CLOSE)
+        return Response(bytes(np.full(round(HUM_S * 24_000), HUM, np.int16)), headers=CLOSE)
 
 
 def a_transport(websocket: WebSocket, data: CallData) -> FastAPIWebsocketTransport:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi import Response, WebSocket
 from httpx import AsyncClient
@@ -16,7 +17,7 @@ from pipecat.runner.types import RunnerArguments
 from pipecat.runner.utils import parse_telephony_websocket
 
 from pipecat_deescalate import load_policy
-from pipecat_deescalate.agent.benchmarks.telephony import FakeTwilio, answering, serving
+from pipecat_deescalate.agent.benchmarks.telephony import RATE, FakeTwilio, answering, serving
 from pipecat_deescalate.agent.deescalator import Deescalator
 from pipecat_deescalate.models.errors import PolicyError
 from pipecat_deescalate.policies import MitigationPolicy
@@ -27,7 +28,7 @@ from pipecat_deescalate.policies.types import Action
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
 from ..pipelines import Scripted, running
 from ..processors.guarded import a_context, take_turn
-from .phone_bot import FakeOpenAI, PhoneBot, a_transport, callers_speech
+from .phone_bot import HUM, HUM_S, FakeOpenAI, PhoneBot, a_transport, callers_speech
 
 __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 
@@ -268,7 +269,7 @@ async def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_phone_example_hands_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller who asks for a human on the example's line must be put through to one."""
+    """A caller who asks for a human on the example's line must be put through, as announced."""
     path = Path(__file__).parents[2] / "examples" / "03_full_bot.py"
     openai = FakeOpenAI("Never asked.", hears="let me talk to a real person please")
     async with FakeTwilio() as twilio, serving(openai.app) as address:
@@ -296,6 +297,8 @@ async def test_the_phone_example_hands_over(monkeypatch: pytest.MonkeyPatch) -> 
                 await until(lambda: twilio.requests)
     assert "<Dial" in twilio.requests[0][1]["Twiml"]
     assert len(openai.said) == 2
+    hummed_s = np.count_nonzero(phone.received() > HUM // 2) / RATE
+    assert hummed_s == pytest.approx(2 * HUM_S, abs=0.05)
     assert openai.requests == []
 
 
