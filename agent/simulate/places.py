@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -161,13 +161,13 @@ def writing(place: str) -> Iterator[BinaryIO]:
         return
     with reached(place, OutputError):
         file = filesystem(place).open(place, "wb")
-    try:
-        yield file
-    except BaseException as error:
-        file.discard()
-        if isinstance(error, OSError):
+    with ExitStack() as unfinished:
+        unfinished.callback(file.discard)
+        try:
+            yield file
+        except OSError as error:
             raise OutputError(place, f"cannot be written ({complaint(error)})") from error
-        raise
+        unfinished.pop_all()
     with reached(place, OutputError):
         file.close()
 
