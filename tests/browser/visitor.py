@@ -62,8 +62,9 @@ def play_sample(page: Page, name: str = "synthetic_escalating") -> None:
 
 
 def expect_on_the_line(page: Page) -> None:
-    """Wait until the page has a call."""
+    """Wait until the page has a call, and has cleared what it showed of the one before."""
     expect(page.locator("#line-state")).to_have_text("On the line", timeout=15_000)
+    expect_status(page, "You are connected")
 
 
 def expect_status(page: Page, words: str, *, timeout_ms: float = 15_000) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -37,6 +38,32 @@ async def test_work_is_done_in_order_on_one_thread() -> None:
     assert results == done == list(range(10))
     assert names == {"deescalate-inference"}
     pool.close()
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere threads share their process's priority"
+)
+async def test_audio_goes_before_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a late reading is dropped, but late audio is heard."""
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = niceness()
+    pool = InferencePool()
+    assert await pool.run(niceness) == min(before + 10, 19)
+    assert niceness() == before
+    pool.close()
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    pool = InferencePool()
+    assert await pool.run(niceness) == before, "a container may forbid it; then it works as it is"
+    pool.close()
+
+
+def refuse(*_: int) -> None:
+    """Stand for a system that forbids it."""
+    raise PermissionError
 
 
 async def test_what_the_work_raises_reaches_the_caller_and_the_thread_lives() -> None:
