@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import fmean
 from typing import Any
 
 
@@ -27,15 +28,24 @@ def live(results: dict[str, Any]) -> str:
     probes = [probe for probe in held[1]["probes"] if probe["calls"] <= held[1]["calls"]]
     turns = sum(probe["turns"] for probe in probes)
     late = sum(probe["late_decisions"] for probe in probes)
-    frames = results["frames"].values()
+    tries = [probe for one in held for probe in one["probes"]]
+    quiet = fmean(probe["quiet"] for probe in tries)
+    again = sum(len(one["disturbed"]) for one in held)
+    frames = results["frames"]
+    sent, lost, displaced, kept = (
+        sum(one[what] for one in frames.values()) for what in ("sent", "lost", "displaced", "held")
+    )
     heard = [f"{one['heard_s']:.2f} of {one['said_s']:.2f} s" for one in results["announcements"]]
     lines += [
         "",
-        f"Of {sum(one['sent'] for one in frames)} of the callers' frames, barge-ins and a model "
-        f"that crashes or hangs included, {sum(one['lost'] for one in frames)} were lost and "
-        f"{sum(one['displaced'] for one in frames)} displaced. The announcement of a hand-over: "
-        f"{heard[0]} heard, {heard[1]} with a barge-in. Decisions that came late with as many "
-        f"calls as fit: {late} of {turns}. {results['machine']['processor']}, two cores.",
+        f"Of {sent} of the callers' frames, barge-ins and a model that crashes or hangs included, "
+        f"{lost} were lost, {displaced} displaced and {kept} more than 100 ms late (of those "
+        f"without a guard {frames['none']['held']} of {frames['none']['sent']}). The announcement "
+        f"of a hand-over: {heard[0]} heard, {heard[1]} with a barge-in. Decisions that came late "
+        f"with as many calls as fit: {late} of {turns}. {results['machine']['processor']}, "
+        f"{results['machine']['cores']} cores of a virtual machine; for the number of calls frames "
+        f"count while its host has no other work, {quiet:.0%} of the time; {again} of "
+        f"{again + len(tries)} tries were made again for want of such time.",
     ]
     return "\n".join(lines)
 
