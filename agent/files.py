@@ -8,10 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..models.audio import AUDIO
 from ..models.errors import DeescalateError
 from ..models.files import whole_file
-
-_AUDIO = {".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
 
 Emit = Callable[[str, Callable[[Console], None]], None]
 """Takes one result: its JSON, and what prints it for a person."""
@@ -29,7 +28,7 @@ def recordings(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix in _AUDIO)
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in AUDIO)
     if not found:
         raise NoRecordingsError(f"{path}: no recordings in this folder")
     return found

@@ -23,6 +23,9 @@ from .levels import Levels
 from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
 from .types import Samples
 
+AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+"""How the names of recordings end, in small letters."""
+
 _CHUNK_FRAMES = 16_384
 _MAX_LEVEL = 128.0
 """Float audio beyond this was not clipped but scaled otherwise, as to the range of int16."""

@@ -9,14 +9,13 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...models.audio import CallerChannel
+from ...models.audio import AUDIO, CallerChannel
 from ...models.errors import DeescalateError, UnreadableInputError
 from .calls import CallSource
 from .places import fingerprint, found, is_pattern, join, parent
 from .tables import AT_ONCE, TABLES, read_table
 from .transcripts import Transcripts, Words
 
-AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 _SILENT = Words(None)
 
 

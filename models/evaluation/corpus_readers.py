@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..audio import AUDIO
 from ..errors import UnreadableInputError
 
 NEGATIVE = frozenset({"anger", "disgust", "frustration", "disappointment"})
-_AUDIO = {".flac", ".mp3", ".ogg", ".opus", ".wav"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ Reader = Callable[[Path], Iterator[LabelledFile]]
 
 
 def _recordings(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in _AUDIO)
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO)
     return sorted(path for path in found if not path.name.startswith("."))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -271,3 +272,18 @@ def test_a_sweep_writes_a_policy_that_loads(simulate: Run, calls: Path, tmp_path
     settings = swept["points"][swept["cheapest"]]["settings"]
     assert chosen.expected_negative_rate == settings["expected_negative_rate"]
     assert chosen.distressed.enter == settings["distressed.enter"]
+
+
+def test_the_example_runs(corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The script that users copy must work as it stands, to its last query."""
+    path = Path(__file__).parents[3] / "examples" / "04_tune_policy.py"
+    runpy.run_path(str(path))["main"](corpus, tmp_path, split="eval", calls=24)
+    assert load_policy(str(tmp_path / "tuned.yaml")).name
+    assert "<html" in (tmp_path / "report.html").read_text()
+    heard, known = row(
+        "SELECT count(DISTINCT call_id), count(DISTINCT call_id) FILTER (distressed)"
+        " FROM read_parquet($1)",
+        [str(tmp_path / "results" / "calls.parquet")],
+    )
+    assert (heard, known) == (24, 7)
+    assert "negative_turns" in capfd.readouterr().out
