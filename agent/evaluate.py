@@ -81,7 +81,7 @@ class _Findings:
 def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> int:
     """Evaluate on a manifest of labelled clips, on a folder of calls, or on both.
 
-    Returns how many calls could not be read.
+    Returns how many clips and calls could not be read.
     """
     paths = recordings(wanted.calls) if wanted.calls is not None else []
     transcripts = read_untimed(wanted.words) if wanted.words is not None else None
@@ -91,7 +91,7 @@ def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> in
     with results(as_json=as_json, out=out) as emit:
         with stages() as progress:
             if wanted.manifest is not None:
-                _on_corpora(
+                failed += _on_corpora(
                     found,
                     wanted,
                     manifest=wanted.manifest,
@@ -100,7 +100,7 @@ def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> in
                     progress=progress,
                 )
             if paths:
-                failed = _on_calls(
+                failed += _on_calls(
                     found,
                     paths,
                     transcripts=transcripts,
@@ -120,7 +120,7 @@ def _on_corpora(
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
     progress: Report,
-) -> None:
+) -> int:
     report = evaluate(
         classifier,
         manifest,
@@ -138,6 +138,7 @@ def _on_corpora(
         assembled = compare_sources(report.rows, wanted.texts, policy)
         found.values["assembled"] = asdict(assembled)
         found.views.append(partial(print_assembled, assembled))
+    return len(report.failed)
 
 
 def _on_calls(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..models.evaluation.metrics import ClassFigures, Interval
-from ..models.evaluation.report import EvaluationReport
+from ..models.evaluation.report import EvaluationReport, Role
 from ..models.evaluation.selective import COVERAGES
 from .cells import cell
+
+_FAILURES_SHOWN = 10
 
 
 def print_report(report: EvaluationReport, console: Console) -> None:
     """Print the tables: by corpus, and those of conditions and groups where there are any."""
     console.print(_corpora(report), "negative and not negative: precision / recall at p = 0.5")
+    for line in _left_out(report):
+        console.print(line, markup=False)
     console.print(_selective(report))
     if report.robustness:
         console.print(_robustness(report))
@@ -23,12 +28,12 @@ def print_report(report: EvaluationReport, console: Console) -> None:
 
 def _corpora(report: EvaluationReport) -> Table:
     line = "8 kHz telephone band" if report.telephone else "as recorded"
-    table = Table(title=f"{report.model}, {line}")
+    table = Table(title=escape(f"{report.model}, {line}"))
     for name in ("corpus", "", "ROC-AUC", "95 %", "accuracy", "negative", "not negative", "ECE"):
         table.add_column(name)
     for row in report.corpora:
         table.add_row(
-            row.corpus,
+            escape(row.corpus),
             row.role.value,
             cell(row.roc_auc),
             _between(row.roc_auc_interval),
@@ -53,6 +58,25 @@ def _corpora(report: EvaluationReport) -> Table:
     return table
 
 
+def _left_out(report: EvaluationReport) -> list[str]:
+    """What the figures are not about: a line for each reason."""
+    lines = [
+        f"{row.corpus}: {row.unknown} of {row.clips} clips could not be heard"
+        for row in report.corpora
+        if row.unknown
+    ]
+    met = report.mean.corpora if report.mean is not None else ()
+    lines += [
+        f"{row.corpus}: not in the mean, one class is missing"
+        for row in report.corpora
+        if row.role is Role.ZERO_SHOT and row.corpus not in met
+    ]
+    lines += [f"failed: {line}" for line in report.failed[:_FAILURES_SHOWN]]
+    if more := len(report.failed[_FAILURES_SHOWN:]):
+        lines.append(f"failed: {more} more, named in the JSON")
+    return lines
+
+
 def _between(interval: Interval) -> str:
     return f"{cell(interval.low)} to {cell(interval.high)}"
 
@@ -74,14 +98,14 @@ def _selective(report: EvaluationReport) -> Table:
             f"{cell(d.accuracy)} / {cell(d.negative_precision, '.2f')}"
             for d in row.selective.decided
         ]
-        table.add_row(row.corpus, *cells, cell(row.selective.risk_coverage_area))
+        table.add_row(escape(row.corpus), *cells, cell(row.selective.risk_coverage_area))
     return table
 
 
 def _robustness(report: EvaluationReport) -> Table:
     table = Table(title="ROC-AUC by what the line does, zero-shot corpora")
     corpora = list(report.robustness[0].by_corpus)
-    for name in ("condition", *corpora, "mean", "mean accuracy"):
+    for name in ("condition", *map(escape, corpora), "mean", "mean accuracy"):
         table.add_column(name)
     for row in report.robustness:
         cells = [cell(row.by_corpus[corpus]) for corpus in corpora]
@@ -96,8 +120,8 @@ def _groups(report: EvaluationReport) -> Table:
     for corpus in report.groups:
         for row in corpus.groups:
             table.add_row(
-                corpus.corpus,
-                row.group,
+                escape(corpus.corpus),
+                escape(row.group),
                 str(row.speakers),
                 str(row.clips),
                 cell(row.roc_auc),

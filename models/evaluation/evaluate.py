@@ -11,9 +11,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..audio import read_audio
+import numpy as np
+
+from ..audio import CallerChannel, open_call, read_audio
 from ..classifier import EmotionClassifier
-from ..errors import UnreadableInputError
+from ..errors import AudioError, UnreadableInputError
 from ..files import write_json
 from ..training.data import Clip, Progress, read_manifest
 from ..types import SAMPLE_RATE, Samples
@@ -38,44 +40,85 @@ def evaluate(
     With `telephone` each clip passes an 8 kHz line first. `robustness` reads the zero-shot clips
     under every condition (several times as long), in noise only where `noises` are given.
     `out_of_fold` is the file of that name from the training run of this very model; without it the
-    training corpora are read by the model that has met them, and are marked so. Raises
-    UnreadableInputError, AudioError.
+    training corpora are read by the model that has met them, and are marked so. A clip that cannot
+    be read is unknown, and is named in the report. Raises UnreadableInputError.
     """
-    clips = read_manifest(manifest)
-    if not clips:
-        raise UnreadableInputError(manifest, "lists no clips")
+    clips = _clips(manifest)
     kept = _out_of_fold(out_of_fold) if out_of_fold else {}
     plain = Condition.TELEPHONE if telephone else Condition.CLEAN
     others = [c for c in Condition if c is not Condition.NOISE or noises] if robustness else []
     scored: dict[Condition, list[ScoredClip]] = {c: [] for c in (plain, *others)}
+    failed: list[str] = []
     for index, clip in enumerate(clips):
         if index % 20 == 0:
             progress("evaluating", index, len(clips))
-        role = _role(manifest, clip)
+        role = _ROLES[clip.split]
         # A training run writes folder and name, wherever the manifest lies.
         name = f"{clip.path.parent.name}/{clip.path.name}"
         if name in kept:
             scored[plain].append(_row(clip, Role.SPEAKERS_LEFT_OUT, kept[name]))
             continue
-        samples = read_audio(clip.path)
-        for condition in scored if role is Role.ZERO_SHOT else [plain]:
-            heard = under(condition, samples, clip, noises)
-            p_negative = classifier.classify(heard, SAMPLE_RATE).p_negative
+        conditions = tuple(scored) if role is Role.ZERO_SHOT else (plain,)
+        read: Mapping[Condition, float | None] = dict.fromkeys(conditions)
+        try:
+            read = _read(classifier, clip, conditions, noises)
+        except AudioError as error:
+            failed.append(str(error))
+        for condition, p_negative in read.items():
             scored[condition].append(_row(clip, role, p_negative))
     progress("evaluating", len(clips), len(clips))
+    if all(row.p_negative is None for row in scored[plain]):
+        reason = failed[0] if failed else "all are silent or too short"
+        raise UnreadableInputError(manifest, f"none of its clips could be heard; {reason}")
     zero_shot = {c: [row for row in scored[c] if row.role is Role.ZERO_SHOT] for c in others}
     return report(
         classifier.name,
         scored[plain],
         telephone=telephone,
         robustness={condition: rows for condition, rows in zero_shot.items() if rows},
+        failed=failed,
     )
 
 
-def _role(manifest: Path, clip: Clip) -> Role:
-    if clip.split not in _ROLES:
-        raise UnreadableInputError(manifest, f"{clip.corpus} has an unknown split {clip.split!r}")
-    return _ROLES[clip.split]
+def _clips(manifest: Path) -> list[Clip]:
+    """Read a manifest whole: what is wrong in its last row is known before the work starts."""
+    clips = read_manifest(manifest)
+    if not clips:
+        raise UnreadableInputError(manifest, "lists no clips")
+    seen: set[tuple[str, Path]] = set()
+    for number, clip in enumerate(clips, start=1):
+        if clip.split not in _ROLES:
+            raise UnreadableInputError(manifest, f"row {number}: unknown split {clip.split!r}")
+        if (clip.corpus, clip.path) in seen:
+            raise UnreadableInputError(
+                manifest, f"row {number}: {clip.path.name} of {clip.corpus} is listed twice"
+            )
+        seen.add((clip.corpus, clip.path))
+    return clips
+
+
+def _read(
+    classifier: EmotionClassifier,
+    clip: Clip,
+    conditions: Sequence[Condition],
+    noises: Sequence[Samples],
+) -> dict[Condition, float | None]:
+    samples = _samples(clip.path)
+    return {
+        condition: classifier.classify(
+            under(condition, samples, clip, noises), SAMPLE_RATE
+        ).p_negative
+        for condition in conditions
+    }
+
+
+def _samples(path: Path) -> Samples:
+    """Read a clip; both sides of a stereo one hold the same speaker, so their mean."""
+    with open_call(path, caller_channel=CallerChannel.LEFT) as call:
+        left = np.concatenate(list(call))
+        if call.channels == 1:
+            return left
+    return np.asarray((left + read_audio(path, caller_channel=CallerChannel.RIGHT)) / 2)
 
 
 def _row(clip: Clip, role: Role, p_negative: float | None) -> ScoredClip:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,10 @@ class GroupFigures:
 
 @dataclass(frozen=True, slots=True)
 class CorpusGroups:
-    """The groups of one corpus; `largest_gap` is highest minus lowest, by figure."""
+    """The groups of one corpus; `largest_gap` is highest minus lowest, by figure.
+
+    It is NaN where fewer than two groups have the figure.
+    """
 
     corpus: str
     groups: tuple[GroupFigures, ...]
@@ -50,8 +54,13 @@ def compare_groups(corpus: str, rows: Mapping[str, GroupRows]) -> CorpusGroups:
     """Return the figures of each group and how far apart they are."""
     groups = tuple(_figures(name, rows[name]) for name in sorted(rows))
     names = ("roc_auc", "false_positives_over_half", "false_positives_over_alarm")
-    gaps = {name: float(np.ptp([getattr(group, name) for group in groups])) for name in names}
+    gaps = {name: _gap([getattr(group, name) for group in groups]) for name in names}
     return CorpusGroups(corpus, groups, gaps)
+
+
+def _gap(values: Sequence[float]) -> float:
+    told = [value for value in values if not math.isnan(value)]
+    return max(told) - min(told) if len(told) > 1 else float("nan")
 
 
 def _figures(group: str, rows: GroupRows) -> GroupFigures:

@@ -6,6 +6,7 @@ and so is the probe corpus.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -14,7 +15,6 @@ from zlib import crc32
 
 import numpy as np
 
-from ..errors import UnreadableInputError
 from ..files import finite
 from .conditions import Condition
 from .groups import CorpusGroups, GroupRows, compare_groups
@@ -29,7 +29,9 @@ from .metrics import (
     rank_correlation,
     roc_auc,
 )
-from .selective import Selective, selective
+from .selective import COVERAGES, Decided, Selective, selective
+
+_NAN = float("nan")
 
 
 class Role(StrEnum):
@@ -60,9 +62,9 @@ class ScoredClip:
 class CorpusFigures:
     """Figures of one corpus over the clips that could be read, at threshold p = 0.5.
 
-    `unknown` clips are counted and left out; `roc_auc_interval` holds 95 % of bootstrap draws.
-    `rater_correlation` is Spearman's, with the share of raters who heard a negative emotion; None
-    where the manifest has no such column.
+    `unknown` clips are counted and left out; where all are, every figure is NaN.
+    `roc_auc_interval` holds 95 % of bootstrap draws. `rater_correlation` is Spearman's, with the
+    share of raters who heard a negative emotion; None where the manifest has no such column.
     """
 
     corpus: str
@@ -82,7 +84,10 @@ class CorpusFigures:
 
 @dataclass(frozen=True, slots=True)
 class MeanFigures:
-    """The unweighted mean over the zero-shot corpora; the interval as theirs."""
+    """The unweighted mean over `corpora`: the zero-shot ones in which both classes were heard.
+
+    The interval is made as theirs. A precision is NaN if one of them has none.
+    """
 
     corpora: tuple[str, ...]
     roc_auc: float
@@ -95,7 +100,7 @@ class MeanFigures:
 
 @dataclass(frozen=True, slots=True)
 class ConditionFigures:
-    """The zero-shot corpora under one condition: ROC-AUC by corpus, and means over corpora."""
+    """The zero-shot corpora under one condition: ROC-AUC by corpus, and means as `MeanFigures`."""
 
     condition: Condition
     by_corpus: Mapping[str, float]
@@ -107,7 +112,8 @@ class ConditionFigures:
 class EvaluationReport:
     """All figures of one run and the rows that they come from.
 
-    `robustness` is empty unless it was asked for; `groups` where the manifest names none.
+    `robustness` is empty unless it was asked for; `groups` where the manifest names none. `failed`
+    holds a line for each clip that could not be read; `mean` is None if it would be of nothing.
     """
 
     model: str
@@ -117,6 +123,7 @@ class EvaluationReport:
     robustness: tuple[ConditionFigures, ...]
     groups: tuple[CorpusGroups, ...]
     rows: tuple[ScoredClip, ...]
+    failed: tuple[str, ...]
 
     def as_dict(self, *, rows: bool = False) -> dict[str, object]:
         """Return JSON-able values, with every clip only where asked for."""
@@ -132,11 +139,11 @@ def report(
     *,
     telephone: bool,
     robustness: Mapping[Condition, Sequence[ScoredClip]] | None = None,
+    failed: Sequence[str] = (),
 ) -> EvaluationReport:
     """Return the figures of rows that are already scored, and of those under other conditions."""
     parts = _by_corpus(rows)
-    # A seed of its own for each corpus: the mean needs draws that do not go together.
-    drawn = [bootstrap(*_scores(part), seed=crc32(part[0].corpus.encode())) for part in parts]
+    drawn = [_drawn(part) for part in parts]
     corpora = tuple(map(_figures, parts, drawn))
     under = (robustness or {}).items()
     return EvaluationReport(
@@ -147,6 +154,7 @@ def report(
         robustness=tuple(_condition(condition, part) for condition, part in under),
         groups=tuple(filter(None, map(_groups, parts))),
         rows=tuple(rows),
+        failed=tuple(failed),
     )
 
 
@@ -159,13 +167,21 @@ def _by_corpus(rows: Sequence[ScoredClip]) -> list[list[ScoredClip]]:
 
 def _scores(rows: Sequence[ScoredClip]) -> tuple[np.ndarray, np.ndarray]:
     read = [(row.negative, row.p_negative) for row in rows if row.p_negative is not None]
-    if not read:
-        raise UnreadableInputError(rows[0].path, f"nothing of {rows[0].corpus} could be read")
     return np.array([label for label, _ in read], bool), np.array([p for _, p in read], float)
+
+
+def _drawn(rows: Sequence[ScoredClip]) -> np.ndarray:
+    """ROC-AUCs of a corpus, drawn by a seed of its own: the mean needs draws that differ."""
+    truth, p = _scores(rows)
+    if not truth.size:
+        return np.array([_NAN])
+    return bootstrap(truth, p, seed=crc32(rows[0].corpus.encode()))
 
 
 def _figures(rows: Sequence[ScoredClip], drawn: np.ndarray) -> CorpusFigures:
     truth, p = _scores(rows)
+    if not truth.size:
+        return _unheard(rows)
     negative, not_negative = class_figures(truth, p)
     return CorpusFigures(
         corpus=rows[0].corpus,
@@ -184,6 +200,24 @@ def _figures(rows: Sequence[ScoredClip], drawn: np.ndarray) -> CorpusFigures:
     )
 
 
+def _unheard(rows: Sequence[ScoredClip]) -> CorpusFigures:
+    return CorpusFigures(
+        corpus=rows[0].corpus,
+        role=rows[0].role,
+        clips=len(rows),
+        unknown=len(rows),
+        negatives=0,
+        roc_auc=_NAN,
+        roc_auc_interval=Interval(_NAN, _NAN),
+        accuracy=_NAN,
+        negative=ClassFigures(_NAN, _NAN),
+        not_negative=ClassFigures(_NAN, _NAN),
+        calibration_error=_NAN,
+        rater_correlation=None,
+        selective=Selective(tuple(Decided(c, _NAN, _NAN) for c in COVERAGES), _NAN),
+    )
+
+
 def _rater_correlation(rows: Sequence[ScoredClip]) -> float | None:
     rated = [
         (row.soft_negative, row.p_negative)
@@ -194,10 +228,14 @@ def _rater_correlation(rows: Sequence[ScoredClip]) -> float | None:
 
 
 def _mean(corpora: Sequence[CorpusFigures], drawn: Sequence[np.ndarray]) -> MeanFigures | None:
-    met = [c for c in corpora if c.role is Role.ZERO_SHOT]
-    if not met:
+    told = [
+        (figures, draws)
+        for figures, draws in zip(corpora, drawn, strict=True)
+        if figures.role is Role.ZERO_SHOT and not math.isnan(figures.roc_auc)
+    ]
+    if not told:
         return None
-    zero_shot = [d for c, d in zip(corpora, drawn, strict=True) if c.role is Role.ZERO_SHOT]
+    met = [figures for figures, _ in told]
 
     def mean(values: Sequence[float]) -> float:
         return float(np.mean(values))
@@ -208,7 +246,7 @@ def _mean(corpora: Sequence[CorpusFigures], drawn: Sequence[np.ndarray]) -> Mean
     return MeanFigures(
         corpora=tuple(c.corpus for c in met),
         roc_auc=mean([c.roc_auc for c in met]),
-        roc_auc_interval=interval(np.mean(zero_shot, axis=0)),
+        roc_auc_interval=interval(np.mean([draws for _, draws in told], axis=0)),
         accuracy=mean([c.accuracy for c in met]),
         negative=both([c.negative for c in met]),
         not_negative=both([c.not_negative for c in met]),
@@ -218,12 +256,15 @@ def _mean(corpora: Sequence[CorpusFigures], drawn: Sequence[np.ndarray]) -> Mean
 
 def _condition(condition: Condition, rows: Sequence[ScoredClip]) -> ConditionFigures:
     scores = {part[0].corpus: _scores(part) for part in _by_corpus(rows)}
-    by_corpus = {corpus: roc_auc(truth, p) for corpus, (truth, p) in scores.items()}
+    by_corpus = {
+        corpus: roc_auc(truth, p) if truth.size else _NAN for corpus, (truth, p) in scores.items()
+    }
+    told = [corpus for corpus, figure in by_corpus.items() if not math.isnan(figure)]
     return ConditionFigures(
         condition=condition,
         by_corpus=by_corpus,
-        roc_auc=float(np.mean(list(by_corpus.values()))),
-        accuracy=float(np.mean([accuracy(truth, p) for truth, p in scores.values()])),
+        roc_auc=float(np.mean([by_corpus[corpus] for corpus in told])) if told else _NAN,
+        accuracy=float(np.mean([accuracy(*scores[corpus]) for corpus in told])) if told else _NAN,
     )
 
 

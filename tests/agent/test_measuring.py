@@ -53,7 +53,26 @@ def test_what_cannot_be_told_is_a_dash_for_people_and_null_for_programs(tmp_path
     assert (shown.returncode, told.returncode) == (0, 0), shown.stderr + told.stderr
     assert " - " in shown.stdout
     assert "nan" not in (shown.stdout + told.stdout).lower()
-    assert json.loads(told.stdout)["corpora"]["mean"]["roc_auc"] is None
+    report = json.loads(told.stdout)["corpora"]
+    assert report["mean"] is None
+    assert report["corpora"][0]["roc_auc"] is None
+    assert "unmet: not in the mean, one class is missing" in shown.stdout
+
+
+def test_a_damaged_clip_is_named_and_the_rest_is_measured(tmp_path: Path) -> None:
+    """It must be known by the exit code and by one line, whatever the corpus is called."""
+    manifest = a_manifest(tmp_path)
+    manifest.write_text(manifest.read_text().replace(",unmet,", ",unmet[/calls],"))
+    (tmp_path / "unmet_0.wav").write_bytes(b"RIFF")
+    out = tmp_path / "figures.json"
+    run = deescalate("evaluate", "--data", manifest, "--out", out)
+    assert run.returncode == 2
+    assert run.stderr == ""
+    assert "unmet[/calls]: 1 of 6 clips could not be heard" in run.stdout
+    assert run.stdout.count("failed: ") == 1
+    report = json.loads(out.read_text())["corpora"]
+    assert "unmet_0.wav" in report["failed"][0]
+    assert report["mean"]["roc_auc"] is not None
 
 
 def test_calls_of_which_none_can_be_read_are_no_result(tmp_path: Path) -> None:

@@ -157,6 +157,16 @@ def test_groups_are_compared_within_their_corpus() -> None:
     }
 
 
+def test_a_group_without_a_figure_leaves_the_gap_of_the_others() -> None:
+    """One person who was never angry must not hide how far apart the others are."""
+    rows = [scored("female", k, 0.9 * k) for k in (0, 1)]
+    rows += [scored("male", k, 0.9 - 0.8 * k) for k in (0, 1)] + [scored("other", 1, 0.9)]
+    (corpus,) = report("any", rows, telephone=True).groups
+    assert corpus.largest_gap["roc_auc"] == 1.0
+    (lone,) = report("any", [*rows[:2], rows[-1]], telephone=True).groups
+    assert math.isnan(lone.largest_gap["roc_auc"])
+
+
 def test_one_group_is_no_comparison() -> None:
     """A gap of nothing to nothing would look like fairness."""
     rows = [scored("female", k, 0.5) for k in (0, 1)] + [scored("", 0, 0.5)]

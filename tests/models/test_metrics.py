@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -142,6 +143,68 @@ def test_what_could_not_be_heard_is_counted_not_scored(report: EvaluationReport)
     """Unknown is never a score, and never hidden."""
     near = report.corpora[1]
     assert (near.clips, near.unknown, near.negatives) == (3, 1, 1)
+
+
+def test_a_clip_that_cannot_be_read_loses_nothing_but_itself(tmp_path: Path) -> None:
+    """One damaged file among thousands must not cost the hours that the others took."""
+    manifest = a_manifest(tmp_path, [("far", "eval", k % 2, 0.05 + 0.1 * k) for k in range(4)])
+    (tmp_path / "far" / "1.wav").write_text("no audio")
+    (tmp_path / "far" / "2.wav").unlink()
+    found = evaluate(Loudness(), manifest, robustness=True)
+    (far,) = found.corpora
+    assert (far.clips, far.unknown, far.roc_auc) == (4, 2, 1.0)
+    assert ["1.wav" in found.failed[0], "2.wav" in found.failed[1]] == [True, True]
+    assert len(found.failed) == 2
+    for name in ("0.wav", "3.wav"):
+        (tmp_path / "far" / name).unlink()
+    with pytest.raises(UnreadableInputError, match=r"none of its clips could be heard; .*0\.wav"):
+        evaluate(Loudness(), manifest)
+
+
+def test_a_corpus_without_a_class_is_not_in_the_mean(tmp_path: Path) -> None:
+    """One corpus that cannot be told must not hide what the others show."""
+    rows = [("far", "eval", k, 0.05 + 0.1 * k) for k in (0, 1)]
+    rows += [("mute", "eval", k, 1e-6) for k in (0, 1)] + [("calm", "eval", 0, 0.3)]
+    found = evaluate(Loudness(), a_manifest(tmp_path, rows), telephone=False, robustness=True)
+    calm, far, mute = found.corpora
+    assert (mute.clips, mute.unknown, calm.accuracy) == (2, 2, 0.0)
+    assert all(map(math.isnan, (mute.roc_auc, mute.accuracy, calm.roc_auc)))
+    assert found.mean is not None
+    assert (found.mean.corpora, found.mean.roc_auc) == (("far",), far.roc_auc)
+    assert found.mean.roc_auc_interval == far.roc_auc_interval
+    plain = found.robustness[0]
+    assert (plain.roc_auc, plain.accuracy) == (1.0, far.accuracy)
+
+
+def test_a_stereo_clip_is_heard_on_both_sides(tmp_path: Path) -> None:
+    """Corpora hold stereo clips of one speaker; there is no caller's side to be named."""
+    manifest = a_manifest(tmp_path, [("far", "eval", k, 0.1) for k in (0, 1)])
+    left = noise(0.5, level=0.1, seed=7)
+    soundfile.write(tmp_path / "far" / "0.wav", np.stack([left, np.zeros_like(left)], 1), 16_000)
+    quiet, loud = evaluate(Loudness(), manifest, telephone=False).rows
+    assert quiet.p_negative == pytest.approx(loud.p_negative / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("last", "complaint"),
+    [
+        (("far", "dev", 1, 0.1), "row 3: unknown split 'dev'"),
+        (None, r"row 3: 1\.wav of far is listed twice"),
+    ],
+)
+def test_a_manifest_is_checked_whole_before_any_clip_is_read(
+    last: tuple[str, str, int, float] | None, complaint: str, tmp_path: Path
+) -> None:
+    """A clip that counts twice makes intervals too narrow; an error after an hour costs it."""
+    rows = [("far", "eval", k, 0.1) for k in (0, 1)] + ([last] if last else [])
+    manifest = a_manifest(tmp_path, rows)
+    if last is None:
+        lines = manifest.read_text().splitlines()
+        manifest.write_text("\n".join([*lines, lines[-1]]))
+    begun: list[str] = []
+    with pytest.raises(UnreadableInputError, match=complaint):
+        evaluate(Loudness(), manifest, progress=lambda what, _done, _all: begun.append(what))
+    assert not begun
 
 
 def test_predictions_of_the_training_run_replace_the_models_own(tmp_path: Path) -> None:
