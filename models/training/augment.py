@@ -19,6 +19,7 @@ from ..types import SAMPLE_RATE, Samples
 TELEPHONE_RATE = 8_000
 PACKET_S = 0.02
 _MU = 255.0
+_LEAST_ROOM_S = 0.01
 
 
 class Kind(StrEnum):
@@ -37,6 +38,7 @@ class Line:
 
     A line is `clean` or else may have noise (signal-to-noise ratio in dB), a room (seconds until
     its echo is 60 dB down), one of two codecs, and loss (the share of packets that are silent).
+    Raises ValueError for shares beyond 0 to 1 and for amounts that fall.
     """
 
     clean: float
@@ -48,6 +50,19 @@ class Line:
     gsm: float
     loss: float
     lost: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        codecs = self.mu_law + self.gsm
+        for share in (self.clean, self.noise, self.room, self.loss, *self.lost):
+            if not 0 <= share <= 1:
+                raise ValueError(f"a share of {share} is not from 0 to 1")
+        if min(self.mu_law, self.gsm) < 0 or codecs > 1:
+            raise ValueError("mu_law and gsm are shares of at most 1 together")
+        for low, high in (self.noise_db, self.room_s, self.lost):
+            if low > high:
+                raise ValueError(f"the lesser of {low} and {high} must come first")
+        if self.room_s[0] < _LEAST_ROOM_S:
+            raise ValueError(f"room_s must be at least {_LEAST_ROOM_S}")
 
 
 def on_a_line(

@@ -8,19 +8,37 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from ..calibration import PLATEAU_TOP
 from ..errors import UnreadableInputError, first_complaint
 from .augment import Kind, Line
 
 _DEFAULT = Path(__file__).with_name("recipe.yaml")
+_ALLOWED = {Kind.CROP: (0.1, 8.0), Kind.SPEED: (0.0, 0.9), Kind.OVERDRIVE: (0.0, math.inf)}
+"""Least and greatest amount of a change, in its unit; any where none is given."""
+
+
+def _rising(between: tuple[float, float]) -> tuple[float, float]:
+    if between[0] > between[1]:
+        raise ValueError("the lesser value must come first")
+    return between
+
+
+_Between = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Strict(BaseModel):
-    """Values of a recipe: unknown keys are refused."""
+    """Values of a recipe: unknown keys and infinite numbers are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @property
     def sha256(self) -> str:
@@ -38,8 +56,15 @@ class Change(Strict):
     """
 
     kind: Kind
-    amount: tuple[float, float]
+    amount: _Between
     weight: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Change:
+        least, most = _ALLOWED.get(self.kind, (-math.inf, math.inf))
+        if not least <= self.amount[0] <= self.amount[1] <= most:
+            raise ValueError(f"amount of {self.kind} must be from {least} to {most}")
+        return self
 
 
 class Corpus(Strict):
@@ -69,7 +94,7 @@ class StudentConfig(Strict):
 
     steps: int = Field(ge=1)
     frames: int = Field(ge=1)
-    piece_s: tuple[float, float]
+    piece_s: _Between
     learning_rate: float = Field(gt=0)
     checkpoint_every: int = Field(ge=1)
     line: Line
@@ -131,6 +156,18 @@ class Recipe(Strict):
             raise ValueError("a student has two layers: some head must read state 2, none a higher")
         return self
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.shortest_s > self.longest_s:
+            raise ValueError("shortest_s is over longest_s")
+        if len(set(self.corpus_names)) < len(self.corpora):
+            raise ValueError("a corpus is named twice")
+        if self.arousal and self.affect is None:
+            raise ValueError("arousal adds a head that only affect makes")
+        if self.unlabelled is None and (self.plateau or self.evaluated_on_calls is not None):
+            raise ValueError("plateau and evaluated_on_calls need unlabelled turns")
+        return self
+
     @property
     def corpus_names(self) -> tuple[str, ...]:
         """Return the names of the training corpora."""
@@ -139,7 +176,8 @@ class Recipe(Strict):
     @property
     def needs_noise(self) -> bool:
         """Whether noise is mixed in somewhere."""
-        return self.student is not None or any(c.kind is Kind.NOISE for c in self.changes)
+        taught_in_noise = self.student is not None and self.student.line.noise > 0
+        return taught_in_noise or any(c.kind is Kind.NOISE for c in self.changes)
 
     @property
     def layers(self) -> int:

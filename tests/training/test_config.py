@@ -1,0 +1,65 @@
+"""A recipe that cannot be followed is refused before the run, by the key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipecat_deescalate.models.errors import UnreadableInputError
+from pipecat_deescalate.models.training.config import load_recipe
+
+NAN, INFINITE = float("nan"), float("inf")
+SHIPPED: dict[str, Any] = load_recipe().model_dump(mode="json")
+
+
+def _line(**values: object) -> dict[str, Any]:
+    student = SHIPPED["student"]
+    return {"student": student | {"line": student["line"] | values}}
+
+
+def _change(kind: str, low: float, high: float) -> dict[str, Any]:
+    return {"changes": [{"kind": kind, "amount": [low, high], "weight": 1.0}]}
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"shortest_s": 4, "longest_s": 2}, "shortest_s is over longest_s"),
+        ({"longest_s": -1}, "shortest_s is over longest_s"),
+        ({"calibration_limit": INFINITE}, "calibration_limit: Input should be a finite number"),
+        (_change("noise", NAN, 5), "changes.0.amount.0: Input should be a finite number"),
+        (_change("noise", 20, 5), "changes.0.amount: the lesser value must come first"),
+        (_change("crop", -2, -1), "changes.0: amount of crop must be from 0.1 to 8.0"),
+        (_change("speed", 0.5, 1.5), "changes.0: amount of speed must be from 0.0 to 0.9"),
+        ({"corpora": SHIPPED["corpora"][:1] * 2}, "a corpus is named twice"),
+        ({"affect": None}, "arousal adds a head that only affect makes"),
+        ({"unlabelled": None}, "plateau and evaluated_on_calls need unlabelled turns"),
+        (
+            {"student": SHIPPED["student"] | {"piece_s": [2, 1]}},
+            "student.piece_s: the lesser value must come first",
+        ),
+        (_line(clean=7), "student.line: a share of 7.0 is not from 0 to 1"),
+        (_line(gsm=0.6, mu_law=0.6), "student.line: mu_law and gsm are shares of at most 1"),
+        (_line(noise_db=[20, 5]), "student.line: the lesser of 20.0 and 5.0 must come first"),
+        (_line(room_s=[0, 0]), "student.line: room_s must be at least 0.01"),
+    ],
+)
+def test_a_recipe_that_contradicts_itself_is_refused(
+    tmp_path: Path, values: dict[str, Any], complaint: str
+) -> None:
+    """It would fail far into the run, or silently train another model than it says."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps(SHIPPED | values))
+    with pytest.raises(UnreadableInputError) as raised:
+        load_recipe(path)
+    assert complaint in str(raised.value)
+
+
+def test_a_student_that_hears_no_noise_needs_none(tmp_path: Path) -> None:
+    """Noises would be asked for that nothing mixes in."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps(SHIPPED | _line(noise=0) | {"changes": []}))
+    assert not load_recipe(path).needs_noise
