@@ -12,12 +12,16 @@ from rich.console import Console
 
 from ..models.classifier import EmotionClassifier
 from ..models.errors import DeescalateError
-from ..models.evaluation.evaluate import add_evaluation, evaluate
+from ..models.evaluation.evaluate import EVAL_SPLIT, add_evaluation, check_card, evaluate
 from ..models.files import finite
-from ..models.training.data import read_noises
+from ..models.registry import BUNDLED_VOICE
+from ..models.training.data import read_manifest, read_noises
+from ..models.training.texts import read_goemotions, read_recipe
+from ..models.types import Samples
 from ..policies.config import MitigationPolicy, load_policy
 from .alarms import count_alarms, hear_calls, print_alarms
 from .assembled import compare_sources, print_assembled
+from .assembly import voices
 from .classifiers import ClassifierChoice, choose_classifier
 from .evaluation_view import print_report
 from .files import recordings, results
@@ -85,6 +89,7 @@ def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> in
     """
     paths = recordings(wanted.calls) if wanted.calls is not None else []
     transcripts = read_untimed(wanted.words) if wanted.words is not None else None
+    _check(wanted)
     classifier, policy = choose_classifier(wanted.classifier), load_policy(wanted.policy)
     found = _Findings()
     failed = 0
@@ -112,6 +117,27 @@ def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> in
     return failed
 
 
+def _check(wanted: Evaluation) -> None:
+    """Find out what cannot be read before the work starts, not after hours of it."""
+    if wanted.card is not None:
+        check_card(wanted.card, wanted.classifier.model or BUNDLED_VOICE)
+    if wanted.texts is not None and wanted.manifest is not None:
+        read_goemotions(wanted.texts, "test", read_recipe().negative_labels)
+        unmet = [clip for clip in read_manifest(wanted.manifest) if clip.split == EVAL_SPLIT]
+        if not voices(unmet, lambda clip: (clip.corpus, clip.speaker, bool(clip.negative))):
+            raise NothingToEvaluateError(
+                f"{wanted.manifest}: --texts need a speaker never met, with clips of both classes"
+            )
+
+
+def _noises(wanted: Evaluation) -> list[Samples]:
+    if wanted.noise is None:
+        return []
+    if noises := read_noises(wanted.noise):
+        return noises
+    raise NothingToEvaluateError(f"{wanted.noise}: no recordings of noise in this folder")
+
+
 def _on_corpora(
     found: _Findings,
     wanted: Evaluation,
@@ -126,7 +152,7 @@ def _on_corpora(
         manifest,
         telephone=not wanted.clean,
         robustness=wanted.robustness,
-        noises=read_noises(wanted.noise) if wanted.noise is not None else (),
+        noises=_noises(wanted),
         out_of_fold=wanted.out_of_fold,
         progress=progress,
     )

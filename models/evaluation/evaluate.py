@@ -6,8 +6,8 @@ the clip's speaker was left out, where a training run kept such.
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,12 +17,14 @@ from ..audio import CallerChannel, open_call, read_audio
 from ..classifier import EmotionClassifier
 from ..errors import AudioError, UnreadableInputError
 from ..files import write_json
-from ..training.data import Clip, Progress, read_manifest
+from ..registry import read_model
+from ..training.data import Clip, Progress, read_manifest, read_rows
 from ..types import SAMPLE_RATE, Samples
 from .conditions import Condition, under
 from .report import EvaluationReport, Role, ScoredClip, report
 
-_ROLES = {"eval": Role.ZERO_SHOT, "train": Role.IN_TRAINING, "probe": Role.PROBE}
+EVAL_SPLIT = "eval"
+_ROLES = {EVAL_SPLIT: Role.ZERO_SHOT, "train": Role.IN_TRAINING, "probe": Role.PROBE}
 
 
 def evaluate(
@@ -67,9 +69,7 @@ def evaluate(
         for condition, p_negative in read.items():
             scored[condition].append(_row(clip, role, p_negative))
     progress("evaluating", len(clips), len(clips))
-    if all(row.p_negative is None for row in scored[plain]):
-        reason = failed[0] if failed else "all are silent or too short"
-        raise UnreadableInputError(manifest, f"none of its clips could be heard; {reason}")
+    _check_heard(manifest, scored[plain], failed)
     zero_shot = {c: [row for row in scored[c] if row.role is Role.ZERO_SHOT] for c in others}
     return report(
         classifier.name,
@@ -95,6 +95,12 @@ def _clips(manifest: Path) -> list[Clip]:
             )
         seen.add((clip.corpus, clip.path))
     return clips
+
+
+def _check_heard(manifest: Path, rows: Sequence[ScoredClip], failed: Sequence[str]) -> None:
+    if all(row.p_negative is None for row in rows):
+        reason = failed[0] if failed else "all are silent or too short"
+        raise UnreadableInputError(manifest, f"none of its clips could be heard; {reason}")
 
 
 def _read(
@@ -136,26 +142,38 @@ def _row(clip: Clip, role: Role, p_negative: float | None) -> ScoredClip:
 
 
 def _out_of_fold(path: Path) -> Mapping[str, float]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {
-                row["path"]: float(row["p_speaker_left_out"])
-                for row in csv.DictReader(file)
-                if row["p_speaker_left_out"]
-            }
-    except OSError as error:
-        raise UnreadableInputError(path, error.strerror or "cannot be read") from error
-    except (KeyError, ValueError) as error:
-        raise UnreadableInputError(path, f"not a file of predictions ({error})") from error
+    kept = {}
+    for row in read_rows(path, "path", "p_speaker_left_out"):
+        if said := row["p_speaker_left_out"]:
+            try:
+                kept[row["path"]] = float(said)
+            except ValueError:
+                kept[row["path"]] = math.nan
+            if not 0 <= kept[row["path"]] <= 1:
+                raise UnreadableInputError(path, f"{row['path']}: {said!r} is no probability")
+    if not kept:
+        raise UnreadableInputError(path, "holds no predictions")
+    return kept
+
+
+def check_card(card: Path, model: Path) -> None:
+    """Raise UnreadableInputError unless a card is that of a model file; before the work."""
+    if _read_card(card).get("sha256") != read_model(model).card["sha256"]:
+        raise UnreadableInputError(card, f"is not the card of {model.name}")
 
 
 def add_evaluation(card: Path, report: EvaluationReport) -> None:
     """Put the figures of an evaluation run into the card. Raises UnreadableInputError."""
+    write_json(card, _read_card(card) | {"evaluation": report.as_dict()})
+
+
+def _read_card(card: Path) -> dict[str, object]:
     try:
         values = json.loads(card.read_text("utf-8"))
-        values["evaluation"] = report.as_dict()
     except OSError as error:
         raise UnreadableInputError(card, error.strerror or "cannot be read") from error
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise UnreadableInputError(card, f"not a model card ({error})") from error
-    write_json(card, values)
+    if not isinstance(values, dict):
+        raise UnreadableInputError(card, "not a model card")
+    return values

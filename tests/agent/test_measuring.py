@@ -8,7 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
+
+from pipecat_deescalate.models.training.texts import read_recipe
 
 from ..audio import noise
 from .test_analyze import CALM, deescalate
@@ -104,6 +107,41 @@ def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path)
     assert len(report["robustness"]) == 5
     assert {g["group"] for c in report["groups"] for g in c["groups"]} == {"m", "f"}
     assert "noise" in deescalate("evaluate", "--data", manifest, "--noise", tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "complaint"),
+    [
+        ("--card", "missing.json", "No such file"),
+        ("--card", "manifest.csv", "not a model card"),
+        ("--card", "other.json", "is not the card of voice.onnx"),
+        ("--texts", "", "labels.txt"),
+        ("--texts", "texts", "speaker never met"),
+        ("--robustness --noise", "missing", "no recordings of noise"),
+        ("--out-of-fold", "manifest.csv", "has no column"),
+        ("--out-of-fold", "unlikely.csv", "'7' is no probability"),
+        ("--out-of-fold", "empty.csv", "holds no predictions"),
+    ],
+)
+def test_what_an_option_names_is_looked_at_before_the_work(
+    option: str, name: str, complaint: str, tmp_path: Path
+) -> None:
+    """An hour's figures must not be lost to a typing error, nor a row be left out in silence."""
+    manifest = a_manifest(tmp_path, classes=1)
+    for clip in tmp_path.glob("*.wav"):
+        clip.unlink()  # a run that got to the work would complain of them
+    (tmp_path / "other.json").write_text('{"sha256": "another"}')
+    (tmp_path / "unlikely.csv").write_text("path,p_speaker_left_out\na/b.wav,7\n")
+    (tmp_path / "empty.csv").write_text("path,p_speaker_left_out\n")
+    goemotions = tmp_path / "texts" / "goemotions"
+    goemotions.mkdir(parents=True)
+    labels = [*read_recipe().negative_labels, "neutral"]
+    (goemotions / "labels.txt").write_text("\n".join(labels))
+    (goemotions / "test.tsv").write_text("hello\t0\tid\n")
+    run = deescalate("evaluate", "--data", manifest, *option.split(), tmp_path / name)
+    assert run.returncode == 2
+    assert complaint in run.stderr
+    assert len(run.stderr.splitlines()) == 1
 
 
 def test_manifest_lists_corpora_and_reads_them(tmp_path: Path) -> None:
