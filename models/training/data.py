@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import read_audio
+from ..audio import AUDIO, read_audio
 from ..errors import UnreadableInputError
 from ..files import whole_file
 from ..types import Samples
@@ -85,17 +85,17 @@ def read_callers(calls: Path) -> frozenset[str]:
 
 
 def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
-    """Read the rows of a table with a header (CSV).
+    """Read the rows of a table with a header (CSV in UTF-8, with a byte order mark or without).
 
     Raises UnreadableInputError for a missing file, or for a column of `columns` that is not there
     or that a row does not reach.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise UnreadableInputError(path, f"cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UnreadableInputError(path, f"cannot be read ({error})") from error
     for column in columns:
         if rows and column not in rows[0]:
@@ -111,6 +111,8 @@ def _clip(folder: Path, row: dict[str, str]) -> Clip:
     if row["negative"] not in {"0", "1"}:
         raise ValueError(f"negative is {row['negative']!r}, neither 0 nor 1")
     soft = row.get("soft_negative")
+    if soft and not 0 <= float(soft) <= 1:
+        raise ValueError(f"soft_negative is {soft}, not from 0 to 1")
     return Clip(
         path=folder / row["path"],
         corpus=row["corpus"],
@@ -125,7 +127,7 @@ def _clip(folder: Path, row: dict[str, str]) -> Clip:
 
 def read_noises(folder: Path) -> list[Samples]:
     """Read every noise under a folder in a fixed order; an absent folder gives none."""
-    names = sorted(p for p in folder.rglob("*") if p.suffix in {".ogg", ".opus", ".wav", ".flac"})
+    names = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO)
     return [read_audio(path) for path in names]
 
 
@@ -140,7 +142,8 @@ def cached_rows(
 ) -> NDArray[np.float32]:
     """Return compute(clip) for all clips, stacked; finished chunks are read back from disk.
 
-    `key` must name everything that the result depends on beside the clip's own path and size.
+    `key` must name everything that the result depends on beside the clip's file, which is known by
+    its name, size and time of change. A chunk that is damaged is computed again.
     """
     cache.mkdir(parents=True, exist_ok=True)
     parts = []
@@ -148,8 +151,8 @@ def cached_rows(
         piece = clips[start : start + chunk]
         progress(key.split(" ", 1)[0], start, len(clips))
         path = cache / f"{_digest(key, piece)}.npy"
-        if path.is_file():
-            parts.append(np.load(path))
+        if (kept := _kept(path)) is not None:
+            parts.append(kept)
             continue
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             rows = np.stack(list(pool.map(compute, piece)))
@@ -160,6 +163,17 @@ def cached_rows(
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
 
+def _kept(path: Path) -> NDArray[np.float32] | None:
+    try:
+        rows: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    return rows
+
+
 def _digest(key: str, clips: Sequence[Clip]) -> str:
-    names = "\n".join(f"{c.corpus} {c.path.name} {c.path.stat().st_size}" for c in clips)
+    files = ((clip, clip.path.stat()) for clip in clips)
+    names = "\n".join(
+        f"{clip.corpus} {clip.path.name} {file.st_size} {file.st_mtime_ns}" for clip, file in files
+    )
     return hashlib.sha256(f"{key}\n{names}".encode()).hexdigest()[:32]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..audio import read_audio
 from ..session import open_session
 from ..types import SAMPLE_RATE, Samples
-from .augment import changed, telephone
+from .augment import Kind, changed, telephone
 from .config import Recipe
 from .data import Clip, Progress, cached_rows
 from .encoder import CHANNELS, Encoder
@@ -38,6 +38,15 @@ class Prepared:
     recipe: Recipe
     encoder: Encoder
     noises: Sequence[Samples]
+
+    @property
+    def noise_digest(self) -> str:
+        """Return what tells other noises from these."""
+        digest = hashlib.sha256()
+        for noise in self.noises:
+            digest.update(f"{noise.size} ".encode())
+            digest.update(noise.tobytes())
+        return digest.hexdigest()
 
     def copy(self, clip: Clip, index: int) -> Samples:
         """Return copy `index` of a clip (0: telephone band only) at a length the model takes."""
@@ -128,7 +137,7 @@ def _taught(
     teacher = voice_teacher(whole.encoder, recipe.states, averages, features)
     turns = [fitted(read_audio(clip.path), recipe).astype(np.float16) for clip in clips]
     lessons = Lessons(turns, whole.noises, recipe.student, recipe.seed)
-    checkpoint = Checkpoint(cache / _student_file(recipe, start, turns), {})
+    checkpoint = Checkpoint(cache / _student_file(whole, start, [*turns, *features]), {})
     return teach(
         start,
         teacher,
@@ -139,12 +148,18 @@ def _taught(
     )
 
 
-def _student_file(recipe: Recipe, start: Encoder, turns: Sequence[NDArray[np.float16]]) -> str:
-    """Return a name for the checkpoint that tells of all that a student depends on."""
+def _student_file(
+    whole: Prepared, start: Encoder, heard: Sequence[NDArray[np.float16] | NDArray[np.float32]]
+) -> str:
+    """Return a name for the checkpoint that tells of all that a student depends on.
+
+    `heard` are the turns that teach it and the features that its misses are measured on.
+    """
+    recipe = whole.recipe
     digest = hashlib.sha256(f"{recipe.student} {recipe.seed} {recipe.states}".encode())
-    digest.update(f"{recipe.every_nth} {start.fingerprint}".encode())
-    for turn in turns:
-        digest.update(turn.tobytes())
+    digest.update(f"{recipe.every_nth} {start.fingerprint} {whole.noise_digest}".encode())
+    for array in heard:
+        digest.update(array.tobytes())
     return f"student-{digest.hexdigest()[:32]}.pt"
 
 
@@ -176,6 +191,8 @@ def _pooled(
         change = recipe.changes[index - 1]
         what = change.kind.value
         depends = (*depends, recipe.seed, change.amount)
+        if change.kind is Kind.NOISE:
+            depends = (*depends, prepared.noise_digest)
     every = cached_rows(cache, f"{what} {_PREPARATION} {depends}", clips, compute, progress)
     states = every.reshape(len(clips), recipe.layers + 1, CHANNELS)[:, list(recipe.states)]
     return states.reshape(len(clips), CHANNELS * len(recipe.states))

@@ -93,7 +93,7 @@ def train(
     data, UnlearnableError for clips from which nothing can be learnt.
     """
     clips, turns = _training_clips(recipe, data), _calm_turns(recipe, data)
-    noises = read_noises(data / "noise") if recipe.needs_noise else []
+    noises = _noises(recipe, data)
     whole = Prepared(recipe, read_encoder(find_base_model(), recipe.layers), noises)
     drawn = whole.range_turns(clips)
     out.mkdir(parents=True, exist_ok=True)
@@ -152,6 +152,15 @@ def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
             " too few, or their labels contradict one another"
         ) from error
     return _Fit(head, by_corpus, by_speaker, calm, calibration, errors)
+
+
+def _noises(recipe: Recipe, data: Path) -> list[Samples]:
+    if not recipe.needs_noise:
+        return []
+    noises = read_noises(data / "noise")
+    if not noises:
+        raise UnreadableInputError(data / "noise", "holds no noises, which the recipe mixes in")
+    return noises
 
 
 def _calm_turns(recipe: Recipe, data: Path) -> list[Clip]:

@@ -16,11 +16,18 @@ from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.evaluation.evaluate import add_evaluation, evaluate
 from pipecat_deescalate.models.evaluation.report import Role
 from pipecat_deescalate.models.session import open_session
-from pipecat_deescalate.models.training.config import Corpus, Recipe, StudentConfig, load_recipe
+from pipecat_deescalate.models.training.augment import Kind
+from pipecat_deescalate.models.training.config import (
+    Change,
+    Corpus,
+    Recipe,
+    StudentConfig,
+    load_recipe,
+)
 from pipecat_deescalate.models.training.train import TrainingResult, UnlearnableError, train
 from pipecat_deescalate.models.types import EmotionReading, Samples
 
-from ..audio import speech_like
+from ..audio import speech_like, write_audio
 
 
 def _quiet(_what: str, _done: int, _all: int) -> None:
@@ -199,6 +206,26 @@ def test_a_teachers_labels_count_instead_of_the_manifests(tiny_data: Path, tmp_p
     manifest.write_text("\n".join(lines))
     with pytest.raises(UnlearnableError, match="16 clips: those left out come out the wrong way"):
         train(_recipe(changes=()), data, tmp_path / "run", _quiet)
+
+
+def test_other_noises_give_another_model(tiny_data: Path, tmp_path: Path) -> None:
+    """Averages kept from a run with other noises would be taken for those of these."""
+    noisy = Change(kind=Kind.NOISE, amount=(5.0, 20.0), weight=1.0)
+    recipe = _recipe(changes=(noisy,), range_clips=1, seed=6)  # ranges measured without noise
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    before = train(recipe, data, tmp_path / "before", _quiet)
+    hum = speech_like(1.0, seed=8)
+    write_audio(data / "noise" / "hiss.wav", hum, 16_000, "pcm16.wav")
+    after = train(recipe, data, tmp_path / "after", _quiet, tmp_path / "before" / "cache")
+    assert after.model.read_bytes() != before.model.read_bytes()
+
+
+def test_missing_noises_are_told_before_the_run(tiny_data: Path, tmp_path: Path) -> None:
+    """A wrong folder must not end in a fault of numpy's, after the clips were heard."""
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    (data / "noise" / "hiss.wav").unlink()
+    with pytest.raises(UnreadableInputError, match="noise: holds no noises"):
+        train(_recipe(), data, tmp_path / "out", _quiet)
 
 
 def test_missing_data_are_named(tmp_path: Path) -> None:
