@@ -63,11 +63,19 @@ class Corpus:
     split: str = "eval"
 
 
-def build_manifest(folders: Mapping[str, Path], out: Path) -> dict[str, int]:
-    """Write one manifest of some corpora, by name, and return the number of clips of each.
+@dataclass(frozen=True, slots=True)
+class BuiltManifest:
+    """How many clips of each corpus were listed; a line for each that could not be read."""
 
-    Raises UnreadableInputError for an unknown corpus, a folder without its recordings, or a
-    recording that cannot be read.
+    clips: Mapping[str, int]
+    failed: tuple[str, ...]
+
+
+def build_manifest(folders: Mapping[str, Path], out: Path) -> BuiltManifest:
+    """Write one manifest of some corpora, by name; recordings that cannot be read are left out.
+
+    Raises UnreadableInputError for an unknown corpus, or a folder without its recordings or of
+    which none can be read.
     """
     for name, folder in folders.items():
         if name not in CORPORA:
@@ -76,13 +84,17 @@ def build_manifest(folders: Mapping[str, Path], out: Path) -> dict[str, int]:
         table = StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(COLUMNS)
-        counts = {}
+        counts: dict[str, int] = {}
+        failed: list[UnreadableInputError] = []
         for name, folder in folders.items():
-            rows = [_row(CORPORA[name], clip, out.parent) for clip in _clips(name, folder)]
+            rows, unreadable = _rows(CORPORA[name], _clips(name, folder), out.parent.resolve())
+            if not rows:
+                raise unreadable[0]
             writer.writerows(rows)
             counts[name] = len(rows)
+            failed += unreadable
         file.write(table.getvalue().encode())
-    return counts
+    return BuiltManifest(counts, tuple(map(str, failed)))
 
 
 def _clips(name: str, folder: Path) -> list[LabelledFile]:
@@ -97,13 +109,27 @@ def _clips(name: str, folder: Path) -> list[LabelledFile]:
     return found
 
 
+def _rows(
+    corpus: Corpus, clips: Sequence[LabelledFile], base: Path
+) -> tuple[list[Sequence[object]], list[UnreadableInputError]]:
+    rows: list[Sequence[object]] = []
+    failed: list[UnreadableInputError] = []
+    for clip in clips:
+        try:
+            rows.append(_row(corpus, clip, base))
+        except UnreadableInputError as error:
+            failed.append(error)
+    return rows, failed
+
+
 def _row(corpus: Corpus, clip: LabelledFile, base: Path) -> Sequence[object]:
     try:
         duration_s = soundfile.info(clip.path).duration
     except (OSError, soundfile.SoundFileError) as error:
         raise UnreadableInputError(clip.path, f"is not audio ({error})") from error
+    place = clip.path.parent.resolve() / clip.path.name  # ".." of a link is another folder
     return (
-        Path(os.path.relpath(clip.path, base)).as_posix(),
+        Path(os.path.relpath(place, base)).as_posix(),
         corpus.name,
         corpus.language,
         clip.speaker,

@@ -46,14 +46,17 @@ def named(
 ) -> Reader:
     """Return a reader of files named by a pattern with `speaker` and `emotion`.
 
-    The pattern meets the file's folder and its name without ending, such as Actor_01/03-01-05.
+    The pattern meets the file's folder and its name without ending, such as Actor_01/03-01-05. What
+    it meets twice is a copy, as in archives that hold all of their folders a second time.
     """
-    compiled = re.compile(rf".*/{pattern}", re.IGNORECASE)
+    compiled = re.compile(rf".*/(?P<clip>{pattern})", re.IGNORECASE)
 
     def read(folder: Path) -> Iterator[LabelledFile]:
+        seen: set[str] = set()
         for path in _recordings(folder):
             match = compiled.fullmatch(f"{path.parent.parent.name}/{path.parent.name}/{path.stem}")
-            if match:
+            if match and match["clip"].lower() not in seen:
+                seen.add(match["clip"].lower())
                 emotion = emotions[match["emotion"].lower()]
                 yield LabelledFile(path, match["speaker"], emotion, group(match))
 

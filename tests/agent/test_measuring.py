@@ -159,6 +159,12 @@ def test_manifest_lists_corpora_and_reads_them(tmp_path: Path) -> None:
     assert bad.returncode == 2
     assert "NAME=FOLDER" in bad.stderr
     assert len(bad.stderr.splitlines()) == 1
+    assert "NAME=FOLDER" in deescalate("manifest", "nemo=", "--out", out).stderr
+    (tmp_path / "EB0_fear_2.wav").write_text("no audio")
+    partly = deescalate("manifest", f"nemo={tmp_path}", "--out", out)
+    assert partly.returncode == 2
+    assert "3 clips of nemo; 1 left out, such as" in partly.stderr
+    assert len(out.read_text().splitlines()) == 1 + 3
 
 
 def test_evaluate_counts_alarms_with_and_without_words(tmp_path: Path) -> None:

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from pipecat_deescalate.models.errors import UnreadableInputError
-from pipecat_deescalate.models.evaluation.corpora import COLUMNS, CORPORA, build_manifest
+from pipecat_deescalate.models.evaluation.corpora import (
+    COLUMNS,
+    CORPORA,
+    BuiltManifest,
+    build_manifest,
+)
 from pipecat_deescalate.models.training.data import read_manifest
 
 from ..audio import noise, write_audio
@@ -177,11 +182,43 @@ def test_several_corpora_make_one_manifest_that_can_be_read_back(tmp_path: Path)
     (tmp_path / "lists").mkdir()
     out = tmp_path / "lists" / "manifest.csv"
     folders = {name: tmp_path / "disk" / name for name in ("emodb", "nemo")}
-    assert build_manifest(folders, out) == {"emodb": 3, "nemo": 2}
+    assert build_manifest(folders, out) == BuiltManifest({"emodb": 3, "nemo": 2}, ())
     assert out.read_text().splitlines()[0] == ",".join(COLUMNS)
     clips = read_manifest(out)
     assert all(c.path.is_file() for c in clips)
     assert {c.corpus: c.split for c in clips} == {"emodb": "train", "nemo": "eval"}
+
+
+@pytest.mark.parametrize("name", ["ravdess", "tess", "savee"])
+def test_a_copy_of_a_corpus_within_itself_is_listed_once(name: str, tmp_path: Path) -> None:
+    """Archives hold their folders twice: clips that count double make intervals too narrow."""
+    for path, *_ in NAMED[name]:
+        clip(tmp_path / "corpus" / path)
+        clip(tmp_path / "corpus" / "the same again" / path)
+    built = build_manifest({name: tmp_path / "corpus"}, tmp_path / "manifest.csv")
+    assert built.clips == {name: len(NAMED[name])}
+
+
+def test_a_manifest_behind_a_link_finds_its_clips(tmp_path: Path) -> None:
+    """The folder above a link is not the one that its name shows."""
+    clip(tmp_path / "emodb" / "03a01Wa.wav")
+    (tmp_path / "far" / "lists").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "lists")
+    out = tmp_path / "link" / "manifest.csv"
+    build_manifest({"emodb": tmp_path / "emodb"}, out)
+    assert [c.path.is_file() for c in read_manifest(out)] == [True]
+
+
+def test_a_recording_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
+    """One damaged file must not keep a corpus of thousands from being listed."""
+    for name in ("03a01Wa", "08a02Ec"):
+        clip(tmp_path / f"{name}.wav")
+    (tmp_path / "08a02Ec.wav").write_bytes(b"")
+    built = build_manifest({"emodb": tmp_path}, tmp_path / "manifest.csv")
+    assert built.clips == {"emodb": 1}
+    (line,) = built.failed
+    assert "08a02Ec.wav: is not audio" in line
+    assert [c.path.name for c in read_manifest(tmp_path / "manifest.csv")] == ["03a01Wa.wav"]
 
 
 def test_what_is_no_such_corpus_is_one_line(tmp_path: Path) -> None:
