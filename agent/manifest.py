@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from ..models.errors import DeescalateError
 from ..models.evaluation.corpora import CORPORA, build_manifest
@@ -42,8 +41,10 @@ def run_manifest(corpora: Sequence[str], out: Path) -> str:
 
 
 def print_corpora(console: Console) -> None:
-    """Print the corpora that can be read, where they are obtained, and their licences."""
-    table = Table("name", "corpus", "where", "licence")
+    """Print the corpora that can be read, their licences, and where they are obtained."""
     for corpus in CORPORA.values():
-        table.add_row(corpus.name, corpus.title, corpus.source, corpus.licence)
-    console.print(table)
+        for line in (
+            f"{corpus.name:<10}{corpus.title}; licence: {corpus.licence}",
+            f"{'':<10}{corpus.source}",
+        ):
+            console.print(line, markup=False, soft_wrap=True)

@@ -217,7 +217,7 @@ CORPORA: Mapping[str, Corpus] = {
             "indowave",
             "IndoWaveSentiment",
             "id",
-            _SEE_PAGE,
+            "https://data.mendeley.com, by its name",
             "CC BY 4.0",
             named(
                 r"(?P<speaker>\d\d)-(?P<emotion>0[1-5])-\d\d-\d\d",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ..audio import AUDIO
 from ..errors import UnreadableInputError
@@ -100,14 +101,8 @@ def crema_d(folder: Path) -> Iterator[LabelledFile]:
 
     The two tables of the repository are used where they are; the audio alone is enough.
     """
-    demographics = folder / "VideoDemographics.csv"
-    votes = folder / "processedResults" / "tabulatedVotes.csv"
-    try:
-        people = _table(demographics) if demographics.is_file() else []
-        gender = {row["ActorID"]: row["Sex"].lower() for row in people}
-        share = _voice_votes(votes) if votes.is_file() else {}
-    except (KeyError, ValueError, ZeroDivisionError) as error:
-        raise UnreadableInputError(folder, f"a table is not CREMA-D's ({error})") from error
+    gender = _told(folder / "VideoDemographics.csv", _sexes)
+    share = _told(folder / "processedResults" / "tabulatedVotes.csv", _voice_votes)
     read = named(r"(?P<speaker>1\d{3})_[A-Z]{3}_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_\w+", WORDS)
     clips = folder / "AudioWAV"
     for clip in read(clips if clips.is_dir() else folder):
@@ -115,11 +110,30 @@ def crema_d(folder: Path) -> Iterator[LabelledFile]:
         yield replace(clip, group=group, soft_negative=share.get(clip.path.stem))
 
 
-def _voice_votes(path: Path) -> dict[str, float]:
+_Value = TypeVar("_Value")
+
+
+def _told(
+    path: Path, read: Callable[[list[dict[str, str]]], dict[str, _Value]]
+) -> dict[str, _Value]:
+    """Return what a table of CREMA-D tells; nothing if it is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        return read(_table(path))
+    except (KeyError, ValueError, ZeroDivisionError, AttributeError, TypeError) as error:
+        raise UnreadableInputError(path, f"is not CREMA-D's table ({error!r})") from error
+
+
+def _sexes(rows: list[dict[str, str]]) -> dict[str, str]:
+    return {row["ActorID"]: row["Sex"].lower() for row in rows}
+
+
+def _voice_votes(rows: list[dict[str, str]]) -> dict[str, float]:
     """Return the share of anger and disgust by clip; rows 100000 to 199999 are voice alone."""
     return {
         row["fileName"]: (int(row["A"]) + int(row["D"])) / int(row["numResponses"])
-        for row in _table(path)
+        for row in rows
         if int(row[""]) // 100_000 == 1
     }
 

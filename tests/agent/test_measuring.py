@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipecat_deescalate.models.evaluation.corpora import CORPORA
 from pipecat_deescalate.models.training.texts import read_recipe
 
 from ..audio import noise
@@ -149,7 +150,8 @@ def test_manifest_lists_corpora_and_reads_them(tmp_path: Path) -> None:
     for index, name in enumerate(("EB0_anger_1", "EB0_fear_2", "WR0_anger_3", "WR0_sadness_4")):
         clip = noise(0.6, 16_000, seed=index, level=0.05 * (1 + index))
         soundfile.write(tmp_path / f"{name}.wav", clip, 16_000)
-    assert "CC BY-NC-SA" in deescalate("manifest").stdout
+    listed = deescalate("manifest").stdout
+    assert all(corpus.source in listed and corpus.licence in listed for corpus in CORPORA.values())
     out = tmp_path / "list.csv"
     run = deescalate("manifest", f"nemo={tmp_path}", "--out", out)
     assert run.returncode == 0, run.stderr

@@ -131,6 +131,16 @@ def test_crema_d_has_its_raters_votes_and_its_actors_gender(tmp_path: Path) -> N
     ]
 
 
+def test_a_table_of_crema_d_that_is_none_is_named(tmp_path: Path) -> None:
+    """A pointer of Git LFS lies where the votes should: which of the two tables must be known."""
+    clip(tmp_path / "AudioWAV" / "1001_DFA_ANG_XX.wav")
+    (tmp_path / "processedResults").mkdir()
+    votes = tmp_path / "processedResults" / "tabulatedVotes.csv"
+    votes.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    with pytest.raises(UnreadableInputError, match=r"tabulatedVotes\.csv: is not CREMA-D's table"):
+        build_manifest({"crema-d": tmp_path}, tmp_path / "manifest.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
