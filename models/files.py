@@ -137,9 +137,13 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     Raises:
         OutputError: as for `whole_file`.
     """
-    content = json.dumps(finite(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with whole_file(path) as file:
-        file.write(content.encode())
+        file.write(as_json(values).encode())
+
+
+def as_json(values: dict[str, Any]) -> str:
+    """Return values as JSON of many lines, None for what JSON has no number for."""
+    return json.dumps(finite(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def finite(value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ModelFileError
-from .files import whole_file, write_json
+from .files import as_json, whole_file
 
 WEIGHTS = Path(str(resources.files(__package__) / "weights"))
 BUNDLED_VOICE = WEIGHTS / "voice.onnx"
@@ -73,13 +73,17 @@ def read_arrays(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> dict
 def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> None:
     """Write a model, and beside it its card with the SHA-256 that `read_model` asks for.
 
+    Neither takes its place before both are on the disk, so that an older model stays whole.
+
     Raises:
         OutputError: one of them cannot be written.
     """
-    with whole_file(path) as file:
+    described = {**card, "sha256": hashlib.sha256(content).hexdigest()}
+    with whole_file(path.with_suffix(".json")) as beside, whole_file(path) as file:
         file.write(content)
-    digest = hashlib.sha256(content).hexdigest()
-    write_json(path.with_suffix(".json"), {**card, "sha256": digest})
+        beside.write(as_json(described).encode())
+        file.flush()
+        beside.flush()
 
 
 def shipped_with_pipecat(name: str) -> Path:

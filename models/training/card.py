@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+from typing import Any
 
 from ..classifier import FORMAT
-from ..files import write_json
 from .config import Recipe
 from .encoder import BASE_MODEL
 
 
-def write_card(model: Path, recipe: Recipe, training: dict[str, object]) -> Path:
-    """Write the card of a model that was just trained and return its path."""
-    content = model.read_bytes()
-    card = {
+def card(content: bytes, recipe: Recipe, training: dict[str, object]) -> dict[str, Any]:
+    """Return the card of a model that was just trained; whoever writes it adds its hash."""
+    return {
         "format": FORMAT,
         "name": recipe.name,
         "version": recipe.version,
-        "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "base_model": {"file": BASE_MODEL, "licence": "BSD-2-Clause, derived from Whisper (MIT)"},
         "training_corpora": [corpus.model_dump() for corpus in recipe.corpora],
@@ -28,6 +24,3 @@ def write_card(model: Path, recipe: Recipe, training: dict[str, object]) -> Path
         "recipe": recipe.model_dump(mode="json"),
         "evaluation": None,
     }
-    path = model.with_suffix(".json")
-    write_json(path, card)
-    return path

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import onnx
 
 from ..calibration import Calibration
 from ..classifier import FORMAT, SAMPLES
-from ..files import whole_file
 from ..session import open_session
 from ..types import SAMPLE_RATE, Samples
 from .builder import Range
@@ -50,10 +48,8 @@ def int8_model(
     return small, exact
 
 
-def write_model(
-    path: Path, model: onnx.ModelProto, recipe: Recipe, calibration: Calibration
-) -> None:
-    """Write the model with what a reader needs to know, whole or not at all."""
+def described(model: onnx.ModelProto, recipe: Recipe, calibration: Calibration) -> bytes:
+    """Return the model's file: the graph with what a reader needs to know."""
     onnx.helper.set_model_props(
         model,
         {
@@ -69,6 +65,4 @@ def write_model(
             "base_model": BASE_MODEL,
         },
     )
-    content = model.SerializeToString(deterministic=True)
-    with whole_file(path) as file:
-        file.write(content)
+    return model.SerializeToString(deterministic=True)

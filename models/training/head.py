@@ -16,12 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import AFFECT
+from ..errors import DeescalateError
 from .config import HeadConfig, Recipe
 from .encoder import CHANNELS
 from .graph import Head
 
 _AROUSAL = AFFECT[0]
 _Floats = NDArray[np.float64]
+
+
+class UnlearnableError(DeescalateError):
+    """There is nothing to learn from the clips; label more of both kinds, or look at the labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,20 @@ def fit_heads(rows: Rows, recipe: Recipe) -> Head:
 
     Averaging linear heads costs nothing at run time and depends less on a lucky choice. A share of
     `recipe.arousal` of the head for arousal is added: it crosses languages better than anger does.
+    Raises UnlearnableError for rows of one class, or that all sound alike.
     """
+    if not np.ptp(rows.negative):
+        raise UnlearnableError(
+            "clips of one class alone cannot teach the other: all clips together, and those that"
+            " remain when a corpus or a fold of speakers is left out, must be of both"
+        )
     mean = Head(np.zeros(rows.inputs.shape[1]), 0.0)
     weights = balance(rows)
     for config in recipe.heads:
         head = fit_head(rows, rows.target - weights @ rows.target, weights, config, recipe)
         scale = len(recipe.heads) * float(predict(head, rows.inputs).std())
+        if not scale:
+            raise UnlearnableError(f"{len(rows.negative)} clips: they all sound alike")
         mean = _plus(mean, head, 1 / scale)
     affect = fit_affect(rows, recipe) if recipe.arousal else {}
     return _plus(mean, affect[_AROUSAL], recipe.arousal) if affect else mean

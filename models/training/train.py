@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from ..calibration import Calibration
 from ..classifier import AFFECT, LOGIT, SAMPLES
-from ..errors import DeescalateError, UnreadableInputError
+from ..errors import UnreadableInputError
 from ..evaluation.metrics import roc_auc
 from ..files import whole_file
+from ..registry import write_model
 from ..session import open_session
 from ..types import Samples
 from .calibrating import calibrated, left_out_errors, probabilities
-from .card import write_card
+from .card import card
 from .config import Recipe
 from .data import (
     TRAIN_SPLIT,
@@ -35,10 +36,11 @@ from .data import (
     read_unlabelled,
 )
 from .encoder import find_base_model, read_encoder
-from .export import int8_model, write_model
+from .export import described, int8_model
 from .graph import Head
 from .head import (
     Rows,
+    UnlearnableError,
     fit_affect,
     fit_heads,
     fold_of_speaker,
@@ -49,10 +51,6 @@ from .soft_labels import softened
 
 MODEL_FILE = "voice.onnx"
 PREDICTIONS_FILE = "out_of_fold.csv"
-
-
-class UnlearnableError(DeescalateError):
-    """Clips that were left out came out the wrong way round; label more, or look at the labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +103,7 @@ def train(
     progress("exporting", 0, 1)
     heads = {LOGIT: fit.head} | fit_affect(heard.rows, recipe)
     int8, exact = int8_model(heard.encoder, recipe, heads, drawn)
-    write_model(out / MODEL_FILE, int8, recipe, fit.calibration)
-    _write_predictions(out / PREDICTIONS_FILE, clips, fit)
+    content = described(int8, recipe, fit.calibration)
     models = (int8.SerializeToString(), exact.SerializeToString())
     result = TrainingResult(
         model=out / MODEL_FILE,
@@ -120,7 +117,8 @@ def train(
         calibration_error=fit.calibration_error,
         affect=_affect_left_out(recipe, heard.rows),
     )
-    write_card(result.model, recipe, result.as_dict())
+    _write_predictions(out / PREDICTIONS_FILE, clips, fit)
+    write_model(result.model, content, card(content, recipe, result.as_dict()))
     progress("exporting", 1, 1)
     return result
 
@@ -139,6 +137,8 @@ class _Fit:
 
 def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
     folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
+    if not np.ptp(folds):
+        raise UnlearnableError("clips of one speaker alone: some must be left out to calibrate on")
     try:
         head = fit_heads(softened(rows, recipe), recipe)
         by_corpus = _left_out(recipe, rows, rows.corpus)

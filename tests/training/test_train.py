@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from pipecat_deescalate.models.training.config import (
     StudentConfig,
     load_recipe,
 )
-from pipecat_deescalate.models.training.train import TrainingResult, UnlearnableError, train
+from pipecat_deescalate.models.training.head import UnlearnableError
+from pipecat_deescalate.models.training.train import TrainingResult, train
 from pipecat_deescalate.models.types import EmotionReading, Samples
 
 from ..audio import speech_like, write_audio
@@ -205,6 +207,43 @@ def test_a_teachers_labels_count_instead_of_the_manifests(tiny_data: Path, tmp_p
     lines += [f"{row},{0.9 if row.split(',')[5] == '0' else 0.2}" for row in rows]
     manifest.write_text("\n".join(lines))
     with pytest.raises(UnlearnableError, match="16 clips: those left out come out the wrong way"):
+        train(_recipe(changes=()), data, tmp_path / "run", _quiet)
+
+
+Rewrite = Callable[[list[str]], str]
+
+
+@pytest.mark.parametrize(
+    ("corpus_speaker_negative", "complaint"),
+    [
+        (lambda row: f"{row[1]},xx,{row[3]},any,0", "of one class alone"),
+        (lambda row: f"{row[1]},xx,{row[3]},any,{int(row[1] == 'first')}", "of one class alone"),
+        (lambda row: f"first,xx,{row[5]},any,{row[5]}", "of one class alone"),
+        (lambda row: f"first,xx,ann,any,{row[5]}", "of one speaker alone"),
+    ],
+)
+def test_labels_that_teach_nothing_are_told_as_what_they_are(
+    tiny_data: Path, tmp_path: Path, corpus_speaker_negative: Rewrite, complaint: str
+) -> None:
+    """Whoever has calm clips alone must not be told of contradictions, or of a division by 0."""
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    manifest = data / "speech" / "manifest.csv"
+    header, *rows = (line.split(",") for line in manifest.read_text().splitlines())
+    rows = [row for row in rows if row[-1] == "train"]
+    lines = [f"{row[0]},{corpus_speaker_negative(row)},0.8,train" for row in rows]
+    manifest.write_text("\n".join([",".join(header), *lines]))
+    names = sorted({line.split(",")[1] for line in lines})
+    corpora = tuple(Corpus(name=name, licence="none") for name in names)
+    with pytest.raises(UnlearnableError, match=complaint):
+        train(_recipe(changes=(), soft_labels=0.0, corpora=corpora), data, tmp_path / "run", _quiet)
+
+
+def test_silence_teaches_nothing(tiny_data: Path, tmp_path: Path) -> None:
+    """A recorder that wrote zeros must not end in a division by zero."""
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    for clip in (data / "speech").rglob("*.wav"):
+        write_audio(clip, np.zeros(12_800, np.float32), 16_000, "pcm16.wav")
+    with pytest.raises(UnlearnableError, match="sound alike"):
         train(_recipe(changes=()), data, tmp_path / "run", _quiet)
 
 
