@@ -21,8 +21,9 @@ from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnal
 from rich.console import Console
 from rich.table import Table
 
-from ...models.audio import open_call
+from ...models.audio import CallerChannel, open_call
 from ...models.classifier import EmotionClassifier, load_classifier
+from ...models.errors import AudioError, DeescalateError
 from ...models.files import finite
 from ...models.registry import BUNDLED_VOICE
 from ...models.wording import load_word_classifier
@@ -39,6 +40,10 @@ TURNS_OF_WORDS = (
     "I have called you three times now about the same charge and nobody is able to tell me why now",
     "no I want to change my address because I moved last month and the new card went to that place",
 )
+
+
+class AnalyzeFailedError(DeescalateError):
+    """`analyze` itself said on stderr what it could not do with the recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,13 @@ def bench(
 
     With a `call`, an hour made by repeating it is measured too. `say` gets a line before each
     stage. `architectures` and `budget_s` are those of `measure_architectures`.
+
+    Raises:
+        AudioError: the call cannot be read, or is not mono.
+        AnalyzeFailedError: it turned out to be damaged.
     """
+    if call is not None:
+        _check_mono(call)
     with one_core():
         say(f"latency, {runs} runs a length")
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
@@ -127,6 +138,12 @@ def bench(
         calls=calls,
         architectures=alone,
     )
+
+
+def _check_mono(path: Path) -> None:
+    with open_call(path, caller_channel=CallerChannel.LEFT) as call:
+        if call.channels != 1:
+            raise AudioError(path, "is stereo; name a mono recording")
 
 
 def print_report(report: BenchReport, console: Console) -> None:
@@ -203,7 +220,7 @@ def _call_cost(path: Path, name: str) -> CallCost:
         process.returncode = os.waitstatus_to_exitcode(status)
     wall_s = time.perf_counter() - started
     if process.returncode != 0:
-        raise RuntimeError(f"analyze {path} failed")
+        raise AnalyzeFailedError(f"analyze {path} failed")
     with open_call(path) as call:
         duration_s = call.duration_s or 0.0
     return CallCost(name, duration_s, wall_s, duration_s / wall_s, usage.ru_maxrss / 1024)

@@ -218,3 +218,14 @@ def test_bench_measures_both_models_by_turn_length(tmp_path: Path) -> None:
         assert np.isclose(theirs["times_ours"], ratio)
     if find_spec("torch") is None:
         assert 'pip install "pipecat-deescalate[hf]"' in bert["not_measured"]
+
+
+def test_bench_looks_at_the_recording_before_it_measures(tmp_path: Path) -> None:
+    """A mistyped name must not be found out after minutes, nor as a traceback."""
+    sides = np.stack([noise(0.5, seed=side) for side in (1, 2)], 1)
+    soundfile.write(tmp_path / "stereo.wav", sides, 16_000)
+    for name, complaint in (("missing.wav", "is not there"), ("stereo.wav", "is stereo")):
+        run = deescalate("bench", "--call", tmp_path / name)
+        assert run.returncode == 2
+        assert run.stderr.startswith(f"deescalate: {tmp_path / name}: {complaint}")
+        assert len(run.stderr.splitlines()) == 1
