@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import typer
 
 from ..models.audio import CallerChannel, open_call
 from ..models.classifier import OnnxEmotionClassifier
-from ..models.errors import DeescalateError
+from ..models.errors import DeescalateError, ModelFileError
 from ..models.evaluation.recalibration import check_output, recalibrate, write_recalibrated
 from ..models.registry import BUNDLED_VOICE
 from .files import recordings
@@ -49,6 +50,8 @@ def run_calibration(
                 failed.append(str(error))
     for line in failed:
         typer.echo(f"failed: {line}", err=True)
+    if not all(map(math.isfinite, logits)):
+        raise ModelFileError(source, "its output is not finite")
     made = recalibrate(classifier.calibration, logits, rate)
     name = write_recalibrated(source, out, made, len(paths) - len(failed))
     before, after = made.over_half

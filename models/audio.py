@@ -264,6 +264,7 @@ def _channel_index(path: Path, channels: int, caller_channel: CallerChannel | No
     if caller_channel is None:
         raise AudioError(
             path,
-            "is stereo; say which side the caller is on with --caller-channel left|right",
+            "is stereo; say which side the caller is on with --caller-channel left|right, "
+            "or convert it to mono, the caller alone",
         )
     return 0 if CallerChannel(caller_channel) is CallerChannel.LEFT else 1

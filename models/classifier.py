@@ -86,10 +86,10 @@ class OnnxEmotionClassifier:
             self._outputs = [output.name for output in self._session.get_outputs()]
             self.calibration = Calibration.from_json(metadata["calibration"])
             self.name = metadata["name"]
+            self._run(np.zeros(SAMPLE_RATE, np.float32))[LOGIT]
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
             raise ModelFileError(path, "is not a model made by `deescalate train`") from error
         self.failures = 0
-        self._run(np.zeros(SAMPLE_RATE, np.float32))
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         """Read one turn: mono, shape (samples,), float in [-1, 1] or int16, any rate from 8 kHz.

@@ -19,7 +19,7 @@ import onnx
 
 from ..calibration import Calibration
 from ..errors import DeescalateError
-from ..files import OutputError
+from ..files import OutputError, whole_file
 from ..registry import read_model, write_model
 
 ASSUMED_RATE = 0.02
@@ -88,10 +88,15 @@ def check_output(source: Path, out: Path) -> None:
     """Raise OutputError if a model made from `source` cannot be called `out`; before the work."""
     if out.suffix != ".onnx":
         raise OutputError(out, "a model is named *.onnx, its card stands beside it")
-    if out.resolve() == source.resolve():
-        raise OutputError(out, "is the model that this one is made from")
+    card = out.with_suffix(".json")
+    if card.resolve() == source.with_suffix(".json").resolve():
+        raise OutputError(out, "is the model that this one is made from, or would have its card")
     if not out.resolve().parent.is_dir():
         raise OutputError(out, "its folder is missing")
+    if card.exists() and not out.exists():
+        raise OutputError(card, "is there, but is no card of such a model; name another output")
+    with whole_file(card), whole_file(out):
+        pass  # whether they can be written is known now
 
 
 def write_recalibrated(source: Path, out: Path, made: Recalibration, calls: int) -> str:

@@ -21,6 +21,7 @@ from pipecat_deescalate.models.training.data import read_manifest
 from pipecat_deescalate.models.types import Unknown
 
 from ..audio import ESCALATING, noise, speech_like
+from .broken import model_of
 
 RATE = 16_000
 
@@ -61,6 +62,16 @@ def test_a_model_of_another_format_is_refused(tmp_path: Path) -> None:
     model.with_suffix(".json").write_text(json.dumps(card | {"format": "deescalate-voice/1"}))
     with pytest.raises(ModelFileError, match="is of the format deescalate-voice/1, not"):
         OnnxEmotionClassifier(model)
+
+
+@pytest.mark.parametrize("names", [{"takes": "audio"}, {"gives": "score"}])
+def test_a_model_of_other_inputs_or_outputs_is_refused(
+    tmp_path: Path, names: dict[str, str]
+) -> None:
+    """It would load, and every turn of every call would be unknown."""
+    pytest.importorskip("onnx", reason="the extra `train` is not installed")
+    with pytest.raises(ModelFileError, match="is not a model made by `deescalate train`"):
+        OnnxEmotionClassifier(model_of("Abs", tmp_path / "voice.onnx", **names))
 
 
 def test_what_cannot_be_heard_is_unknown_not_a_score() -> None:

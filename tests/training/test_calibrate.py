@@ -26,6 +26,7 @@ from pipecat_deescalate.models.registry import BUNDLED_VOICE
 
 from ..agent.test_analyze import CALM, deescalate
 from ..audio import speech_like
+from ..models.broken import model_of
 
 HONEST = Calibration(slope=1.0, offset=0.0, limit=4.0)
 NEGATIVE_SHARE = 0.02
@@ -107,6 +108,32 @@ def test_a_model_has_a_place_before_anything_is_heard(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="folder is missing"):
         check_output(BUNDLED_VOICE, tmp_path / "absent" / "ours.onnx")
     check_output(BUNDLED_VOICE, tmp_path / "ours.onnx")
+
+
+def test_nothing_that_is_there_is_lost_to_a_card(tmp_path: Path) -> None:
+    """A report of the same name, or the card of the model that was named, would be overwritten."""
+    report = tmp_path / "ours.json"
+    report.write_text("{}")
+    with pytest.raises(OutputError, match=r"ours\.json: is there, but is no card"):
+        check_output(BUNDLED_VOICE, tmp_path / "ours.onnx")
+    assert report.read_text() == "{}"
+    with pytest.raises(OutputError, match="would have its card"):
+        check_output(tmp_path / "ours.model", tmp_path / "ours.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(OutputError, match="is a directory"):
+        check_output(BUNDLED_VOICE, tmp_path / "folder.onnx")
+
+
+def test_a_model_that_gives_no_numbers_is_named(tmp_path: Path) -> None:
+    """Its calls are heard, but there is nothing to re-centre: one line, not a fault of ours."""
+    audio, rate = soundfile.read(CALM, dtype="float32")
+    soundfile.write(tmp_path / "call.wav", audio[:, 0], rate)
+    broken = model_of("Log", tmp_path / "broken.onnx")
+    run = deescalate(
+        "calibrate", tmp_path / "call.wav", "--model", broken, "--out", tmp_path / "o.onnx"
+    )
+    assert run.returncode == 2
+    assert run.stderr == f"deescalate: {broken}: its output is not finite\n"
 
 
 def test_the_command_makes_a_model_that_analyze_takes(tmp_path: Path) -> None:
