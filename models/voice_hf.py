@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from .audio import resample
@@ -24,6 +25,12 @@ NEGATIVE_LABELS = frozenset(
     }
 )
 """Labels that are taken for negative, in any case, where the user names none."""
+
+_FAULTS = (
+    *(OSError, ValueError, ImportError, KeyError, TypeError, AttributeError, RuntimeError),
+    SafetensorError,
+)
+"""What loading a model that is missing, damaged or of another kind ends in."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,16 +53,22 @@ class HuggingFaceVoiceClassifier:
         """Load a model by name or folder; without `negative_labels` they are found by their names.
 
         Raises:
-            ModelFileError: if it cannot be loaded, or has no label of one of these names.
+            ModelFileError: if it cannot be loaded, was not trained to classify, or has no label of
+                one of these names.
         """
         options = {"local_files_only": not download, "trust_remote_code": trust_remote_code}
         try:
             self._features = AutoFeatureExtractor.from_pretrained(  # type: ignore[no-untyped-call]  # theirs
                 model, **options
             )
-            network = AutoModelForAudioClassification.from_pretrained(model, **options)
-        except (OSError, ValueError, ImportError) as error:
+            network, found = AutoModelForAudioClassification.from_pretrained(
+                model, output_loading_info=True, **options
+            )
+        except _FAULTS as error:
             raise ModelFileError(model, f"cannot be loaded ({error})") from error
+        encoder = f"{network.base_model_prefix}."
+        if head := sorted(key for key in found["missing_keys"] if not key.startswith(encoder)):
+            raise ModelFileError(model, f"was not trained to classify: it has no {head[0]}")
         self._model = network.eval()
         self.name = str(model)
         labels = {name.casefold(): int(i) for i, name in network.config.id2label.items()}

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForMultimodalLM,
     AutoProcessor,
@@ -28,7 +29,10 @@ if not sys.stderr.isatty():
 ADAPTER_FILE = "adapter_config.json"
 _AERO = "aero"
 _AERO_KEYS = {r"^audio_modal_projector\.": "model.multi_modal_projector."}
-_FAULTS = (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError)
+_FAULTS = (
+    *(OSError, ValueError, ImportError, KeyError, TypeError, AttributeError, RuntimeError),
+    SafetensorError,
+)
 """What loading a model that is missing, damaged or of another kind ends in."""
 
 

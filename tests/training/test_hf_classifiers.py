@@ -116,6 +116,37 @@ def test_a_model_that_is_not_there_is_one_line_and_nothing_is_fetched(tmp_path: 
         assert len(str(raised.value).splitlines()) == 1
 
 
+def test_a_download_that_was_cut_short_is_one_line(
+    wav2vec2: Path, qwen2_audio: Path, tmp_path: Path
+) -> None:
+    """Half of a model's weights is what an interrupted download leaves."""
+    kinds = {HuggingFaceVoiceClassifier: wav2vec2, AudioLanguageModel: qwen2_audio}
+    for number, (kind, whole) in enumerate(kinds.items()):
+        folder = tmp_path / str(number)
+        shutil.copytree(whole, folder)
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-500])
+        with pytest.raises(ModelFileError, match="cannot be loaded") as raised:
+            kind(folder)
+        assert len(str(raised.value).splitlines()) == 1
+        (folder / "preprocessor_config.json").write_text("[]")
+        (folder / "processor_config.json").unlink(missing_ok=True)
+        with pytest.raises(ModelFileError, match="cannot be loaded"):
+            kind(folder)
+
+
+def test_an_encoder_without_a_classifier_is_refused(wav2vec2: Path, tmp_path: Path) -> None:
+    """Its figures would be those of random weights, and look like any others."""
+    from safetensors.torch import load_file, save_file  # noqa: PLC0415 - torch
+
+    shutil.copytree(wav2vec2, tmp_path / "bare")
+    place = tmp_path / "bare" / "model.safetensors"
+    kept = {k: v for k, v in load_file(place).items() if k.startswith("wav2vec2.")}
+    save_file(kept, place, metadata={"format": "pt"})
+    with pytest.raises(ModelFileError, match=r"not trained to classify: it has no classifier\."):
+        HuggingFaceVoiceClassifier(tmp_path / "bare")
+
+
 def test_the_two_answers_share_all_probability(qwen2_audio: Path) -> None:
     """Asked the other way round, the same pass must give the rest of one."""
     one = AudioLanguageModel(qwen2_audio).classify(TURN, 16_000)
