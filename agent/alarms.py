@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..models.classifier import EmotionClassifier
@@ -126,7 +127,9 @@ def _share(over: np.ndarray) -> float | None:
 
 def print_alarms(report: AlarmReport, console: Console) -> None:
     """The counts as a person reads them."""
-    table = Table(title=f"{report.calls} calls, {report.turns} turns, policy {report.policy}")
+    table = Table(
+        title=escape(f"{report.calls} calls, {report.turns} turns, policy {report.policy}")
+    )
     table.add_column("p(negative)")
     table.add_column("turns", justify="right")
     table.add_column("")
@@ -141,6 +144,7 @@ def print_alarms(report: AlarmReport, console: Console) -> None:
     )
     console.print("calls by their highest action:", report.calls_by_highest_action)
     for call in report.transferred:
-        console.print(f"  transferred {call.call_id} at {call.at_s:.0f} s: {call.reason}")
+        line = f"  transferred {call.call_id} at {call.at_s:.0f} s: {call.reason}"
+        console.print(line, markup=False, soft_wrap=True)
     for line in report.failed:
-        console.print(f"  failed: {line}")
+        console.print(f"  failed: {line}", markup=False, soft_wrap=True)

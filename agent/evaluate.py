@@ -179,7 +179,7 @@ def _on_calls(
     heard, unreadable = hear_calls(
         paths, classifier, lambda done: progress("calls", done, len(paths))
     )
-    if not heard:
+    if not heard and not found.values:
         raise NothingToEvaluateError(f"no call could be read; {unreadable[0]}")
     passes: dict[str, dict[str, UntimedTranscript] | None] = {"calls": None}
     if transcripts is not None:

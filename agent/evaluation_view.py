@@ -18,7 +18,7 @@ def print_report(report: EvaluationReport, console: Console) -> None:
     """Print the tables: by corpus, and those of conditions and groups where there are any."""
     console.print(_corpora(report), "negative and not negative: precision / recall at p = 0.5")
     for line in _left_out(report):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
     console.print(_selective(report))
     if report.robustness:
         console.print(_robustness(report))

@@ -73,9 +73,10 @@ def test_a_damaged_clip_is_named_and_the_rest_is_measured(tmp_path: Path) -> Non
     assert run.returncode == 2
     assert run.stderr == ""
     assert "unmet[/calls]: 1 of 6 clips could not be heard" in run.stdout
-    assert run.stdout.count("failed: ") == 1
     report = json.loads(out.read_text())["corpora"]
-    assert "unmet_0.wav" in report["failed"][0]
+    (line,) = report["failed"]
+    assert "unmet_0.wav" in line
+    assert run.stdout.count(f"failed: {line}\n") == 1
     assert report["mean"]["roc_auc"] is not None
 
 
@@ -86,6 +87,20 @@ def test_calls_of_which_none_can_be_read_are_no_result(tmp_path: Path) -> None:
     assert run.stdout == ""
     assert "no call could be read" in run.stderr
     assert "missing.wav: is not there" in run.stderr
+
+
+def test_calls_that_cannot_be_read_do_not_take_the_corpora_with_them(tmp_path: Path) -> None:
+    """They come last: the hours before them must not be lost to a mistyped name."""
+    manifest, calls = a_manifest(tmp_path), tmp_path / "missing[/it].wav"
+    run = deescalate("evaluate", "--data", manifest, "--calls", calls, "--json")
+    assert run.returncode == 2
+    report = json.loads(run.stdout)
+    assert report["corpora"]["mean"]["roc_auc"] is not None
+    assert report["calls"]["calls"] == 0
+    line = f"{calls}: is not there; check the path"
+    assert report["calls"]["failed"] == [line]
+    shown = deescalate("evaluate", "--data", manifest, "--calls", calls)
+    assert f"  failed: {line}\n" in shown.stdout
 
 
 def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path) -> None:

@@ -207,6 +207,16 @@ def test_a_manifest_is_checked_whole_before_any_clip_is_read(
     assert not begun
 
 
+@pytest.mark.parametrize("share", ["nan", "7", "-0.1"])
+def test_a_share_of_raters_is_a_share(share: str, tmp_path: Path) -> None:
+    """A NaN sorts somewhere: the correlation with the raters would be made up."""
+    manifest = a_manifest(tmp_path, [("far", "eval", k, 0.1) for k in (0, 1)])
+    header, first, second = manifest.read_text().splitlines()
+    manifest.write_text(f"{header},soft_negative\n{first},0.5\n{second},{share}\n")
+    with pytest.raises(UnreadableInputError, match=r"row 2: soft_negative is .*, not from 0 to 1"):
+        evaluate(Loudness(), manifest)
+
+
 def test_predictions_of_the_training_run_replace_the_models_own(tmp_path: Path) -> None:
     """A model asked about its own training clips only shows that it learned them."""
     manifest = a_manifest(tmp_path, [("own", "train", k, 0.05 + 0.1 * k) for k in (0, 1)])
