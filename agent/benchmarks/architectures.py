@@ -6,6 +6,7 @@ So the memory of each is its own, and one that the system kills does not stop th
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ..cells import cell
 from ..extras import MissingExtraError, require_extra
 from .alone import FIRST_LENGTH_S, LENGTHS_S, OURS, SMART_TURN
 from .machine import Timing, free_memory_gb, one_core
@@ -35,7 +37,10 @@ class Architectures(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelLatency:
-    """Audio to answer on so many threads; `times_ours` is against ours on one."""
+    """Audio to answer on so many threads; `times_ours` is against ours on one.
+
+    NaN where ours was not measured.
+    """
 
     turn_s: float
     threads: int
@@ -111,7 +116,8 @@ def measure_architectures(
         cost = _cost(contender, ours, budget_s)
         if cost.complaint:
             say(cost.complaint)
-        ours = ours or {row.turn_s: row.time.median_ms for row in cost.latency}
+        if contender.model == OURS:
+            ours = {row.turn_s: row.time.median_ms for row in cost.latency}
         costs.append(cost)
     return tuple(costs)
 
@@ -126,7 +132,7 @@ def architectures_table(costs: tuple[ModelCost, ...]) -> Table:
         for threads in sorted({row.threads for row in cost.latency}):
             rows = {row.turn_s: row for row in cost.latency if row.threads == threads}
             cells = [_time(rows[s].time.median_ms) if s in rows else "" for s in LENGTHS_S]
-            ratio = f"{rows[FIRST_LENGTH_S].times_ours:.0f}" if FIRST_LENGTH_S in rows else ""
+            ratio = cell(rows[FIRST_LENGTH_S].times_ours, ".0f") if FIRST_LENGTH_S in rows else ""
             name, memory = f"{cost.name} {cost.precision}", f"{cost.peak_memory_mb:.0f}"
             table.add_row(name, str(threads), *cells, ratio, memory)
     return table
@@ -151,7 +157,8 @@ def _cost(contender: _Contender, ours: Mapping[float, float], budget_s: float) -
     latency = []
     for row in found["times"]:
         time = Timing(**row["time"])
-        reference_ms = ours.get(row["turn_s"], time.median_ms)
+        own_ms = time.median_ms if contender.model == OURS else math.nan
+        reference_ms = ours.get(row["turn_s"], own_ms)
         latency.append(
             ModelLatency(row["turn_s"], row["threads"], time, time.median_ms / reference_ms)
         )

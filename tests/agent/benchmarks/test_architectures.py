@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from importlib.util import find_spec
 from io import StringIO
 
@@ -39,6 +41,20 @@ def test_one_that_cannot_be_measured_leaves_the_others(monkeypatch: pytest.Monke
     out = StringIO()
     print_architectures((measured, huge, broken), Console(file=out, width=200))
     assert f"broken fp32 not measured: {broken.not_measured}" in out.getvalue()
+
+
+def test_without_ours_nothing_is_times_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were ours not measured, the next model would be taken for it, and all ratios be wrong."""
+    ours, smart_turn = architectures._SHIPPED
+    starved = (replace(ours, needs_gb=1e6), smart_turn)
+    monkeypatch.setattr(architectures, "_SHIPPED", starved)
+    monkeypatch.setitem(architectures._MEASURED, Architectures.SMALL, starved)
+    _, measured = measure_architectures(Architectures.SMALL, budget_s=0, say=lambda _line: None)
+    assert measured.latency
+    assert all(math.isnan(row.times_ours) for row in measured.latency)
+    out = StringIO()
+    print_architectures((measured,), Console(file=out, width=200))
+    assert "nan" not in out.getvalue()
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
