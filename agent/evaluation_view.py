@@ -17,7 +17,7 @@ _FAILURES_SHOWN = 10
 def print_report(report: EvaluationReport, console: Console) -> None:
     """Print the tables: by corpus, and those of conditions and groups where there are any."""
     console.print(_corpora(report), "negative and not negative: precision / recall at p = 0.5")
-    for line in _left_out(report):
+    for line in (*_raters(report), *_left_out(report)):
         console.print(line, markup=False, soft_wrap=True)
     console.print(_selective(report))
     if report.robustness:
@@ -56,6 +56,14 @@ def _corpora(report: EvaluationReport) -> Table:
             style="bold",
         )
     return table
+
+
+def _raters(report: EvaluationReport) -> list[str]:
+    return [
+        f"{row.corpus}: rank correlation with its raters {cell(row.rater_correlation)}"
+        for row in report.corpora
+        if row.rater_correlation is not None
+    ]
 
 
 def _left_out(report: EvaluationReport) -> list[str]:

@@ -160,6 +160,18 @@ def test_what_an_option_names_is_looked_at_before_the_work(
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_the_agreement_with_raters_reaches_the_person(tmp_path: Path) -> None:
+    """A column that the manifest was given for must not end in the JSON alone."""
+    manifest = a_manifest(tmp_path)
+    assert "raters" not in deescalate("evaluate", "--data", manifest).stdout
+    header, *lines = manifest.read_text().splitlines()
+    rated = [f"{line},0.{index}" for index, line in enumerate(lines[:6])]
+    manifest.write_text("\n".join([f"{header},soft_negative", *rated]))
+    run = deescalate("evaluate", "--data", manifest)
+    assert run.returncode == 0, run.stderr
+    assert "unmet: rank correlation with its raters " in run.stdout
+
+
 def test_manifest_lists_corpora_and_reads_them(tmp_path: Path) -> None:
     """What `manifest` writes goes straight into `evaluate`; a bad name is one line."""
     for index, name in enumerate(("EB0_anger_1", "EB0_fear_2", "WR0_anger_3", "WR0_sadness_4")):
