@@ -50,7 +50,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         _clear_abandoned(place)
         handle, name = tempfile.mkstemp(_UNFINISHED, f".{place.name}.", place.parent)
     except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror}") from error
+        raise OutputError(path, f"cannot be written: {error.strerror or error}") from error
     temporary = Path(name)
     try:
         with _locked(temporary):
@@ -60,7 +60,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 temporary.chmod(0o644)
                 temporary.replace(place)
     except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror}") from error
+        raise OutputError(path, f"cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -91,7 +91,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror}") from error
+        raise OutputError(path, f"cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager

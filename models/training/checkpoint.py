@@ -15,6 +15,11 @@ from ..errors import DeescalateError, UnreadableInputError
 from ..files import whole_file
 
 CHECKPOINT_FILE = "checkpoint.pt"
+_DAMAGED = (
+    *(OSError, EOFError, RuntimeError, UnpicklingError),
+    *(ValueError, LookupError, TypeError, AttributeError),
+)
+"""What torch, or a look into what it loaded, raises for a file that is no checkpoint of ours."""
 
 
 class TrainingError(DeescalateError):
@@ -67,7 +72,7 @@ class Checkpoint:
                     weight.copy_(state["weights"][name])
             optimizer.load_state_dict(state["optimizer"])
             return list(state["losses"])
-        except (OSError, EOFError, RuntimeError, ValueError, LookupError, UnpicklingError) as error:
+        except _DAMAGED as error:
             reason = "is damaged, or no checkpoint of ours; delete it to start again"
             raise CheckpointError(self.path, reason) from error
 

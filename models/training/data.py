@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
 import zlib
 from collections.abc import Callable, Sequence
@@ -87,8 +88,8 @@ def read_callers(calls: Path) -> frozenset[str]:
 def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
     """Read the rows of a table with a header (CSV in UTF-8, with a byte order mark or without).
 
-    Raises UnreadableInputError for a missing file, or for a column of `columns` that is not there
-    or that a row does not reach.
+    Raises UnreadableInputError for a missing file, for a column of `columns` that is not there or
+    that a row does not reach, and for a row that goes beyond the columns.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -103,6 +104,8 @@ def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
     for number, row in enumerate(rows, start=1):
         if any(row[column] is None for column in columns):
             raise UnreadableInputError(path, f"row {number}: ends too early")
+        if None in row:
+            raise UnreadableInputError(path, f"row {number}: has more values than columns")
     return rows
 
 
@@ -156,8 +159,10 @@ def cached_rows(
             continue
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             rows = np.stack(list(pool.map(compute, piece)))
+        content = io.BytesIO()  # numpy itself would not see that the disk is full
+        np.save(content, rows)
         with whole_file(path) as file:
-            np.save(file, rows)
+            file.write(content.getbuffer())
         parts.append(rows)
     progress(key.split(" ", 1)[0], len(clips), len(clips))
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.audio_lm import AudioLm
-from ..files import whole_file
+from ..files import OutputError, whole_file
 from .data import TRAIN_SPLIT, Progress, read_manifest, read_rows
 from .lm_data import MANIFEST, Turns, class_weights, read_clips, read_turns
 from .lm_fit import LossOf, answer_losses
@@ -90,23 +91,30 @@ def write_soft_labels(teacher: AudioLm, data: Path, out: Path, progress: Progres
 
     Raises:
         AudioError, UnreadableInputError: a turn or the manifest cannot be used.
-        OutputError: the manifest cannot be written.
+        OutputError: the manifest cannot be written, or is the one that it is made from.
         TrainingError: the teacher gives no number for a turn.
     """
     source, target = data / MANIFEST, out / MANIFEST
     turns = read_turns(data)
-    read = iter(read_all(teacher, turns.train, progress))
+    if target.resolve() == source.resolve():
+        raise OutputError(target, "is the manifest that this one is made from")
     target.parent.mkdir(parents=True, exist_ok=True)
-    rows = read_rows(source)
+    with whole_file(target) as file:
+        read = read_all(teacher, turns.train, progress)
+        file.write(_softened(source, target.parent, read).encode())
+    return len(turns.train)
+
+
+def _softened(source: Path, folder: Path, read: Sequence[float]) -> str:
+    """Return a manifest for a folder, what was read as soft_negative of the train split."""
+    rows, soft = read_rows(source), iter(read)
     table = StringIO()
     columns = list(dict.fromkeys([*rows[0], "soft_negative"]))
     writer = csv.DictWriter(table, columns, lineterminator="\n")
     writer.writeheader()
     for row, clip in zip(rows, read_manifest(source), strict=True):
-        row["path"] = Path(os.path.relpath(clip.path, target.parent)).as_posix()
+        row["path"] = Path(os.path.relpath(clip.path, folder)).as_posix()
         if clip.split == TRAIN_SPLIT:
-            row["soft_negative"] = f"{next(read):.6f}"
+            row["soft_negative"] = f"{next(soft):.6f}"
         writer.writerow(row)
-    with whole_file(target) as file:
-        file.write(table.getvalue().encode())
-    return len(turns.train)
+    return table.getvalue()

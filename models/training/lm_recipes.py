@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from .config import Strict, read_recipe
 
@@ -16,13 +17,21 @@ Against = Literal["corpus", "caller"]
 """What a turn is compared with to say how it sounds: all turns, or the same caller's own."""
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a pattern ({error})") from error
+    return text
+
+
 class Lora(Strict):
     """Low-rank weights beside those of the layers that the pattern `targets` names."""
 
     rank: int = Field(ge=1)
     alpha: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)
-    targets: str = Field(min_length=1)
+    targets: Annotated[str, AfterValidator(_pattern)] = Field(min_length=1)
 
 
 class Schedule(Strict):

@@ -117,8 +117,10 @@ def train(
         calibration_error=fit.calibration_error,
         affect=_affect_left_out(recipe, heard.rows),
     )
-    _write_predictions(out / PREDICTIONS_FILE, clips, fit)
-    write_model(result.model, content, card(content, recipe, result.as_dict()))
+    with whole_file(out / PREDICTIONS_FILE) as file:  # in its place when the model is
+        file.write(_predictions(clips, fit).encode())
+        file.flush()
+        write_model(result.model, content, card(content, recipe, result.as_dict()))
     progress("exporting", 1, 1)
     return result
 
@@ -238,8 +240,8 @@ def _difference(models: tuple[bytes, bytes], turns: Sequence[Samples]) -> float:
     return float(np.abs(logits[0] - logits[1]).mean() / (logits[1].std() + 1e-9))
 
 
-def _write_predictions(path: Path, clips: Sequence[Clip], fit: _Fit) -> None:
-    """Write what was predicted for each clip while its speaker or its corpus was left out."""
+def _predictions(clips: Sequence[Clip], fit: _Fit) -> str:
+    """Return a table: predictions of each clip while its speaker or its corpus was left out."""
     lines = ["path,corpus,speaker,negative,p_speaker_left_out,p_corpus_left_out"]
     for clip, *logits in zip(clips, fit.by_speaker, fit.by_corpus, strict=True):
         p = ["" if np.isnan(x) else f"{fit.calibration.probability(float(x)):.6f}" for x in logits]
@@ -247,6 +249,4 @@ def _write_predictions(path: Path, clips: Sequence[Clip], fit: _Fit) -> None:
         lines.append(
             f"{name},{clip.corpus},{clip.speaker},{int(bool(clip.negative))},{p[0]},{p[1]}"
         )
-    content = "\n".join([*lines, ""]).encode()
-    with whole_file(path) as file:
-        file.write(content)
+    return "\n".join([*lines, ""])

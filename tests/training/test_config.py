@@ -10,6 +10,7 @@ import pytest
 
 from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.training.config import load_recipe
+from pipecat_deescalate.models.training.lm_recipes import TEACHER_RECIPE, load_teacher_recipe
 
 NAN, INFINITE = float("nan"), float("inf")
 SHIPPED: dict[str, Any] = load_recipe().model_dump(mode="json")
@@ -56,6 +57,14 @@ def test_a_recipe_that_contradicts_itself_is_refused(
     with pytest.raises(UnreadableInputError) as raised:
         load_recipe(path)
     assert complaint in str(raised.value)
+
+
+def test_a_pattern_that_is_none_is_told_before_a_model_is_loaded(tmp_path: Path) -> None:
+    """It would fail after a model of gigabytes was fetched."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(TEACHER_RECIPE.read_text().replace("targets: '", "targets: '("))
+    with pytest.raises(UnreadableInputError, match=r"lora\.targets: not a pattern"):
+        load_teacher_recipe(path)
 
 
 def test_a_student_that_hears_no_noise_needs_none(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipecat_deescalate.models.errors import UnreadableInputError
+from pipecat_deescalate.models.files import OutputError
 from pipecat_deescalate.models.training.data import (
     Clip,
     cached_rows,
@@ -41,6 +43,7 @@ def test_callers_that_alarms_are_counted_on_are_kept_out(tmp_path: Path) -> None
         ("a.wav,own,ann,anger,1,train,much", "row 2: could not convert string to float: 'much'"),
         ("a.wav,own,ann,anger,1,train,7", "row 2: soft_negative is 7, not from 0 to 1"),
         ("a.wav,own,ann,anger,1,train,nan", "row 2: soft_negative is nan, not from 0 to 1"),
+        ("a.wav,own,ann,anger,1,train,0.5,more", "row 2: has more values than columns"),
         (f'a.wav,own,"{"ann" * 50_000}', r"cannot be read \(field larger than field limit"),
     ],
 )
@@ -103,3 +106,17 @@ def test_a_damaged_part_of_the_cache_is_made_again(tmp_path: Path, left: bytes) 
         part.write_bytes(content)
         assert _rows(tmp_path / "cache", clip) == expected
         assert part.read_bytes() == whole
+
+
+def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+    """Half a part was moved into its place where it fits the buffer, or None told as the reason."""
+    clip = _clip(tmp_path / "a.wav")
+    clip.path.write_bytes(b"ab")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match="cannot be written: File too large"):
+            cached_rows(tmp_path, "key", [clip], lambda _: np.zeros(500, "f4"), lambda *_: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]

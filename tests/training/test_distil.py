@@ -133,6 +133,17 @@ def test_soft_labels_are_the_teachers(teaching: Path, tmp_path: Path) -> None:
     )
 
 
+def test_labels_do_not_take_the_place_of_those_they_are_made_from(teaching: Path) -> None:
+    """What annotators said would be gone, after one wrong `--out`."""
+    manifest = teaching / "data" / "speech" / "manifest.csv"
+    before = manifest.read_bytes()
+    with pytest.raises(OutputError, match="is the manifest that this one is made from"):
+        write_soft_labels(
+            AudioLm(teaching / "out" / "teacher"), teaching / "data", teaching / "data", nothing
+        )
+    assert manifest.read_bytes() == before
+
+
 def test_clips_are_the_labelled_turns(tmp_path: Path) -> None:
     """A turn cut elsewhere, or a call in both splits, would make every later figure wrong."""
     turns, labels = save_calls(tmp_path, calls=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import shutil
@@ -47,6 +48,12 @@ def adapter(folder: Path) -> dict[str, torch.Tensor]:
 
     weights: dict[str, torch.Tensor] = load_file(folder / "adapter_model.safetensors")
     return weights
+
+
+def saved(state: object) -> bytes:
+    content = io.BytesIO()
+    torch.save(state, content)
+    return content.getvalue()
 
 
 @contextmanager
@@ -148,7 +155,7 @@ def test_a_damaged_checkpoint_is_one_line(teaching: Path, interrupted: Path) -> 
     checkpoint = interrupted / "out" / CHECKPOINT_FILE
     recipe = load_teacher_recipe(a_recipe(interrupted, teaching / "base"))
     whole = checkpoint.read_bytes()
-    for content in (whole[:5_000], b"not a checkpoint", b""):
+    for content in (whole[:5_000], b"not a checkpoint", b"", saved([1]), saved({"identity": None})):
         checkpoint.write_bytes(content)
         with pytest.raises(CheckpointError, match=r"is damaged.*delete it") as raised:
             train_teacher(recipe, teaching / "data", interrupted / "out", nothing)

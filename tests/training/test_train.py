@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipecat_deescalate.models.calibration import Calibration
 from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.evaluation.evaluate import add_evaluation, evaluate
 from pipecat_deescalate.models.evaluation.report import Role
+from pipecat_deescalate.models.files import OutputError
 from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.training.augment import Kind
 from pipecat_deescalate.models.training.config import (
@@ -136,6 +138,26 @@ def test_a_broken_off_run_goes_on_from_its_cache(
     again = train(_recipe(), tiny_data, tmp_path, _quiet)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == before
     assert again.model.read_bytes() == result.model.read_bytes()
+
+
+def test_a_full_disk_leaves_an_older_run_as_it_was(
+    result: TrainingResult, tiny_data: Path, tmp_path: Path
+) -> None:
+    """New predictions beside an older model would be taken for that model's."""
+    made = shutil.copytree(result.model.parent, tmp_path / "made")
+    before = {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()}
+
+    def full_at_the_end(what: str, _done: int, _all: int) -> None:
+        if what == "exporting":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            train(_recipe(seed=7), tiny_data, made, full_at_the_end)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.parametrize("frames", [30, 31, 100, 333, 799, 800])
