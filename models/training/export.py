@@ -65,4 +65,5 @@ def described(model: onnx.ModelProto, recipe: Recipe, calibration: Calibration) 
             "base_model": BASE_MODEL,
         },
     )
-    return model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content

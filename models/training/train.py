@@ -171,7 +171,11 @@ def _calm_turns(recipe: Recipe, data: Path) -> list[Clip]:
     kept_apart: frozenset[str] = frozenset()
     if recipe.evaluated_on_calls is not None:
         kept_apart = read_callers(data / recipe.evaluated_on_calls)
-    return read_unlabelled(data / "unlabelled" / "manifest.csv", kept_apart)
+    manifest = data / "unlabelled" / "manifest.csv"
+    turns = read_unlabelled(manifest, kept_apart)
+    if not turns:
+        raise UnreadableInputError(manifest, "has no turns, or only callers that are kept apart")
+    return turns
 
 
 def _training_clips(recipe: Recipe, data: Path) -> list[Clip]:

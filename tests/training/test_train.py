@@ -289,6 +289,15 @@ def test_missing_noises_are_told_before_the_run(tiny_data: Path, tmp_path: Path)
         train(_recipe(), data, tmp_path / "out", _quiet)
 
 
+def test_calm_turns_that_are_not_there_are_missed(tiny_data: Path, tmp_path: Path) -> None:
+    """The card would name real calls as what calibrated the model, and none would have."""
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    calls = data / "calls" / "getgoing" / "calls.csv"
+    calls.write_text("path,caller\n" + "".join(f"none.wav,{caller}\n" for caller in range(3)))
+    with pytest.raises(UnreadableInputError, match="only callers that are kept apart"):
+        train(_recipe(), data, tmp_path / "out", _quiet)
+
+
 def test_missing_data_are_named(tmp_path: Path) -> None:
     """A run without its data must end with the path that is missing."""
     with pytest.raises(UnreadableInputError, match=r"manifest\.csv"):
