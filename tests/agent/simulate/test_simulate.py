@@ -181,6 +181,8 @@ def test_an_interrupted_run_says_so_and_goes_on(
 ) -> None:
     """Ctrl-C in a terminal meets the workers, too; it must not cost what was heard by then."""
     evidence = tmp_path / "evidence"
+    # Tests in the background of a shell ignore Ctrl-C, and would pass that on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     run = subprocess.Popen(  # noqa: S603 - our own command
         [
             *(sys.executable, "-m", "pipecat_deescalate.agent", "simulate", str(calls)),
@@ -192,6 +194,7 @@ def test_an_interrupted_run_says_so_and_goes_on(
         cwd=tmp_path,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while not list(evidence.glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.01)
