@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from .audio import resample
 from .classifier import read_turn
 from .errors import ModelFileError
+from .hugging_face import LOADING_FAULTS
 from .types import SAMPLE_RATE, EmotionReading, Samples
 
 NEGATIVE_LABELS = frozenset(
@@ -25,12 +25,6 @@ NEGATIVE_LABELS = frozenset(
     }
 )
 """Labels that are taken for negative, in any case, where the user names none."""
-
-_FAULTS = (
-    *(OSError, ValueError, ImportError, KeyError, TypeError, AttributeError, RuntimeError),
-    SafetensorError,
-)
-"""What loading a model that is missing, damaged or of another kind ends in."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +58,7 @@ class HuggingFaceVoiceClassifier:
             network, found = AutoModelForAudioClassification.from_pretrained(
                 model, output_loading_info=True, **options
             )
-        except _FAULTS as error:
+        except LOADING_FAULTS as error:
             raise ModelFileError(model, f"cannot be loaded ({error})") from error
         encoder = f"{network.base_model_prefix}."
         if head := sorted(key for key in found["missing_keys"] if not key.startswith(encoder)):

@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from .cues import find_cues, readable
 from .errors import ModelFileError
+from .hugging_face import LOADING_FAULTS
 from .types import WordReading
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class HuggingFaceWordClassifier:
             self._model = AutoModelForSequenceClassification.from_pretrained(
                 model, local_files_only=not download
             ).eval()
-        except (OSError, ValueError) as error:
+        except LOADING_FAULTS as error:
             raise ModelFileError(model, f"cannot be loaded ({error})") from error
         wanted = {label.casefold() for label in negative_labels}
         labels = {name.casefold(): int(i) for i, name in self._model.config.id2label.items()}

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from transformers import (
     AutoModelForMultimodalLM,
     AutoProcessor,
@@ -22,6 +21,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from ..errors import ModelFileError
+from ..hugging_face import LOADING_FAULTS
 
 if not sys.stderr.isatty():
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
@@ -29,11 +29,6 @@ if not sys.stderr.isatty():
 ADAPTER_FILE = "adapter_config.json"
 _AERO = "aero"
 _AERO_KEYS = {r"^audio_modal_projector\.": "model.multi_modal_projector."}
-_FAULTS = (
-    *(OSError, ValueError, ImportError, KeyError, TypeError, AttributeError, RuntimeError),
-    SafetensorError,
-)
-"""What loading a model that is missing, damaged or of another kind ends in."""
 
 
 @contextmanager
@@ -54,7 +49,7 @@ def load_processor(model: str | Path, **options: Any) -> Any:
         if _is_aero(model, options):
             return Qwen2AudioProcessor.from_pretrained(model, **options)
         processor = AutoProcessor.from_pretrained(model, **options)  # type: ignore[no-untyped-call]  # theirs
-    except _FAULTS as error:
+    except LOADING_FAULTS as error:
         raise _unloadable(model, options, error) from error
     if not hasattr(processor, "feature_extractor"):
         raise ModelFileError(model, "is no audio language model: its processor hears no audio")
@@ -77,7 +72,7 @@ def load_network(model: str | Path, *, dtype: str, **options: Any) -> Any:
         network = _network(base, dtype, options)
         with old_names():
             return PeftModel.from_pretrained(network, str(model))
-    except _FAULTS as error:
+    except LOADING_FAULTS as error:
         raise ModelFileError(model, f"LoRA weights cannot be loaded ({error})") from error
 
 
@@ -86,7 +81,7 @@ def _network(model: str | Path, dtype: str, options: dict[str, Any]) -> Any:
         if _is_aero(model, options):
             return _aero(model, dtype, options)
         return AutoModelForMultimodalLM.from_pretrained(model, dtype=dtype, **options)
-    except _FAULTS as error:
+    except LOADING_FAULTS as error:
         raise _unloadable(model, options, error) from error
 
 

@@ -237,3 +237,7 @@ def test_a_hugging_face_model_reads_turns_too(tmp_path: Path) -> None:
     assert [cue for cue, _ in reading.cues] == [Cue.ASKS_FOR_HUMAN]
     with pytest.raises(ModelFileError, match="furious"):
         HuggingFaceWordClassifier(tmp_path, ["furious"])
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelFileError, match="cannot be loaded"):
+        HuggingFaceWordClassifier(tmp_path, ["Angry"])
