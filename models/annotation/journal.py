@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,13 +35,12 @@ class Journal:
             self._file = path.open("ab+", buffering=0)
         except OSError as error:
             raise OutputError(path, f"cannot be written: {error.strerror}") from error
-        try:
+        with ExitStack() as unfinished:
+            unfinished.callback(self._file.close)
             self._lock()
             self.labels, whole = recorded(path)
             os.truncate(self._file.fileno(), whole)
-        except BaseException:
-            self._file.close()
-            raise
+            unfinished.pop_all()
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
@@ -111,7 +112,8 @@ def load_calls(patterns: Sequence[Path]) -> Calls:
     """
     paths = [path for pattern in patterns for path in _matching(pattern)]
     database = connect()
-    try:
+    with ExitStack() as unfinished:
+        unfinished.callback(database.close)
         fields = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         database.execute(
             f"CREATE TABLE staged (file VARCHAR, line BIGINT, no_object BOOLEAN,"
@@ -124,9 +126,7 @@ def load_calls(patterns: Sequence[Path]) -> Calls:
             "DROP VIEW seen; ALTER TABLE staged DROP no_object; ALTER TABLE staged DROP wrong;"
             "ALTER TABLE staged RENAME TO turns"
         )
-    except BaseException:
-        database.close()
-        raise
+        unfinished.pop_all()
     return Calls(database)
 
 

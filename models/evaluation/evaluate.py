@@ -89,10 +89,6 @@ def _clips(manifest: Path) -> list[Clip]:
     for number, clip in enumerate(clips, start=1):
         if clip.split not in _ROLES:
             raise UnreadableInputError(manifest, f"row {number}: unknown split {clip.split!r}")
-        if clip.soft_negative is not None and not 0 <= clip.soft_negative <= 1:
-            raise UnreadableInputError(
-                manifest, f"row {number}: soft_negative is {clip.soft_negative}, not from 0 to 1"
-            )
         if (clip.corpus, clip.path) in seen:
             raise UnreadableInputError(
                 manifest, f"row {number}: {clip.path.name} of {clip.corpus} is listed twice"
