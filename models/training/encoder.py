@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..registry import shipped_with_pipecat
 BASE_MODEL = "smart-turn-v3.2-cpu.onnx"
 HEADS = 6
 CHANNELS = 384
+HEAD_SIZE = CHANNELS // HEADS
 
 _Arrays = dict[str, NDArray[np.float32] | NDArray[np.int8]]
 
@@ -66,7 +67,11 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One pre-norm transformer layer; `qkv` holds the three projections side by side."""
+    """One pre-norm transformer layer; `qkv` holds the three projections side by side.
+
+    Queries and keys may be shorter than values (`narrow.with_short_keys`). Their products are
+    divided by the square root of HEAD_SIZE all the same.
+    """
 
     attention_norm: Norm
     qkv: Linear
@@ -74,6 +79,14 @@ class Layer:
     mlp_norm: Norm
     fc1: Linear
     fc2: Linear
+
+    @property
+    def projections(self) -> tuple[Linear, Linear, Linear]:
+        """Return the maps to queries, keys and values, heads side by side in each."""
+        keys = (self.qkv.bias.size - CHANNELS) // 2
+        ends = (0, keys, 2 * keys, self.qkv.bias.size)
+        query, key, value = (self.qkv.outputs(*span) for span in pairwise(ends))
+        return query, key, value
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from onnx import TensorProto
 
 from ..classifier import COURSE, SAMPLES
 from .builder import FUSED, LAST, GraphBuilder, Ranges, Shapes, finish
-from .encoder import CHANNELS, HEADS, Encoder, Layer
+from .encoder import CHANNELS, HEAD_SIZE, HEADS, Encoder, Layer
 from .features import MEL_BANDS
 from .front_end import front_end
 
@@ -66,13 +66,20 @@ def attention(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth:
     normed = builder.norm(x, layer.attention_norm, f"{name}.attention_norm")
     source, grid = builder.quantised(normed)
     asking = thinned(builder, source, every_nth, f"{name}.asking")
+    query, key, value = layer.projections
     parts = [
-        builder.product(
-            x, grid, normed, layer.qkv.outputs(at * CHANNELS, (at + 1) * CHANNELS), f"{name}.{part}"
-        )
-        for at, (part, x) in enumerate((("q", asking), ("k", source), ("v", source)))
+        builder.product(asking, grid, normed, query, f"{name}.q"),
+        builder.product(source, grid, normed, key, f"{name}.k"),
+        builder.product(source, grid, normed, value, f"{name}.v"),
     ]
-    heads = builder.add("MultiHeadAttention", parts, f"{name}.heads", FUSED, num_heads=HEADS)
+    heads = builder.add(
+        "MultiHeadAttention",
+        parts,
+        f"{name}.heads",
+        FUSED,
+        num_heads=HEADS,
+        scale=HEAD_SIZE**-0.5,
+    )
     return builder.linear(heads, layer.out, f"{name}.out")
 
 

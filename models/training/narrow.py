@@ -1,7 +1,10 @@
-"""A narrower MLP that answers like the wide one: no label is needed for that.
+"""A narrower encoder that answers like the wide one: no label is needed for that.
 
-The hidden units that move the output most stay, and the second product is fitted again, so that it
-makes up for what the others did on real speech (least squares, as in Luo et al., ThiNet, 2017).
+Of an MLP, the hidden units that move its output most stay, and the second product is fitted again,
+so that it makes up for what the others did on real speech (least squares, as in Luo et al., ThiNet,
+2017). Of a head's attention, queries and keys only count by their products, so both are shortened
+to the few axes on which those differ most on real speech (a truncated singular value decomposition,
+the best there is of its rank: Eckart and Young, 1936).
 """
 
 from __future__ import annotations
@@ -13,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..session import open_session
-from .encoder import Encoder, Linear
+from .encoder import HEAD_SIZE, HEADS, Encoder, Layer, Linear
 from .graph import activations_graph
+from .moments import Moments, moments_of_inputs
 
 _FRAMES_EACH = 200
 _PENALTY = 1e-3
 """Of the mean variance of the units that stay."""
+_LEAST = 1e-9
+"""Variance of an axis, of the greatest one's; a lesser one counts as this."""
 
 
 def narrowed(encoder: Encoder, units: int, turns: Iterable[NDArray[np.float32]]) -> Encoder:
@@ -55,3 +61,51 @@ def _activations(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> NDAr
         chosen = np.linspace(0, len(values) - 1, min(_FRAMES_EACH, len(values))).astype(int)
         rows.append(values[chosen])
     return np.concatenate(rows).astype(np.float64)
+
+
+def with_short_keys(encoder: Encoder, size: int, turns: Iterable[NDArray[np.float32]]) -> Encoder:
+    """Return the encoder with queries and keys of `size` numbers a head, of 64.
+
+    `turns` are log-mel features of speech, (80, frames) each. With a size of 64 it stays as it is.
+    """
+    if size >= HEAD_SIZE:
+        return encoder
+    moments = moments_of_inputs(encoder, turns)
+    layers = tuple(
+        replace(layer, qkv=_shortened(layer, size, moments[f"layer{index}.attention_norm"]))
+        for index, layer in enumerate(encoder.layers)
+    )
+    return replace(encoder, layers=layers)
+
+
+def _shortened(layer: Layer, size: int, moments: Moments) -> Linear:
+    """Return a layer's projections, with queries and keys of `size` numbers a head.
+
+    What all keys of a turn have in common changes no weight, so of their inputs the covariance
+    counts, and no bias; of those of queries the mean as well, and a 1 beside them for the bias.
+    """
+    query, key, value = layer.projections
+    mean = np.append(moments.mean, 1.0)
+    asking = np.pad(moments.covariance, (0, 1)) + np.outer(mean, mean)
+    root, back = _square_root(asking)
+    key_root, key_back = _square_root(moments.covariance)
+    queries, keys = [], []
+    for head in np.split(np.arange(HEADS * HEAD_SIZE), HEADS):
+        asks = np.vstack([query.dense[:, head], query.bias[head]])
+        left, spread, right = np.linalg.svd(root @ asks @ key.dense[:, head].T @ key_root)
+        share = np.sqrt(spread[:size])
+        queries.append(back @ left[:, :size] * share)
+        keys.append(key_back @ right[:size].T * share)
+    asks = np.concatenate(queries, axis=1)
+    weight = np.concatenate([asks[:-1], *keys, value.dense], axis=1)
+    bias = np.concatenate([asks[-1], np.zeros(HEADS * size), value.bias])
+    return Linear.rounded(weight, bias)
+
+
+def _square_root(
+    covariance: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the square root of a matrix, and its inverse."""
+    values, axes = np.linalg.eigh(covariance)
+    spread = np.sqrt(np.maximum(values, _LEAST * values[-1]))
+    return axes * spread @ axes.T, axes / spread @ axes.T

@@ -24,7 +24,7 @@ from .encoder import CHANNELS, Encoder
 from .features import HOP, log_mel
 from .graph import pooled_graph
 from .head import Rows
-from .narrow import narrowed
+from .narrow import narrowed, with_short_keys
 from .sixteen_bits import in_16_bits
 
 _PREPARATION = 2
@@ -104,7 +104,8 @@ def hear(
             whole, small, averages, features, clips=every, cache=cache, progress=progress
         )
     progress("rounding", 0, 1)
-    prepared = replace(whole, encoder=in_16_bits(small, features))
+    short = with_short_keys(small, recipe.key_size, features)
+    prepared = replace(whole, encoder=in_16_bits(short, features))
     progress("rounding", 1, 1)
     copies = [_pooled(prepared, clips, i, cache, progress) for i in range(len(recipe.changes) + 1)]
     return Heard(

@@ -10,14 +10,13 @@ mean by the bias.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..session import open_session
 from .encoder import Encoder, Linear
-from .graph import inputs_graph
+from .moments import Moments, moments_of_inputs
 
 PAIR = 128
 _LARGEST = 127
@@ -26,23 +25,13 @@ _BLOCK = 32
 _DAMPING = 0.01
 """Of the mean variance of the inputs."""
 
-_Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Mean (inputs,) and covariance (inputs, inputs) of what a product is given."""
-
-    mean: _Floats
-    covariance: _Floats
-
 
 def in_16_bits(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> Encoder:
     """Return the encoder with such weights in every product that is exported as int8.
 
     `turns` are log-mel features of speech, (80, frames) each.
     """
-    moments = _moments(encoder, turns)
+    moments = moments_of_inputs(encoder, turns)
 
     def fit(name: str, linear: Linear) -> Linear:
         return fitting(linear, moments[name])
@@ -84,19 +73,3 @@ def fitting(linear: Linear, moments: Moments) -> Linear:
         wanted[stop:] -= feedback[start:stop, stop:].T @ errors
     bias = linear.bias + moments.mean @ (weight * linear.scale - found * scale)
     return Linear(found.astype(np.int8), scale, bias.astype(np.float32))
-
-
-def _moments(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> dict[str, Moments]:
-    """Return the moments of the inputs of every product, by the names in the graph."""
-    session = open_session(inputs_graph(encoder).SerializeToString())
-    names = [output.name for output in session.get_outputs()]
-    sums: dict[str, tuple[int, _Floats, _Floats]] = {}
-    for features in turns:
-        for name, value in zip(names, session.run(names, {"log_mel": features[None]}), strict=True):
-            rows = value[0].astype(np.float64)
-            count, total, squares = sums.get(name, (0, 0.0, 0.0))
-            sums[name] = count + len(rows), total + rows.sum(axis=0), squares + rows.T @ rows
-    return {
-        name: Moments(total / count, squares / count - np.outer(total, total) / count**2)
-        for name, (count, total, squares) in sums.items()
-    }

@@ -27,7 +27,7 @@ from pipecat_deescalate.models.training.encoder import (
 from pipecat_deescalate.models.training.export import measure_ranges
 from pipecat_deescalate.models.training.features import log_mel
 from pipecat_deescalate.models.training.graph import Head, pooled_graph, voice_graph
-from pipecat_deescalate.models.training.narrow import narrowed
+from pipecat_deescalate.models.training.narrow import narrowed, with_short_keys
 from pipecat_deescalate.models.types import Samples
 
 from ..audio import speech_like
@@ -81,12 +81,13 @@ def _convolved(x: Array, linear: Linear, stride: int) -> Array:
 
 
 def _layer(x: Array, layer: Layer) -> Array:
-    q, k, v = np.split(_linear(_norm(x, layer.attention_norm), layer.qkv), 3, axis=1)
+    normed = _norm(x, layer.attention_norm)
+    q, k, v = (np.split(_linear(normed, part), 6, axis=1) for part in layer.projections)
     heads = []
-    for part in np.split(np.arange(CHANNELS), 6):
-        scores = q[:, part] @ k[:, part].T / np.sqrt(part.size)
+    for query, key, value in zip(q, k, v, strict=True):
+        scores = query @ key.T / np.sqrt(64)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
-        heads.append(scores / scores.sum(-1, keepdims=True) @ v[:, part])
+        heads.append(scores / scores.sum(-1, keepdims=True) @ value)
     x = x + _linear(np.concatenate(heads, axis=1), layer.out)
     return x + _linear(_gelu(_linear(_norm(x, layer.mlp_norm), layer.fc1)), layer.fc2)
 
@@ -173,6 +174,20 @@ def test_a_narrower_layer_answers_like_the_wide_one(encoder: Encoder) -> None:
         for one in (encoder, narrow)
     )
     assert np.corrcoef(wide, found)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("size", "alike"), [(64, 1.0), (24, 0.99)])
+def test_short_keys_attend_like_long_ones(encoder: Encoder, size: int, alike: float) -> None:
+    """A third of a key may do only if frames are weighed as before."""
+    turns = [_features(n) for n in FRAMES]
+    short = with_short_keys(encoder, size, turns)
+    assert [part.bias.size for part in short.layers[1].projections] == [6 * size, 6 * size, 384]
+    wide, found = (
+        _run(pooled_graph(one, EVERY_NTH), turns[-1])["pooled"][0, CHANNELS:]
+        for one in (encoder, short)
+    )
+    assert np.corrcoef(wide, found)[0, 1] >= alike - 1e-6
+    assert np.abs(_averages(short, turns[-1])[CHANNELS:] - found).max() < 2e-3
 
 
 def test_another_model_is_refused_by_name(tmp_path: Path) -> None:
