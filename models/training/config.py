@@ -121,11 +121,11 @@ class Recipe(Strict):
     that `circumplex_degrees` places by their angle: 0 is pleasant, 90 aroused; None stands for the
     centre, and clips of other emotions do not teach them. `hidden_units` are left of the 1,536 in
     the first layer's MLP, and what the last layer adds is computed for every `every_nth` frame of
-    20 ms. `student` is how what is left then learns (None: not at all); at last, queries and keys
-    are cut to `key_size` numbers a head, of 64. `range_clips` are the clips on which activations
-    and int8 ranges are measured, `calibration_limit` the largest evidence of one turn, `plateau`
-    what presses it for the sake of real calm turns (None: nothing), `limits` what the card says
-    that the model does not do.
+    20 ms. `student` is how what is left then learns (None: not at all); at last, the 64
+    numbers of a head's queries and keys are cut to `key_sizes`, one for each layer (none: they stay
+    whole). `range_clips` are the clips on which activations and int8 ranges are measured,
+    `calibration_limit` the largest evidence of one turn, `plateau` what presses it for the sake of
+    real calm turns (None: nothing), `limits` what the card says that the model does not do.
     """
 
     name: str = Field(min_length=1)
@@ -142,7 +142,7 @@ class Recipe(Strict):
     hidden_units: int = Field(default=1536, ge=1, le=1536)
     every_nth: int = Field(default=1, ge=1, le=8)
     student: StudentConfig | None = None
-    key_size: int = Field(default=64, ge=1, le=64)
+    key_sizes: tuple[Annotated[int, Field(ge=1, le=64)], ...] = ()
     shortest_s: float = Field(ge=0.1)
     longest_s: float = Field(le=8)
     changes: tuple[Change, ...]
@@ -164,6 +164,8 @@ class Recipe(Strict):
             raise ValueError("shortest_s is over longest_s")
         if len(set(self.corpus_names)) < len(self.corpora):
             raise ValueError("a corpus is named twice")
+        if self.key_sizes and len(self.key_sizes) != self.layers:
+            raise ValueError(f"key_sizes: one for each of the {self.layers} layers is needed")
         if self.arousal and self.affect is None:
             raise ValueError("arousal adds a head that only affect makes")
         if self.unlabelled is None and (self.plateau or self.evaluated_on_calls is not None):

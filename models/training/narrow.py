@@ -9,7 +9,7 @@ the best there is of its rank: Eckart and Young, 1936).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -63,17 +63,20 @@ def _activations(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> NDAr
     return np.concatenate(rows).astype(np.float64)
 
 
-def with_short_keys(encoder: Encoder, size: int, turns: Iterable[NDArray[np.float32]]) -> Encoder:
-    """Return the encoder with queries and keys of `size` numbers a head, of 64.
+def with_short_keys(
+    encoder: Encoder, sizes: Sequence[int], turns: Iterable[NDArray[np.float32]]
+) -> Encoder:
+    """Return the encoder with queries and keys of fewer numbers a head than 64.
 
-    `turns` are log-mel features of speech, (80, frames) each. With a size of 64 it stays as it is.
+    `sizes` has one for each layer, or none: then it stays as it is. `turns` are log-mel features of
+    speech, (80, frames) each.
     """
-    if size >= HEAD_SIZE:
+    if not sizes:
         return encoder
     moments = moments_of_inputs(encoder, turns)
     layers = tuple(
         replace(layer, qkv=_shortened(layer, size, moments[f"layer{index}.attention_norm"]))
-        for index, layer in enumerate(encoder.layers)
+        for index, (layer, size) in enumerate(zip(encoder.layers, sizes, strict=True))
     )
     return replace(encoder, layers=layers)
 

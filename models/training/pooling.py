@@ -104,7 +104,7 @@ def hear(
             whole, small, averages, features, clips=every, cache=cache, progress=progress
         )
     progress("rounding", 0, 1)
-    short = with_short_keys(small, recipe.key_size, features)
+    short = with_short_keys(small, recipe.key_sizes, features)
     prepared = replace(whole, encoder=in_16_bits(short, features))
     progress("rounding", 1, 1)
     copies = [_pooled(prepared, clips, i, cache, progress) for i in range(len(recipe.changes) + 1)]
