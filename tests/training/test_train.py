@@ -187,7 +187,7 @@ def _outputs(model: Path) -> set[str]:
 def test_the_file_says_what_it_is(result: TrainingResult) -> None:
     """The runtime reads name, rate and calibration from the model itself."""
     properties = open_session(result.model).get_modelmeta().custom_metadata_map
-    assert properties["name"] == "voice-3.1"
+    assert properties["name"] == "voice-3.2"
     assert properties["sample_rate"] == "16000"
     assert properties["training_corpora"] == "first, second"
     assert properties["recipe_sha256"] == result.recipe_sha256
