@@ -37,6 +37,8 @@ def _change(kind: str, low: float, high: float) -> dict[str, Any]:
         (_change("speed", 0.5, 1.5), "changes.0: amount of speed must be from 0.0 to 0.9"),
         ({"corpora": SHIPPED["corpora"][:1] * 2}, "a corpus is named twice"),
         ({"affect": None}, "arousal adds a head that only affect makes"),
+        ({"key_sizes": [24]}, "key_sizes: one for each of the 2 layers is needed"),
+        ({"key_sizes": [24, 65]}, "key_sizes.1: Input should be less than or equal to 64"),
         ({"unlabelled": None}, "plateau and evaluated_on_calls need unlabelled turns"),
         (
             {"student": SHIPPED["student"] | {"piece_s": [2, 1]}},
