@@ -1,7 +1,7 @@
 """From clips to averages: what the encoder that ships says of every clip and of its copies.
 
 Clips pass the telephone band, once as they are and some times changed. The encoder is the whole one
-narrowed, taught by the whole one to hear through a bad line, and rounded.
+narrowed, taught by the whole one to hear through a bad line, given shorter keys, and rounded.
 """
 
 from __future__ import annotations
