@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from pipecat_deescalate.models.training.data import (
 )
 
 from ..audio import noise, write_audio
+from ..disk import no_file_over
 
 
 def test_callers_that_alarms_are_counted_on_are_kept_out(tmp_path: Path) -> None:
@@ -112,11 +112,9 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
     """Half a part was moved into its place where it fits the buffer, or None told as the reason."""
     clip = _clip(tmp_path / "a.wav")
     clip.path.write_bytes(b"ab")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
-    try:
-        with pytest.raises(OutputError, match="cannot be written: File too large"):
-            cached_rows(tmp_path, "key", [clip], lambda _: np.zeros(500, "f4"), lambda *_: None)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with (
+        no_file_over(1_000),
+        pytest.raises(OutputError, match="cannot be written: File too large"),
+    ):
+        cached_rows(tmp_path, "key", [clip], lambda _: np.zeros(500, "f4"), lambda *_: None)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]

@@ -6,8 +6,6 @@ import io
 import json
 import resource
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from pipecat_deescalate.models.errors import AudioError, ModelFileError, Unreada
 from pipecat_deescalate.models.files import OutputError
 
 from ..audio import write_audio
+from ..disk import fill_up, no_file_over
 
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")
 pytest.importorskip("peft", reason="the extra `distill` is not installed")
@@ -54,17 +53,6 @@ def saved(state: object) -> bytes:
     content = io.BytesIO()
     torch.save(state, content)
     return content.getvalue()
-
-
-@contextmanager
-def no_file_over(size: int) -> Iterator[None]:
-    """What a full disk does to a write, for this process alone."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_it_learns_what_the_turns_show(teaching: Path) -> None:
@@ -171,7 +159,7 @@ def test_a_full_disk_leaves_nothing_half_written(teaching: Path, tmp_path: Path)
 
     def full_at_the_end(what: str, _: int, __: int) -> None:
         if what == "reading":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, resource.RLIM_INFINITY))
+            fill_up(4_000)
 
     with (
         no_file_over(resource.RLIM_INFINITY),

@@ -32,6 +32,7 @@ from pipecat_deescalate.models.training.train import TrainingResult, train
 from pipecat_deescalate.models.types import EmotionReading, Samples
 
 from ..audio import speech_like, write_audio
+from ..disk import fill_up, no_file_over
 
 
 def _quiet(_what: str, _done: int, _all: int) -> None:
@@ -149,14 +150,13 @@ def test_a_full_disk_leaves_an_older_run_as_it_was(
 
     def full_at_the_end(what: str, _done: int, _all: int) -> None:
         if what == "exporting":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+            fill_up(100_000)
 
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        with pytest.raises(OutputError, match="cannot be written"):
-            train(_recipe(seed=7), tiny_data, made, full_at_the_end)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    with (
+        no_file_over(resource.RLIM_INFINITY),
+        pytest.raises(OutputError, match="cannot be written"),
+    ):
+        train(_recipe(seed=7), tiny_data, made, full_at_the_end)
     assert {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()} == before
 
 
