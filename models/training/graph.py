@@ -143,17 +143,6 @@ def inputs_graph(encoder: Encoder) -> onnx.ModelProto:
     return finish(builder, _FEATURES, {name: [1, "rows", "values"] for name in given})
 
 
-def activations_graph(encoder: Encoder) -> onnx.ModelProto:
-    """Return the float32 graph whose output `activations` is that of the first layer's MLP."""
-    builder = GraphBuilder()
-    layer = encoder.layers[0]
-    start = stem(builder, encoder, given_features(builder))
-    added = attention(builder, start, layer, "layer0")
-    activated = hidden(builder, attended(builder, start, added), layer, "layer0")
-    builder.add("Identity", [activated], "activations")
-    return finish(builder, _FEATURES, {"activations": [1, "positions", layer.fc1.bias.size]})
-
-
 def voice_graph(
     encoder: Encoder,
     states: tuple[int, ...],

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..session import open_session
-from .encoder import HEAD_SIZE, HEADS, Encoder, Layer, Linear
-from .graph import activations_graph
+from .encoder import HEADS, Encoder, Layer, Linear
+from .graph import inputs_graph
 from .moments import Moments, moments_of_inputs
 
+_ACTIVATIONS = "layer0.gelu"
 _FRAMES_EACH = 200
 _PENALTY = 1e-3
 """Of the mean variance of the units that stay."""
@@ -54,10 +55,10 @@ def narrowed(encoder: Encoder, units: int, turns: Iterable[NDArray[np.float32]])
 
 def _activations(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
     """Return activations of evenly spaced frames of every turn, (frames, units)."""
-    session = open_session(activations_graph(encoder).SerializeToString())
+    session = open_session(inputs_graph(encoder).SerializeToString())
     rows = []
     for log_mel in turns:
-        values = session.run(None, {"log_mel": log_mel[None]})[0][0]
+        values = session.run([_ACTIVATIONS], {"log_mel": log_mel[None]})[0][0]
         chosen = np.linspace(0, len(values) - 1, min(_FRAMES_EACH, len(values))).astype(int)
         rows.append(values[chosen])
     return np.concatenate(rows).astype(np.float64)
@@ -93,15 +94,16 @@ def _shortened(layer: Layer, size: int, moments: Moments) -> Linear:
     root, back = _square_root(asking)
     key_root, key_back = _square_root(moments.covariance)
     queries, keys = [], []
-    for head in np.split(np.arange(HEADS * HEAD_SIZE), HEADS):
-        asks = np.vstack([query.dense[:, head], query.bias[head]])
-        left, spread, right = np.linalg.svd(root @ asks @ key.dense[:, head].T @ key_root)
+    every = np.vstack([query.dense, query.bias])
+    heads = (np.split(part, HEADS, axis=1) for part in (every, key.dense))
+    for asks, answers in zip(*heads, strict=True):
+        left, spread, right = np.linalg.svd(root @ asks @ answers.T @ key_root)
         share = np.sqrt(spread[:size])
         queries.append(back @ left[:, :size] * share)
         keys.append(key_back @ right[:size].T * share)
-    asks = np.concatenate(queries, axis=1)
-    weight = np.concatenate([asks[:-1], *keys, value.dense], axis=1)
-    bias = np.concatenate([asks[-1], np.zeros(HEADS * size), value.bias])
+    short = np.concatenate(queries, axis=1)
+    weight = np.concatenate([short[:-1], *keys, value.dense], axis=1)
+    bias = np.concatenate([short[-1], np.zeros(HEADS * size), value.bias])
     return Linear.rounded(weight, bias)
 
 
