@@ -11,19 +11,19 @@ from typing import Any
 
 from pipecat.processors.frame_processor import FrameProcessor
 
-from ..models.classifier import EmotionClassifier, load_classifier
-from ..models.hearing import CallHearing
-from ..models.wording import WordClassifier
+from ..models.reader import CallHearing
+from ..models.text.sentiment import WordClassifier
+from ..models.voice import EmotionClassifier, load_classifier
 from ..policies.config import MitigationPolicy, load_policy
 from ..policies.empathy import Language
 from ..policies.record import CallRecord
-from ..policies.transfer import TransferTarget
-from ..processors.bystander import Bystanders
+from ..policies.transfer.request import TransferTarget
 from ..processors.emotion import EmotionProcessor
-from ..processors.live import LiveCall, phrase_book
 from ..processors.mitigation import MitigationProcessor
-from ..processors.pool import InferencePool
+from ..processors.pass_through import Bystanders
 from ..processors.prompts import PromptProcessor, Rewriter
+from ..processors.session.inference import InferencePool
+from ..processors.session.live_call import LiveCall, phrase_book
 from ..processors.transfer import TransferProcessor
 
 

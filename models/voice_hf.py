@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from .audio import resample
-from .classifier import read_turn
+from .audio.recording import resample
 from .errors import ModelFileError
 from .hugging_face import LOADING_FAULTS
 from .types import SAMPLE_RATE, EmotionReading, Samples
+from .voice import read_turn
 
 NEGATIVE_LABELS = frozenset(
     {

@@ -2,10 +2,10 @@
 
 from .emotion import EmotionProcessor
 from .frames import CallerEmotionFrame, CallerEmotionMetricsData, GuardSpeakFrame, TransferCallFrame
-from .live import LiveCall
 from .mitigation import MitigationProcessor
-from .pool import InferencePool, shared_pool
 from .prompts import PromptProcessor
+from .session.inference import InferencePool, shared_pool
+from .session.live_call import LiveCall
 from .transfer import TransferProcessor
 
 __all__ = [

@@ -17,7 +17,7 @@ from pipecat.processors.aggregators.llm_response_universal import LLMUserAggrega
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.llm_service import LLMService
 
-from ..policies.transfer import Utterance
+from ..policies.transfer.request import Utterance
 
 
 def with_guidance(frame: LLMContextFrame, guidance: str) -> LLMContextFrame:

@@ -20,16 +20,16 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
-from ..models.classifier import EmotionClassifier
 from ..models.types import TurnAudio, TurnReading
+from ..models.voice import EmotionClassifier
 from ..policies.config import MitigationPolicy
-from .bystander import Bystander
-from .capture import TurnCapture
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics
-from .live import LiveCall
-from .pool import InferencePool, shared_pool
-from .reading import read_turn
-from .turn import LiveTurn
+from .pass_through import Bystander
+from .session.capture import TurnCapture
+from .session.inference import InferencePool, shared_pool
+from .session.live_call import LiveCall
+from .session.reading import read_turn
+from .session.turn_state import LiveTurn
 
 
 class EmotionProcessor(Bystander):

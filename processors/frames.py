@@ -10,7 +10,7 @@ from pipecat.metrics.metrics import MetricsData
 
 from ..models.types import TurnReading
 from ..policies.record import affect
-from ..policies.transfer import TransferOutcome, TransferRequest
+from ..policies.transfer.request import TransferOutcome, TransferRequest
 from ..policies.types import Decision
 
 

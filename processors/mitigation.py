@@ -21,12 +21,12 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..policies.empathy import Moment
 from ..policies.types import Action, Decision
-from .bystander import SPEECH, Bystander
 from .context import BotKind, CallerWords, transcript, with_guidance
-from .deciding import TurnDecider
 from .frames import TransferCallFrame, decision_message
-from .live import LiveCall
-from .turn import LiveTurn
+from .pass_through import SPEECH, Bystander
+from .session.live_call import LiveCall
+from .session.turn_decider import TurnDecider
+from .session.turn_state import LiveTurn
 
 
 class MitigationProcessor(Bystander):

@@ -17,11 +17,11 @@ from pipecat.processors.frame_processor import FrameDirection
 
 from ..policies.empathy import Rewritten, guidance
 from ..policies.types import Decision
-from .bystander import SPEECH, TURNS, Bystander
 from .context import with_guidance
 from .frames import GuardSpeakFrame
-from .live import LiveCall
-from .turn import SPOKEN, LiveTurn
+from .pass_through import SPEECH, TURNS, Bystander
+from .session.live_call import LiveCall
+from .session.turn_state import SPOKEN, LiveTurn
 
 
 class Rewriter(Protocol):

@@ -10,10 +10,10 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from ..policies.config import MitigationPolicy
 from ..policies.empathy import Moment
-from ..policies.transfer import TransferOutcome, TransferRequest, TransferTarget
-from .bystander import SPEECH, TURNS, Bystander
+from ..policies.transfer.request import TransferOutcome, TransferRequest, TransferTarget
 from .frames import TransferCallFrame, transfer_message
-from .live import LiveCall
+from .pass_through import SPEECH, TURNS, Bystander
+from .session.live_call import LiveCall
 
 GRACE_S = 2.0
 """What a target that was asked has left to answer once the pipeline is gone."""

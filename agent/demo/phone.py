@@ -14,10 +14,10 @@ from pipecat.serializers.twilio import TwilioFrameSerializer
 from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...policies.targets import TwilioTransfer
-from ...policies.transfer import TransferTarget, WithPacket
+from ...policies.transfer.request import TransferTarget, WithPacket
+from ...policies.transfer.vendors import TwilioTransfer
 from .bot import DemoCall
-from .calls import Calls, RefusedError
+from .connections import Calls, RefusedError
 from .limits import Ended, RateLimiter
 from .security import Door, bearer
 

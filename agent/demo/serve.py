@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 import uvicorn
 from pydantic import SecretStr
 
-from ...models.classifier import load_classifier
 from ...models.errors import DeescalateError
+from ...models.voice import load_classifier
 from ...policies.config import load_policy
 from .bot import DemoBot
-from .calls import Calls
+from .connections import Calls
 from .dialogue import load_script
+from .keyword_stt import Spotter
 from .limits import MAX_BODY_BYTES, CallLimits
 from .memory import kept
 from .parts import KeyedKit, KeylessKit
 from .security import Door, is_loopback
 from .server import DemoServer
-from .spotting import Spotter
 
 _LOOPBACK = "127.0.0.1"
 

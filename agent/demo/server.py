@@ -15,9 +15,9 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from ...policies.sending import fields
-from ...policies.webhook import signed_by
-from .calls import Calls, Candidates, Offer, RefusedError
+from ...policies.transfer.http import fields
+from ...policies.transfer.signed_webhook import signed_by
+from .connections import Calls, Candidates, Offer, RefusedError
 from .limits import MAX_BODY_BYTES, RateLimiter
 from .phone import PATH as PHONE_PATH
 from .phone import PhoneLine

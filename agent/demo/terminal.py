@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ...models.types import Samples
 from ...policies.types import Action, Level
-from ..timeline import ACTION_STYLE, LEVEL_STYLE, bar, clock
+from ..replay.view import ACTION_STYLE, LEVEL_STYLE, bar, clock
 from .caller import RATE, Caller, calling
 from .serve import serving
 

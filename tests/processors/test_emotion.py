@@ -30,7 +30,7 @@ from pipecat_deescalate.processors import (
     EmotionProcessor,
     InferencePool,
 )
-from pipecat_deescalate.processors.turn import LiveTurn
+from pipecat_deescalate.processors.session.turn_state import LiveTurn
 
 from ..pipelines import Scripted, Tap, audio_frames, running, speech
 

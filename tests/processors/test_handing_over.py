@@ -9,16 +9,15 @@ import pytest
 from pipecat.frames.frames import EndFrame, Frame, LLMContextFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from pipecat_deescalate.models.hearing import CallHearing
+from pipecat_deescalate.models.reader import CallHearing
 from pipecat_deescalate.policies import OpeningHours, load_policy
 from pipecat_deescalate.policies.types import Action
 from pipecat_deescalate.processors import (
     GuardSpeakFrame,
     InferencePool,
     TransferCallFrame,
-    deciding,
-    handover,
 )
+from pipecat_deescalate.processors.session import hand_over_state, turn_decider
 
 from ..pipelines import Tap, running, speech
 from .guarded import ANGRY, STEPS, Guarded, a_context, take_turn
@@ -101,7 +100,7 @@ async def test_a_hand_over_that_got_lost_does_not_silence_the_bot(
     pool: InferencePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A speech service may swallow the frame; a bot that waits for ever is a dead line."""
-    monkeypatch.setattr(handover, "LIMIT_S", 0.3)
+    monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.3)
     guarded = Guarded(pool, ANGRY)
     guarded.call.hand_over.ready = True
     async with running(*guarded.parts[:2]) as call:
@@ -167,7 +166,7 @@ async def test_a_hand_over_that_got_lost_has_failed(
     pool: InferencePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A caller who asks again for the human who never came must at least be called back."""
-    monkeypatch.setattr(handover, "LIMIT_S", 0.3)
+    monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.3)
     guarded = Guarded(pool, 0.5, hearing=CallHearing())
     guarded.call.hand_over.ready = True
     request = "let me talk to a real person please"
@@ -185,7 +184,7 @@ async def test_the_end_of_the_call_waits_for_the_hand_over(
 ) -> None:
     """A transport that gets the end closes the line, and nobody is left to be put through."""
     if end == "limit":
-        monkeypatch.setattr(handover, "LIMIT_S", 0.5)
+        monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.5)
     guarded = Guarded(pool, ANGRY)
     guarded.desk.gate.clear()
     async with running(*guarded.parts, end="none") as call:
@@ -241,7 +240,7 @@ async def test_the_human_reads_the_dialogue_before_a_turn_without_words(
     pool: InferencePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the bot said to a caller who then only shouts must not be missing."""
-    monkeypatch.setattr(deciding, "CONTEXT_LIMIT_S", 0.1)
+    monkeypatch.setattr(turn_decider, "CONTEXT_LIMIT_S", 0.1)
     guarded = Guarded(pool, ANGRY, keep_text=True)
     context = a_context("my bill is wrong")
     async with running(*guarded.parts) as call:

@@ -24,7 +24,7 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
-from pipecat_deescalate.models.hearing import CallHearing
+from pipecat_deescalate.models.reader import CallHearing
 from pipecat_deescalate.models.types import TurnReading
 from pipecat_deescalate.policies import load_policy
 from pipecat_deescalate.policies.types import Action, Decision

@@ -13,7 +13,7 @@ from pipecat.frames.frames import (
     UserStoppedSpeakingFrame,
 )
 
-from pipecat_deescalate.models.hearing import CallHearing
+from pipecat_deescalate.models.reader import CallHearing
 from pipecat_deescalate.models.types import Cue
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,

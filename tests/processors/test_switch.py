@@ -11,7 +11,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from pipecat_deescalate.models.hearing import CallHearing
+from pipecat_deescalate.models.reader import CallHearing
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool, PromptProcessor
 
 from ..pipelines import Running, running, speech

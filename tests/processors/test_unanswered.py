@@ -24,8 +24,8 @@ from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     GuardSpeakFrame,
     InferencePool,
-    deciding,
 )
+from pipecat_deescalate.processors.session import turn_decider
 
 from ..pipelines import running, speech
 from .guarded import ANGRY, Guarded, a_context, take_turn
@@ -33,7 +33,7 @@ from .guarded import ANGRY, Guarded, a_context, take_turn
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deciding, "CONTEXT_LIMIT_S", 0.3)
+    monkeypatch.setattr(turn_decider, "CONTEXT_LIMIT_S", 0.3)
 
 
 async def test_an_angry_caller_whom_nobody_understands_is_put_through(pool: InferencePool) -> None:

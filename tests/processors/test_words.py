@@ -19,7 +19,7 @@ from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
-from pipecat_deescalate.models.hearing import CallHearing
+from pipecat_deescalate.models.reader import CallHearing
 from pipecat_deescalate.models.types import Cue
 from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool

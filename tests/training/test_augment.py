@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipecat_deescalate.models.training.augment import (
+from pipecat_deescalate.models.lab.channel_effects import (
     Kind,
     Line,
     changed,

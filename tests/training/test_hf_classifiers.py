@@ -17,15 +17,15 @@ from pipecat_deescalate.models.errors import ModelFileError
 from pipecat_deescalate.models.types import EmotionReading, Unknown
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
-from ..agent.test_analyze import deescalate
-from ..agent.test_measuring import a_manifest
+from ..agent.lab.test_measuring import a_manifest
+from ..agent.replay.test_analyze import deescalate
 from ..audio import CALM, speech_like
 from ..pipelines import running, speech
 
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")
 transformers = pytest.importorskip("transformers")
 
-from pipecat_deescalate.models.evaluation.audio_lm import AudioLanguageModel, AudioLm  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.audio_lm import AudioLanguageModel, AudioLm  # noqa: E402 - torch
 from pipecat_deescalate.models.voice_hf import HuggingFaceVoiceClassifier  # noqa: E402 - torch
 
 from .audio_lms import save_qwen2_audio  # noqa: E402 - torch

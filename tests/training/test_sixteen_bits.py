@@ -10,12 +10,17 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 import onnx
 from onnx import numpy_helper
 
-from pipecat_deescalate.models.classifier import LOGIT, SAMPLES
+from pipecat_deescalate.models.lab.training.encoder import Linear, find_base_model, read_encoder
+from pipecat_deescalate.models.lab.training.features import log_mel
+from pipecat_deescalate.models.lab.training.int8_saturation import (
+    PAIR,
+    Moments,
+    fitting,
+    in_16_bits,
+)
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 from pipecat_deescalate.models.session import open_session
-from pipecat_deescalate.models.training.encoder import Linear, find_base_model, read_encoder
-from pipecat_deescalate.models.training.features import log_mel
-from pipecat_deescalate.models.training.sixteen_bits import PAIR, Moments, fitting, in_16_bits
+from pipecat_deescalate.models.voice import LOGIT, SAMPLES
 
 from ..audio import speech_like
 

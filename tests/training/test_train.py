@@ -15,20 +15,20 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 from pipecat_deescalate.models.calibration import Calibration
 from pipecat_deescalate.models.errors import UnreadableInputError
-from pipecat_deescalate.models.evaluation.evaluate import add_evaluation, evaluate
-from pipecat_deescalate.models.evaluation.report import Role
 from pipecat_deescalate.models.files import OutputError
-from pipecat_deescalate.models.session import open_session
-from pipecat_deescalate.models.training.augment import Kind
-from pipecat_deescalate.models.training.config import (
+from pipecat_deescalate.models.lab.channel_effects import Kind
+from pipecat_deescalate.models.lab.evaluation.evaluation_report import Role
+from pipecat_deescalate.models.lab.evaluation.scoring import add_evaluation, evaluate
+from pipecat_deescalate.models.lab.training.lda_head import UnlearnableError
+from pipecat_deescalate.models.lab.training.recipe import (
     Change,
     Corpus,
     Recipe,
     StudentConfig,
     load_recipe,
 )
-from pipecat_deescalate.models.training.head import UnlearnableError
-from pipecat_deescalate.models.training.train import TrainingResult, train
+from pipecat_deescalate.models.lab.training.train_voice import TrainingResult, train
+from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.types import EmotionReading, Samples
 
 from ..audio import speech_like, write_audio
