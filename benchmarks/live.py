@@ -46,7 +46,7 @@ QUICK = Effort(turns=3, frame_turns=2, cost_calls=2, cost_s=5.0, probe_s=3.0, mo
 
 @dataclass(frozen=True, slots=True)
 class LiveReport:
-    """Everything `python -m benchmarks live` measured; by guard: none, bundled, crashing, hanging."""
+    """What `python -m benchmarks live` measured; by guard: none, bundled, crashing, hanging."""
 
     machine: Mapping[str, str | int]
     callers_share_cores: bool

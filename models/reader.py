@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from .audio.attributes import Attributes, degrees, description, measure, norms
-from .conversation import TurnCourse, conversation_cues, loudness_db
+from .conversation import TurnStats, conversation_cues, loudness_db
 from .fusion import fuse
 from .text.repeats import RequestMemory
-from .text.sentiment import WordClassifier, load_word_classifier
+from .text.sentiment import TextClassifier, load_word_classifier
 from .types import EmotionReading, TurnAudio, TurnReading, WordReading
 from .voice import EmotionClassifier
 
@@ -19,7 +19,7 @@ _REMEMBERED_TURNS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class HeardTurn:
+class VoiceTurn:
     """One turn once its audio is gone: when it was, how loud (dB of full scale), how it sounded.
 
     `attributes` are None unless they were asked for.
@@ -33,11 +33,11 @@ class HeardTurn:
     attributes: Attributes | None = None
 
 
-def listen(
+def classify_voice(
     turn: TurnAudio, classifier: EmotionClassifier, *, with_attributes: bool = False
-) -> HeardTurn:
+) -> VoiceTurn:
     """Hear the audio of a turn; as slow as the classifier, so not for an event loop."""
-    return HeardTurn(
+    return VoiceTurn(
         index=turn.index,
         started_at_s=turn.started_at_s,
         ended_at_s=turn.ended_at_s,
@@ -47,23 +47,23 @@ def listen(
     )
 
 
-class CallHearing:
+class CallReader:
     """What one call sounded like so far; one object a call, no text kept.
 
     Raises:
         ModelFileError: the bundled word model is damaged, where `words` names no other.
     """
 
-    def __init__(self, *, words: WordClassifier | None = None, language: str = "en") -> None:
+    def __init__(self, *, words: TextClassifier | None = None, language: str = "en") -> None:
         self._words = words or load_word_classifier()
         self._language = language
         self._requests = RequestMemory(language)
-        self._course: deque[TurnCourse] = deque(maxlen=_REMEMBERED_TURNS)
+        self._course: deque[TurnStats] = deque(maxlen=_REMEMBERED_TURNS)
         self._attributes: deque[Attributes | None] = deque(maxlen=_REMEMBERED_TURNS)
 
     def hear(
         self,
-        turn: HeardTurn,
+        turn: VoiceTurn,
         text: str | None = None,
         *,
         dialog_state: str | None = None,
@@ -75,7 +75,7 @@ class CallHearing:
         if it asked nothing since the last turn; `barge_in` that the caller began while it spoke.
         """
         duration_s = turn.ended_at_s - turn.started_at_s
-        self._course.append(TurnCourse(duration_s, turn.loudness_db, dialog_state, barge_in))
+        self._course.append(TurnStats(duration_s, turn.loudness_db, dialog_state, barge_in))
         self._attributes.append(turn.attributes)
         course = conversation_cues(self._course)
         words = self._read(text) if text is not None else None

@@ -32,7 +32,7 @@ class TurnAudio:
     index: int
 
 
-class Unknown(StrEnum):
+class UnknownReason(StrEnum):
     """Why a turn has no probability. Unknown is never a score."""
 
     TOO_SHORT = "too short"
@@ -59,7 +59,7 @@ class EmotionReading:
     model: str
     audio_s: float
     inference_ms: float
-    reason: Unknown | None = None
+    reason: UnknownReason | None = None
     arousal: float | None = None
     valence: float | None = None
     timeline: tuple[float, ...] = ()

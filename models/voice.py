@@ -19,7 +19,7 @@ from .calibration import Calibration
 from .errors import ModelFileError
 from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
-from .types import SAMPLE_RATE, EmotionReading, Samples, Unknown
+from .types import SAMPLE_RATE, EmotionReading, Samples, UnknownReason
 
 MIN_AUDIO_S = 0.3
 MAX_WINDOW_S = 8.0
@@ -55,7 +55,7 @@ class EmotionClassifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class VoiceOutput:
     """What a model hears in a turn, in the units of EmotionReading."""
 
     p_negative: float
@@ -110,14 +110,14 @@ class OnnxEmotionClassifier:
             return []
         return [float(self._run(part)[LOGIT][0]) for part in _windows(samples)]
 
-    def _hear(self, samples: Samples) -> Heard | None:
+    def _hear(self, samples: Samples) -> VoiceOutput | None:
         try:
             return self._combined([self._run(window) for window in _windows(samples)])
         except Exception as error:  # noqa: BLE001 - whatever the model does, the call goes on
             self._count_failure(error)
             return None
 
-    def _combined(self, windows: list[_Outputs]) -> Heard:
+    def _combined(self, windows: list[_Outputs]) -> VoiceOutput:
         """One answer from those of a turn's windows. Raises ArithmeticError for infinite ones."""
         if not all(np.isfinite(values).all() for window in windows for values in window.values()):
             raise ArithmeticError("the model's output is not finite")
@@ -127,7 +127,7 @@ class OnnxEmotionClassifier:
         courses = [window[COURSE] for window in windows if COURSE in window]
         logits = _logits_over_time(np.concatenate(courses)) if courses else []
         timeline = tuple(map(self.calibration.probability, logits))
-        return Heard(1.0 / (1.0 + math.exp(-llr)), arousal, valence, timeline)
+        return VoiceOutput(1.0 / (1.0 + math.exp(-llr)), arousal, valence, timeline)
 
     def _run(self, window: Samples) -> _Outputs:
         values = self._session.run(self._outputs, {SAMPLES: window})
@@ -156,7 +156,7 @@ def _logits_over_time(course: NDArray[np.float32]) -> list[float]:
     return [float(course[start:end].mean()) for start, end in zip(starts, ends, strict=True)]
 
 
-def read_turn(
+def read_windows(
     audio: NDArray[np.generic],
     sample_rate: int,
     model: str,
@@ -170,9 +170,9 @@ def read_turn(
         SamplesError: this is not mono audio of a usable type, scale and rate.
     """
 
-    def hear(samples: Samples) -> Heard | None:
+    def hear(samples: Samples) -> VoiceOutput | None:
         p_negative = probability(samples)
-        return None if p_negative is None else Heard(p_negative)
+        return None if p_negative is None else VoiceOutput(p_negative)
 
     return _read(audio, sample_rate, model, hear)
 
@@ -181,14 +181,14 @@ def _read(
     audio: NDArray[np.generic],
     sample_rate: int,
     model: str,
-    hear: Callable[[Samples], Heard | None],
+    hear: Callable[[Samples], VoiceOutput | None],
 ) -> EmotionReading:
     started = time.perf_counter()
     samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
     unknown = _why_unheard(samples)
     heard = None if unknown else hear(samples)
     if unknown is None and heard is None:
-        unknown = Unknown.MODEL_FAILED
+        unknown = UnknownReason.MODEL_FAILED
     return EmotionReading(
         p_negative=heard.p_negative if heard else None,
         model=model,
@@ -201,10 +201,10 @@ def _read(
     )
 
 
-def _why_unheard(samples: Samples) -> Unknown | None:
+def _why_unheard(samples: Samples) -> UnknownReason | None:
     if len(samples) < MIN_AUDIO_S * SAMPLE_RATE:
-        return Unknown.TOO_SHORT
-    return Unknown.SILENT if np.ptp(samples) < 2 * SILENCE_PEAK else None
+        return UnknownReason.TOO_SHORT
+    return UnknownReason.SILENT if np.ptp(samples) < 2 * SILENCE_PEAK else None
 
 
 def load_classifier(path: str | Path | None = None) -> EmotionClassifier:

@@ -10,7 +10,7 @@ _CLEAR = 0.25
 """How far apart the halves of a turn must be, in probability."""
 
 
-def course_of(timeline: Sequence[float]) -> str | None:
+def trend_of(timeline: Sequence[float]) -> str | None:
     """What became of the caller's anger in a turn, in words; None where nothing stands out.
 
     Takes `EmotionReading.timeline`. One half of the turn must be more likely negative than not,

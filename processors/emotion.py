@@ -24,7 +24,7 @@ from ..models.types import TurnAudio, TurnReading
 from ..models.voice import EmotionClassifier
 from ..policies.config import MitigationPolicy
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics
-from .pass_through import Bystander
+from .pass_through import PassThroughProcessor
 from .session.capture import TurnCapture
 from .session.inference import InferencePool, shared_pool
 from .session.live_call import LiveCall
@@ -32,7 +32,7 @@ from .session.reading import read_turn
 from .session.turn_state import LiveTurn
 
 
-class EmotionProcessor(Bystander):
+class EmotionProcessor(PassThroughProcessor):
     """Reads the caller's turn each time the VAD hears its end.
 
     Stands where both audio and VAD frames go by: behind the user aggregator, or behind
@@ -74,12 +74,12 @@ class EmotionProcessor(Bystander):
             await self.cancel_task(self._task)
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
-    def notice(self, frame: Frame) -> None:
+    def on_enqueue(self, frame: Frame) -> None:
         """Take words at once: the end of the turn, which they may bring about, overtakes them."""
         if isinstance(frame, TranscriptionFrame):
             self.call.said(frame.text)
 
-    def overhear(self, frame: Frame) -> None:
+    def on_bypass(self, frame: Frame) -> None:
         """Keep the caller's audio."""
         self._take(frame)
 

@@ -23,13 +23,13 @@ from ..policies.empathy import Moment
 from ..policies.types import Action, Decision
 from .context import BotKind, CallerWords, transcript, with_guidance
 from .frames import TransferCallFrame, decision_message
-from .pass_through import SPEECH, Bystander
+from .pass_through import SPEECH, PassThroughProcessor
 from .session.live_call import LiveCall
 from .session.turn_decider import TurnDecider
 from .session.turn_state import LiveTurn
 
 
-class MitigationProcessor(Bystander):
+class MitigationProcessor(PassThroughProcessor):
     """Decides once a turn, when the turn goes to the LLM; stands before it.
 
     The LLM gets a copy of the context with guidance for one reply (`TurnDecider` says when). A
@@ -43,7 +43,7 @@ class MitigationProcessor(Bystander):
     get `caller-decision`.
     """
 
-    PASSING = (*Bystander.PASSING, *SPEECH)
+    BYPASS = (*PassThroughProcessor.BYPASS, *SPEECH)
 
     def __init__(
         self,

@@ -35,12 +35,12 @@ SPEECH: tuple[type[SystemFrame], ...] = (
     BotStoppedSpeakingFrame,
 )
 TURNS: tuple[type[SystemFrame], ...] = (UserStartedSpeakingFrame, UserStoppedSpeakingFrame)
-"""For `PASSING` of those that make nothing of who speaks, or of whose turn it is."""
+"""For `BYPASS` of those that make nothing of who speaks, or of whose turn it is."""
 
 _waiting = attrgetter("waiting")
 
 
-class Bystander(FrameProcessor):
+class PassThroughProcessor(FrameProcessor):
     """Lets the caller's audio go by without queueing it, and overhears it on its way.
 
     Audio comes 50 times a second, and a processor's queue costs more than all that we make of it;
@@ -48,11 +48,11 @@ class Bystander(FrameProcessor):
     They are queued only behind something that they must not overtake (a VAD frame that is not
     processed yet), so that the order of frames is what it would be.
 
-    `PASSING` is what goes by; frames that are no system frames only where there is no queue
+    `BYPASS` is what goes by; frames that are no system frames only where there is no queue
     (`enable_direct_mode`).
     """
 
-    PASSING: ClassVar[tuple[type[Frame], ...]] = (
+    BYPASS: ClassVar[tuple[type[Frame], ...]] = (
         InputAudioRawFrame,
         UserSpeakingFrame,
         BotSpeakingFrame,
@@ -63,10 +63,10 @@ class Bystander(FrameProcessor):
     waiting = 0
     """So many frames wait here that must not be overtaken."""
 
-    def overhear(self, frame: Frame) -> None:
+    def on_bypass(self, frame: Frame) -> None:
         """Take from a frame what there is; it was passed on already."""
 
-    def notice(self, frame: Frame) -> None:
+    def on_enqueue(self, frame: Frame) -> None:
         """See a frame that is about to be queued, where system frames overtake others."""
 
     async def queue_frame(
@@ -77,11 +77,11 @@ class Bystander(FrameProcessor):
     ) -> None:
         """Pass on at once what goes by, queue everything else."""
         beyond = self.next if direction is DOWNSTREAM else self.previous
-        if isinstance(frame, self.PASSING) and not self.waiting and beyond and callback is None:
+        if isinstance(frame, self.BYPASS) and not self.waiting and beyond and callback is None:
             await beyond.queue_frame(frame, direction)
-            self.overhear(frame)
+            self.on_bypass(frame)
             return
-        self.notice(frame)
+        self.on_enqueue(frame)
         if isinstance(frame, SystemFrame):
             self.waiting += 1
             callback = partial(self._processed, callback)
@@ -99,10 +99,10 @@ class Bystander(FrameProcessor):
             await callback(processor, frame, direction)
 
 
-class Bystanders(Pipeline):
-    """Bystanders in a row: what none of them has to queue goes by all of them at once."""
+class PassThroughChain(Pipeline):
+    """Pass-through processors in a row: what none of them has to queue goes by all of them at once."""
 
-    def __init__(self, *parts: Bystander) -> None:
+    def __init__(self, *parts: PassThroughProcessor) -> None:
         super().__init__(parts)
         self._parts = parts
 
@@ -114,10 +114,10 @@ class Bystanders(Pipeline):
     ) -> None:
         """Pass on at once what goes by, if nothing in here waits."""
         beyond = self.next if direction is DOWNSTREAM else self.previous
-        passing = isinstance(frame, Bystander.PASSING) and callback is None
+        passing = isinstance(frame, PassThroughProcessor.BYPASS) and callback is None
         if passing and beyond and not any(map(_waiting, self._parts)):
             await beyond.queue_frame(frame, direction)
             for part in self._parts:
-                part.overhear(frame)
+                part.on_bypass(frame)
             return
         await super().queue_frame(frame, direction, callback)

@@ -19,7 +19,7 @@ from ..policies.empathy import Rewritten, guidance
 from ..policies.types import Decision
 from .context import with_guidance
 from .frames import GuardSpeakFrame
-from .pass_through import SPEECH, TURNS, Bystander
+from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
 from .session.turn_state import SPOKEN, LiveTurn
 
@@ -40,7 +40,7 @@ class Rewriter(Protocol):
         ...
 
 
-class PromptProcessor(Bystander):
+class PromptProcessor(PassThroughProcessor):
     """Says what was decided in the next `TTSSpeakFrame`, once; stands before the TTS.
 
     A decision that went to the LLM as guidance changes no prompt. Where the LLM first calls a
@@ -55,7 +55,7 @@ class PromptProcessor(Bystander):
     Events: `on_rewritten(processor, prompt, said)`, both texts.
     """
 
-    PASSING = (*Bystander.PASSING, *SPEECH, *TURNS)
+    BYPASS = (*PassThroughProcessor.BYPASS, *SPEECH, *TURNS)
 
     def __init__(
         self,

@@ -12,14 +12,14 @@ from ..policies.config import MitigationPolicy
 from ..policies.empathy import Moment
 from ..policies.transfer.request import TransferOutcome, TransferRequest, TransferTarget
 from .frames import TransferCallFrame, transfer_message
-from .pass_through import SPEECH, TURNS, Bystander
+from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
 
 GRACE_S = 2.0
 """What a target that was asked has left to answer once the pipeline is gone."""
 
 
-class TransferProcessor(Bystander):
+class TransferProcessor(PassThroughProcessor):
     """Runs the transfer at most once a call; stands behind `transport.output()`.
 
     A `TransferCallFrame` gets there when all audio before it was written to the line; `settle_s`
@@ -35,7 +35,7 @@ class TransferProcessor(Bystander):
     Events: `on_outcome(processor, outcome)`. RTVI clients get `caller-transfer`.
     """
 
-    PASSING = (*Bystander.PASSING, *SPEECH, *TURNS, OutputAudioRawFrame)
+    BYPASS = (*PassThroughProcessor.BYPASS, *SPEECH, *TURNS, OutputAudioRawFrame)
 
     def __init__(
         self,

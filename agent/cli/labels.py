@@ -136,16 +136,16 @@ def annotate(
     answer; run it again to ask for them.
     """
     require_extra("annotate", "duckdb")
-    from ...models.lab.annotation.client import Patience
+    from ...models.lab.annotation.client import RetryPolicy
     from ...models.lab.annotation.estimate import Prices
     from ...models.lab.annotation.providers import Api
     from ...models.lab.annotation.strategies import Strategy
-    from ..lab.annotate import Asking, run_annotation
+    from ..lab.annotate import AnnotationOptions, run_annotation
 
     failed = run_annotation(
         calls,
         selection=selection,
-        asking=Asking(
+        asking=AnnotationOptions(
             strategies=tuple(
                 Strategy(name.value) for name in strategy or [StrategyChoice.COT_DETAILED]
             ),
@@ -156,7 +156,7 @@ def annotate(
         endpoint=endpoint,
         key_variable=key_variable,
         concurrency=concurrency,
-        patience=Patience(timeout_s=timeout_s, attempts=attempts),
+        patience=RetryPolicy(timeout_s=timeout_s, attempts=attempts),
         out=out,
         prices=Prices(audio=audio_price, text=text_price, output=output_price),
         dry_run=dry_run,

@@ -155,7 +155,7 @@ def simulate(
     Exit code 2 if any call could not be read; the others are counted all the same.
     """
     require_extra("simulate", "duckdb", "fsspec", "pyarrow")
-    from ..replay.simulate.call_detail import Shown
+    from ..replay.simulate.call_detail import ReportContent
     from ..replay.simulate.command import EngineName, Options, run_simulation
     from ..replay.simulate.statistics.staffing import Service
     from ..replay.simulate.statistics.sweep import Costs
@@ -184,7 +184,7 @@ def simulate(
             caller_model=caller_model,
             report=report,
             report_calls=report_calls,
-            shown=Shown(words=report_words, audio=report_audio),
+            shown=ReportContent(words=report_words, audio=report_audio),
             as_json=as_json,
             out=out,
         )

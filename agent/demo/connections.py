@@ -53,7 +53,7 @@ class Offer(BaseModel):
     request_data: RequestData = RequestData()
 
 
-class Candidate(BaseModel):
+class IceCandidate(BaseModel):
     """One way to reach the browser; an empty one says that there are no more."""
 
     candidate: str
@@ -61,14 +61,14 @@ class Candidate(BaseModel):
     sdp_mline_index: int | None = None
 
 
-class Candidates(BaseModel):
+class IceCandidates(BaseModel):
     """Ways to reach the browser, found after its offer."""
 
     pc_id: str
-    candidates: list[Candidate] = Field(max_length=64)
+    candidates: list[IceCandidate] = Field(max_length=64)
 
 
-class Calls:
+class ActiveCalls:
     """The calls of one server; `hand_over_url` is where their packets are posted to."""
 
     def __init__(self, bot: DemoBot, *, hand_over_url: str, secret: SecretStr) -> None:
@@ -111,7 +111,7 @@ class Calls:
             raise RefusedError(400, "This offer cannot be answered.") from error
         return _answer(known)
 
-    async def candidates(self, found: Candidates) -> None:
+    async def candidates(self, found: IceCandidates) -> None:
         """More ways to reach a browser.
 
         Raises:
@@ -213,7 +213,7 @@ def _check_sdp(sdp: str) -> None:
         raise RefusedError(400, "The offer has no audio.")
 
 
-def _candidate(one: Candidate) -> Any:
+def _candidate(one: IceCandidate) -> Any:
     if not one.candidate:
         return None
     candidate = candidate_from_sdp(one.candidate.removeprefix("candidate:"))

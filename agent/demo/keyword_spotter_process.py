@@ -33,7 +33,7 @@ _BACKGROUND = 1e-2
 """How likely other sounds are; with pocketsphinx's own 0.1 half as many phrases are found."""
 
 
-class Spotter:
+class PhraseSpotter:
     """The decoder, with a search for the phrases and one for each grammar."""
 
     def __init__(self, phrases: Mapping[str, float]) -> None:
@@ -69,12 +69,12 @@ class Spotter:
         self._decoder.end_utt()
 
 
-def main() -> None:
+def serve_phrases() -> None:
     """Answer until the input ends."""
     os.nice(_NICENESS)  # the calls go first
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     try:
-        spotter, error = Spotter(json.loads(requests.readline())["phrases"]), None
+        spotter, error = PhraseSpotter(json.loads(requests.readline())["phrases"]), None
     except ValueError as bad:
         error = str(bad)
     answers.write(json.dumps({"error": error}).encode() + b"\n")
@@ -89,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_phrases()

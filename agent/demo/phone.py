@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ...policies.transfer.request import TransferTarget, WithPacket
 from ...policies.transfer.vendors import TwilioTransfer
 from .bot import DemoCall
-from .connections import Calls, RefusedError
+from .connections import ActiveCalls, RefusedError
 from .limits import Ended, RateLimiter
 from .security import Door, bearer
 
@@ -41,7 +41,7 @@ class Start(BaseModel):
 class PhoneLine:
     """Answers media streams; the token, where one is needed, comes as header or parameter."""
 
-    def __init__(self, calls: Calls, *, door: Door, offers: RateLimiter) -> None:
+    def __init__(self, calls: ActiveCalls, *, door: Door, offers: RateLimiter) -> None:
         self._calls = calls
         self._door = door
         self._offers = offers

@@ -13,13 +13,19 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 
 from ...models.lab.annotation.call_table import HEARABLE, Call, Calls, CallsError
-from ...models.lab.annotation.client import AnnotatorClient, Endpoint, Patience
-from ...models.lab.annotation.estimate import Estimate, Prices, estimate
+from ...models.lab.annotation.client import AnnotatorClient, Endpoint, RetryPolicy
+from ...models.lab.annotation.estimate import Prices, RunEstimate, estimate
 from ...models.lab.annotation.jsonl import read_lines
 from ...models.lab.annotation.labels import Source
 from ...models.lab.annotation.providers import WIRES, Api
-from ...models.lab.annotation.results_log import Journal, recorded
-from ...models.lab.annotation.runner import AnnotationRun, CallTask, Tally, TurnTask, prompt_source
+from ...models.lab.annotation.results_log import ResultsLog, recorded
+from ...models.lab.annotation.runner import (
+    AnnotationRun,
+    CallTask,
+    RunCounts,
+    TurnTask,
+    prompt_source,
+)
 from ...models.lab.annotation.strategies import Prompt, Strategy, load_prompt
 from ...models.lab.annotation.validation import load_calls
 from ...policies.transfer.http import tls_context
@@ -31,7 +37,7 @@ _Done = set[tuple[str, int, Source]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AnnotationOptions:
     """How turns are asked about: the strategies, each as one prompt, and by whom answered."""
 
     strategies: tuple[Strategy, ...]
@@ -60,11 +66,11 @@ def run_annotation(
     calls: Sequence[Path],
     *,
     selection: Path | None,
-    asking: Asking,
+    asking: AnnotationOptions,
     endpoint: str | None,
     key_variable: str | None,
     concurrency: int,
-    patience: Patience,
+    patience: RetryPolicy,
     out: Path,
     prices: Prices,
     dry_run: bool,
@@ -90,7 +96,7 @@ def run_annotation(
         raise UsageError("--endpoint: callers' audio goes only where you say")
     key = secret(None, name="the key", env=key_variable or wire.key_variable)
     where = Endpoint(wire, address(endpoint, name="--endpoint"), annotator, key)
-    with Journal(out) as journal:
+    with ResultsLog(out) as journal:
         done = {label.key for label in journal.labels}
         tasks = _tasks(calls, selection, asking, done)
         client = AnnotatorClient(
@@ -104,10 +110,10 @@ def run_annotation(
 async def _run(
     tasks: Sequence[CallTask],
     client: AnnotatorClient,
-    journal: Journal,
-    asking: Asking,
+    journal: ResultsLog,
+    asking: AnnotationOptions,
     concurrency: int,
-) -> Tally:
+) -> RunCounts:
     total = sum(len(turn.prompts) for task in tasks for turn in task.turns)
     with progress_bar() as progress:
         bar = progress.add_task("turns", total=total)
@@ -125,7 +131,7 @@ async def _run(
 
 
 def _tasks(
-    paths: Sequence[Path], selection: Path | None, asking: Asking, done: _Done
+    paths: Sequence[Path], selection: Path | None, asking: AnnotationOptions, done: _Done
 ) -> list[CallTask]:
     """What is still to be asked, call by call.
 
@@ -193,7 +199,7 @@ def _chosen(calls: Calls, selection: Path | None) -> list[tuple[str, int]]:
     ]
 
 
-def _show_estimate(cost: Estimate, *, as_json: bool) -> None:
+def _show_estimate(cost: RunEstimate, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(cost)))
         return
@@ -207,7 +213,7 @@ def _show_estimate(cost: Estimate, *, as_json: bool) -> None:
     )
 
 
-def _show_tally(tally: Tally, before: int, out: Path, *, as_json: bool) -> None:
+def _show_tally(tally: RunCounts, before: int, out: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"out": str(out), "labels_before": before, **tally.to_dict()}))
     else:

@@ -14,7 +14,7 @@ from ...models.errors import DeescalateError
 from ...models.files import finite
 from ...models.lab.datasets import read_manifest, read_noises
 from ...models.lab.evaluation.scoring import EVAL_SPLIT, add_evaluation, check_card, evaluate
-from ...models.lab.text_corpora import read_goemotions, read_recipe
+from ...models.lab.text_corpora import read_goemotions, read_text_recipe
 from ...models.registry import BUNDLED_VOICE
 from ...models.types import Samples
 from ...models.voice import EmotionClassifier
@@ -121,7 +121,7 @@ def _check(wanted: Evaluation) -> None:
     if wanted.card is not None:
         check_card(wanted.card, wanted.classifier.model or BUNDLED_VOICE)
     if wanted.texts is not None and wanted.manifest is not None:
-        read_goemotions(wanted.texts, "test", read_recipe().negative_labels)
+        read_goemotions(wanted.texts, "test", read_text_recipe().negative_labels)
         unmet = [clip for clip in read_manifest(wanted.manifest) if clip.split == EVAL_SPLIT]
         if not voices(unmet, lambda clip: (clip.corpus, clip.speaker, bool(clip.negative))):
             raise NothingToEvaluateError(

@@ -17,7 +17,7 @@ from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy
 from ...policies.record import CallRecord
 from ..console import format_value
-from ..replay.call import HeardCall, decide_call, hear_call
+from ..replay.call import VoiceCall, decide_call, hear_call
 from ..replay.transcript import TranscriptLike
 
 BINS = tuple(round(edge / 10, 1) for edge in range(11))
@@ -60,7 +60,7 @@ def hear_calls(
     paths: Sequence[Path],
     classifier: EmotionClassifier,
     on_call: Callable[[int], None] = lambda done: None,
-) -> tuple[list[HeardCall], tuple[str, ...]]:
+) -> tuple[list[VoiceCall], tuple[str, ...]]:
     """Hear recordings; those that cannot be read give a line that says why."""
     heard, failed = [], []
     for done, path in enumerate(paths, 1):
@@ -73,7 +73,7 @@ def hear_calls(
 
 
 def count_alarms(
-    calls: Sequence[HeardCall],
+    calls: Sequence[VoiceCall],
     *,
     policy: MitigationPolicy,
     model: str,

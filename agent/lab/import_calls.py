@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 
 from ...models.audio.recording import CallerChannel, open_call
 from ...models.errors import DeescalateError
-from ...models.lab.annotation.call_table import CallsError, Turn, complaint, write_turns
+from ...models.lab.annotation.call_table import CallsError, CallTurn, file_complaint, write_turns
 from ...models.lab.annotation.jsonl import read_lines
 from ...models.lab.annotation.validation import load_calls
 from ...models.text.cues import find_cues
@@ -26,7 +26,7 @@ from ...models.voice import EmotionClassifier, load_classifier
 from ..console import UsageError, progress_bar
 from ..replay.call import hear_call
 from ..replay.segments import TurnRules, find_turns
-from ..replay.transcript import Transcript, Utterance, read_utterances, with_states
+from ..replay.transcript import Transcript, TranscriptLine, read_utterances, with_states
 from ..replay.vad import SAMPLE_RATE, WINDOW_MS
 
 _TABLES = {".jsonl", ".ndjson", ".json", ".parquet"}
@@ -104,7 +104,7 @@ def run_import(
     failed: list[Path] = []
     count = write_turns(out, _turns_of(sources, options, seen, failed))
     if not count and not failed:
-        raise CallsError(complaint(out, "not written: there are no turns in these calls"))
+        raise CallsError(file_complaint(out, "not written: there are no turns in these calls"))
     summary = {"out": str(out), "calls": len(seen), "turns": count, "failed": len(failed)}
     if as_json:
         print(json.dumps(summary))
@@ -115,7 +115,7 @@ def run_import(
 
 def _turns_of(
     sources: Sequence[Path], options: Import, seen: dict[str, Path], failed: list[Path]
-) -> Iterator[Turn]:
+) -> Iterator[CallTurn]:
     """The turns of one source after the other; notes whose calls were `seen`, and who `failed`."""
     classifier = load_classifier()
     with progress_bar() as progress:
@@ -137,10 +137,10 @@ def _show(progress: Progress, task: TaskID, done_s: float, total_s: float | None
     progress.update(task, completed=done_s, total=total_s)
 
 
-def _check_new(path: Path, turns: Sequence[Turn], seen: dict[str, Path]) -> None:
+def _check_new(path: Path, turns: Sequence[CallTurn], seen: dict[str, Path]) -> None:
     for call_id in {turn.call_id for turn in turns}:
         if seen.setdefault(call_id, path) is not path:
-            raise CallsError(complaint(path, f"call {call_id} is in {seen[call_id]}, too"))
+            raise CallsError(file_complaint(path, f"call {call_id} is in {seen[call_id]}, too"))
 
 
 def _read(
@@ -148,7 +148,7 @@ def _read(
     options: Import,
     classifier: EmotionClassifier,
     on_progress: partial[None],
-) -> Iterator[Turn]:
+) -> Iterator[CallTurn]:
     if path.suffix.lower() not in _TABLES:
         yield from _recording(path, options, classifier, on_progress)
     elif _holds_records(path):
@@ -166,7 +166,7 @@ def _holds_records(path: Path) -> bool:
         with path.open("rb") as file:
             return b'"deescalate.call/1"' in file.readline(1 << 16)
     except OSError as error:
-        raise CallsError(complaint(path, error.strerror or "cannot be read")) from error
+        raise CallsError(file_complaint(path, error.strerror or "cannot be read")) from error
 
 
 def _name(audio: Path, options: Import) -> str:
@@ -176,7 +176,7 @@ def _name(audio: Path, options: Import) -> str:
 
 def _recording(
     path: Path, options: Import, classifier: EmotionClassifier, on_progress: partial[None]
-) -> Iterator[Turn]:
+) -> Iterator[CallTurn]:
     """Find the caller's turns; the other side's are the transcript's, or else its channel's."""
     heard = hear_call(
         path, classifier, caller_channel=options.caller_channel, on_progress=on_progress
@@ -186,7 +186,7 @@ def _recording(
     said = Transcript(lines or []).beside(heard.turns)
     audio = _name(path, options)
     turns = [
-        Turn(
+        CallTurn(
             call_id=path.stem,
             turn=0,
             speaker="caller",
@@ -218,7 +218,7 @@ def _is_stereo(path: Path, options: Import) -> bool:
         return call.channels > 1
 
 
-def _lines(path: Path, options: Import) -> list[Utterance] | None:
+def _lines(path: Path, options: Import) -> list[TranscriptLine] | None:
     """The transcript beside a recording, in order of time; None if there is none."""
     if options.transcripts is None:
         return None
@@ -233,7 +233,7 @@ def _events(text: str | None, language: str) -> tuple[str, ...]:
     return ("agent_request",) if asks else ()
 
 
-def _said_by_others(path: Path, lines: Sequence[Utterance]) -> Iterator[Turn]:
+def _said_by_others(path: Path, lines: Sequence[TranscriptLine]) -> Iterator[CallTurn]:
     """What bot and agents said; a line ends where the same speaker's next begins."""
     states = {id(utterance): state for utterance, state in with_states(lines)}
     next_s: dict[str, float] = {}
@@ -244,7 +244,7 @@ def _said_by_others(path: Path, lines: Sequence[Utterance]) -> Iterator[Turn]:
         if end_s <= utterance.start_s:
             continue
         next_s[utterance.speaker] = utterance.start_s
-        yield Turn(
+        yield CallTurn(
             call_id=path.stem,
             turn=0,
             speaker=utterance.speaker,
@@ -255,12 +255,12 @@ def _said_by_others(path: Path, lines: Sequence[Utterance]) -> Iterator[Turn]:
         )
 
 
-def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[Turn]:
+def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[CallTurn]:
     with open_call(
         path, caller_channel=channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
     ) as call:
         for turn in find_turns(call, TurnRules()):
-            yield Turn(
+            yield CallTurn(
                 call_id=path.stem,
                 turn=0,
                 speaker="bot",
@@ -271,7 +271,7 @@ def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[
             )
 
 
-def _records(path: Path, options: Import) -> Iterator[Turn]:
+def _records(path: Path, options: Import) -> Iterator[CallTurn]:
     """The caller's turns of records."""
     for record in read_lines(path, _Record, what="record"):
         yield from _of_record(record, options)
@@ -287,7 +287,7 @@ def _recording_of(record: _Record, options: Import) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _of_record(record: _Record, options: Import) -> Iterator[Turn]:
+def _of_record(record: _Record, options: Import) -> Iterator[CallTurn]:
     recording = _recording_of(record, options)
     audio = _name(recording, options) if recording else None
     channel = options.caller_channel if recording and _is_stereo(recording, options) else None
@@ -295,7 +295,7 @@ def _of_record(record: _Record, options: Import) -> Iterator[Turn]:
     for turn in record.turns:
         asks = any(cue.cue == "asks_for_human" for cue in (turn.words.cues if turn.words else ()))
         timed = turn.ended_at_s > turn.started_at_s
-        yield Turn(
+        yield CallTurn(
             call_id=record.call_id,
             turn=turn.index,
             speaker="caller",

@@ -23,7 +23,7 @@ from ...models.lab.annotation.agreement import (
     between,
     by_source,
 )
-from ...models.lab.annotation.call_table import CallsError, complaint
+from ...models.lab.annotation.call_table import CallsError, file_complaint
 from ...models.lab.annotation.labels import Label, Source, read_labels
 from ...models.lab.metrics import ClassFigures
 from ..console import format_value, results
@@ -68,7 +68,7 @@ def run_agreement(
             between=tuple(between(sources)),
         )
         if not found.against_reference and not found.between:
-            raise CallsError(complaint(paths[0], "no turn was labelled by two sources"))
+            raise CallsError(file_complaint(paths[0], "no turn was labelled by two sources"))
         emit(json.dumps(finite(asdict(found)), allow_nan=False), partial(_show, found))
 
 
@@ -76,7 +76,9 @@ def _reference(path: Path) -> tuple[Source, Mapping[Key, Label]]:
     sources = by_source(read_labels(path))
     if len(sources) > 1:
         names = "; ".join(map(str, sources))
-        raise CallsError(complaint(path, f"annotator: one is needed as reference, not {names}"))
+        raise CallsError(
+            file_complaint(path, f"annotator: one is needed as reference, not {names}")
+        )
     return next(iter(sources.items()))
 
 

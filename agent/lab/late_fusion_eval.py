@@ -18,7 +18,7 @@ from rich.console import Console
 from ...models.fusion import fuse
 from ...models.lab.evaluation.evaluation_report import Role, ScoredClip
 from ...models.lab.metrics import roc_auc
-from ...models.lab.text_corpora import read_goemotions, read_recipe, spoken
+from ...models.lab.text_corpora import read_goemotions, read_text_recipe, spoken
 from ...models.text.sentiment import load_word_classifier
 from ...models.types import EmotionReading, WordReading
 from ...policies.config import MitigationPolicy
@@ -71,7 +71,7 @@ def compare_sources(
 def _words(folder: Path, rng: random.Random) -> dict[bool, list[WordReading]]:
     """GoEmotions' test split, half of it as a speech recogniser would give it."""
     classifier = load_word_classifier()
-    corpus = read_goemotions(folder, "test", read_recipe().negative_labels)
+    corpus = read_goemotions(folder, "test", read_text_recipe().negative_labels)
     found: dict[bool, list[WordReading]] = {False: [], True: []}
     for text, negative in zip(corpus.texts, corpus.negative, strict=True):
         said = spoken(text, rng) if rng.random() < 0.5 else text

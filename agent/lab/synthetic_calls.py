@@ -19,7 +19,7 @@ from ...models.audio.recording import read_audio, resample
 from ...models.errors import DeescalateError
 from ...models.files import whole_file
 from ...models.lab.datasets import Clip, read_manifest
-from ...models.lab.text_corpora import read_goemotions, read_recipe, spoken
+from ...models.lab.text_corpora import read_goemotions, read_text_recipe, spoken
 from ...models.types import Samples
 from ..console import stages
 from .call_plans import PlannedCall, plan_calls, voices
@@ -123,7 +123,7 @@ Phrases = dict[bool, list[str]]
 
 def read_phrases(folder: Path) -> Phrases:
     """GoEmotions' test split, negative and not. Raises UnreadableInputError."""
-    corpus = read_goemotions(folder, "test", read_recipe().negative_labels)
+    corpus = read_goemotions(folder, "test", read_text_recipe().negative_labels)
     found: Phrases = {True: [], False: []}
     for text, negative in zip(corpus.texts, corpus.negative, strict=True):
         found[bool(negative)].append(text)

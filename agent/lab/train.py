@@ -31,7 +31,7 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
             scores = ", ".join(f"{name} {auc:.3f}" for name, auc in found.items())
             return f"{voice.model}: ROC-AUC with the {left_out} left out: {scores}"
         if what == "wording":
-            words = train_text.train_wording(
+            words = train_text.train_text_model(
                 data / "text",
                 out / WEIGHTS.name,
                 recipe or text_corpora.RECIPE,
@@ -39,7 +39,7 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
             )
             return f"{out / WEIGHTS.name}: ROC-AUC GoEmotions {words.goemotions_test:.3f}"
         if what == "requests":
-            asks = train_requests.train_recogniser(
+            asks = train_requests.train_request_classifier(
                 data / "text",
                 out / train_requests.OUT_FILE,
                 recipe or train_requests.SENTENCES,

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from ...models.errors import first_complaint
-from ...models.reader import HeardTurn
+from ...models.reader import VoiceTurn
 from .transcript import PromptStates, Speaker, TranscriptError, TurnWords
 
 _S_PER_CHARACTER = 0.07
@@ -51,7 +51,7 @@ class UntimedTranscript:
                 state, prompted = prompts.name(text), True
         self.has_caller = bool(self._said) or not lines
 
-    def beside(self, turns: Sequence[HeardTurn]) -> list[TurnWords]:
+    def beside(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
         """The words of each turn; a turn without a line keeps the dialog state before it."""
         durations_s = [turn.ended_at_s - turn.started_at_s for turn in turns]
         found: list[TurnWords] = []

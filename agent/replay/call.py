@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
 from ...models.errors import AudioError
-from ...models.reader import CallHearing, HeardTurn, listen
-from ...models.text.sentiment import WordClassifier
+from ...models.reader import CallReader, VoiceTurn, classify_voice
+from ...models.text.sentiment import TextClassifier
 from ...models.types import Samples, TurnReading
 from ...models.voice import EmotionClassifier, load_classifier
 from ...policies.config import MitigationPolicy, load_policy
@@ -29,7 +29,7 @@ Progress = Callable[[float, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class HeardCall:
+class VoiceCall:
     """A recording once its audio is gone: its turns as they sounded, ready to be decided."""
 
     call_id: str
@@ -37,12 +37,12 @@ class HeardCall:
     duration_s: float
     sample_rate: int
     model: str
-    turns: tuple[HeardTurn, ...]
+    turns: tuple[VoiceTurn, ...]
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadTurn:
+class TurnInput:
     """One turn with all that can be known of it before a policy decides."""
 
     reading: TurnReading
@@ -58,7 +58,7 @@ def analyze_call(
     caller_channel: CallerChannel | None = None,
     transcript: str | Path | TranscriptLike | None = None,
     language: str = "en",
-    words: WordClassifier | None = None,
+    words: TextClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
     turn_rules: TurnRules | None = None,
@@ -106,7 +106,7 @@ def hear_call(
     known_turns: Sequence[tuple[float, float]] | None = None,
     on_progress: Progress | None = None,
     on_block: Callable[[Samples], None] | None = None,
-) -> HeardCall:
+) -> VoiceCall:
     """Find the caller's turns in a recording and hear each one: all that takes time.
 
     `known_turns`, found earlier by the same rules (started at, ended at, in seconds), spare the
@@ -124,10 +124,10 @@ def hear_call(
             if known_turns is None
             else cut_turns(blocks, known_turns, rules)
         )
-        turns = [listen(turn, classifier) for turn in found]
+        turns = [classify_voice(turn, classifier) for turn in found]
     if call.is_silent:
         raise AudioError(path, "holds only digital silence; is this the caller's channel?")
-    return HeardCall(
+    return VoiceCall(
         call_id=Path(path).stem,
         source=str(path),
         duration_s=call.samples_read / SAMPLE_RATE,
@@ -139,12 +139,12 @@ def hear_call(
 
 
 def decide_call(
-    call: HeardCall,
+    call: VoiceCall,
     policy: MitigationPolicy,
     *,
     transcript: TranscriptLike | None = None,
     language: str = "en",
-    words: WordClassifier | None = None,
+    words: TextClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
 ) -> CallRecord:
@@ -170,19 +170,19 @@ def decide_call(
 
 
 def read_call(
-    call: HeardCall,
+    call: VoiceCall,
     transcript: TranscriptLike,
     *,
     language: str = "en",
-    words: WordClassifier | None = None,
-) -> list[ReadTurn]:
+    words: TextClassifier | None = None,
+) -> list[TurnInput]:
     """Put the words beside the turns that were heard; no policy has a part in this."""
-    hearing = CallHearing(language=language, words=words)
+    hearing = CallReader(language=language, words=words)
     turns = []
     for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
         reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
-        turns.append(ReadTurn(reading, said.dialog_state, said.text))
+        turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
 
 
@@ -209,7 +209,7 @@ def _watched(
             reported_s = done_s
 
 
-def _warnings(call: CallAudio, turns: Sequence[HeardTurn]) -> tuple[str, ...]:
+def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
     warnings = []
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
     if clipped > CLIPPED_SHARE:

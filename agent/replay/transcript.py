@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ...models.conversation import BARGE_IN_S
 from ...models.errors import UnreadableInputError, first_complaint
-from ...models.reader import HeardTurn
+from ...models.reader import VoiceTurn
 
 NEAR_S = 3.0
 """How far outside every turn words may lie and still be given to the nearest one."""
@@ -29,7 +29,7 @@ class TranscriptError(UnreadableInputError):
 Speaker = Literal["caller", "bot", "agent"]
 
 
-class Utterance(BaseModel, frozen=True, extra="ignore"):
+class TranscriptLine(BaseModel, frozen=True, extra="ignore"):
     """One line of a transcript; times in seconds from the start of the recording."""
 
     start_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -54,7 +54,7 @@ def read_transcript(path: Path) -> Transcript:
     return Transcript(read_utterances(path))
 
 
-def read_utterances(path: Path) -> list[Utterance]:
+def read_utterances(path: Path) -> list[TranscriptLine]:
     """Read the lines of a transcript.
 
     Raises:
@@ -71,7 +71,7 @@ def read_utterances(path: Path) -> list[Utterance]:
         if not line.strip():
             continue
         try:
-            utterances.append(Utterance.model_validate_json(line))
+            utterances.append(TranscriptLine.model_validate_json(line))
         except ValidationError as error:
             raise TranscriptError(path, f"line {number}: {first_complaint(error)}") from error
     return utterances
@@ -82,7 +82,7 @@ class TurnWords:
     """What a transcript tells of one caller turn.
 
     `text` is None when it has nothing from the caller there; `prompted` is whether the bot spoke
-    since the turn before; `barge_in` as in `CallHearing.hear`.
+    since the turn before; `barge_in` as in `CallReader.hear`.
     """
 
     text: str | None = None
@@ -98,20 +98,20 @@ class TranscriptLike(Protocol):
     def has_caller(self) -> bool:
         """False if there are words, but none of the caller's."""
 
-    def beside(self, turns: Sequence[HeardTurn]) -> list[TurnWords]:
+    def beside(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
         """The words of each turn, in order."""
 
 
 class Transcript:
     """Utterances with their times: each goes to the turn in which, or next to which, it lies."""
 
-    def __init__(self, utterances: Sequence[Utterance] = ()) -> None:
+    def __init__(self, utterances: Sequence[TranscriptLine] = ()) -> None:
         by_time = sorted(utterances, key=lambda utterance: utterance.start_s)
         self._caller = [u for u in by_time if u.speaker == "caller"]
         self._bot = list(with_states(by_time))
         self.has_caller = bool(self._caller) or not by_time
 
-    def beside(self, turns: Sequence[HeardTurn]) -> list[TurnWords]:
+    def beside(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
         """The words of each turn, in order."""
         said: list[list[str]] = [[] for _ in turns]
         for utterance in self._caller:
@@ -145,7 +145,7 @@ class PromptStates:
         return self._known.setdefault(words, f"prompt-{len(self._known) + 1}")
 
 
-def with_states(utterances: Sequence[Utterance]) -> Iterator[tuple[Utterance, str]]:
+def with_states(utterances: Sequence[TranscriptLine]) -> Iterator[tuple[TranscriptLine, str]]:
     """The bot's utterances, given in order of time, each with its dialog state."""
     prompts = PromptStates()
     for utterance in utterances:

@@ -17,7 +17,7 @@ _FULL_SCALE = {
 _FULL_SCALE_16_BIT = 32_767 / 32_768
 
 
-class Levels:
+class LevelMeter:
     """Counters over one pass of samples, before they are resampled or limited to [-1, 1].
 
     A sample counts as clipped if it is beyond full scale, or at full scale beside another one that

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, SamplesError
 from ..types import Samples
-from .metering import Levels
+from .metering import LevelMeter
 from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
 
 AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
@@ -63,7 +63,7 @@ class CallAudio:
         self.samples_read = 0
         self._source = source
         self._channel = channel
-        self._levels = Levels(source.subtype)
+        self._levels = LevelMeter(source.subtype)
         self._started = False
 
     @property

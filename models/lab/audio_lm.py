@@ -20,7 +20,7 @@ from torch import Tensor
 from ..audio.recording import resample
 from ..errors import ModelFileError
 from ..types import SAMPLE_RATE, EmotionReading, Samples
-from ..voice import read_turn
+from ..voice import read_windows
 from .audio_lm_files import load_network, load_processor
 from .last_logits import last_logits
 
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LabelAnswer:
     """A question with its answer, as text, and the answer's tokens with the end of the turn."""
 
     text: str
@@ -86,14 +86,14 @@ class AudioLm:
         if self._first_tokens[0] == self._first_tokens[1]:
             raise ModelFileError(model, f"begins {answers[0]!r} and {answers[1]!r} alike")
 
-    def answer(self, negative: bool, reasoning: str | None = None) -> Answer:
+    def answer(self, negative: bool, reasoning: str | None = None) -> LabelAnswer:
         """One of the two answers; with reasoning before it to a question that asks for that."""
         label = 0 if negative else 1
         if reasoning is None:
             return self._answers[label]
         return self._answer(REASONING_PROMPT, f"{reasoning} {self._labels[label]}")
 
-    def inputs(self, turns: Sequence[Samples], answers: Sequence[Answer] | None = None) -> Any:
+    def inputs(self, turns: Sequence[Samples], answers: Sequence[LabelAnswer] | None = None) -> Any:
         """The network's inputs for turns at 16 kHz; with their answers if given.
 
         Padded on the left, so that the answers end where the inputs do.
@@ -111,7 +111,9 @@ class AudioLm:
         )
         return inputs.to(self.network.device)
 
-    def answer_logits(self, turns: Sequence[Samples], answers: Sequence[Answer]) -> list[Tensor]:
+    def answer_logits(
+        self, turns: Sequence[Samples], answers: Sequence[LabelAnswer]
+    ) -> list[Tensor]:
         """What predicts each token of each turn's answer: logits, (answer tokens, vocabulary)."""
         lengths = [len(answer.tokens) for answer in answers]
         logits = last_logits(self.network, max(lengths) + 1, **self.inputs(turns, answers))
@@ -142,13 +144,13 @@ class AudioLm:
         )
         return text
 
-    def _answer(self, prompt: str, answer: str) -> Answer:
+    def _answer(self, prompt: str, answer: str) -> LabelAnswer:
         """An answer as the chat template ends it; bare if it rewrites the question by it."""
         question, chat = self._chat(prompt), self._chat(prompt, answer)
         if chat.startswith(question):
             answer = chat.removeprefix(question).rstrip()
         tokens = self.processor.tokenizer.encode(answer, add_special_tokens=False)
-        return Answer(question + answer, tuple(tokens))
+        return LabelAnswer(question + answer, tuple(tokens))
 
 
 class AudioLanguageModel:
@@ -165,7 +167,7 @@ class AudioLanguageModel:
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         """Read one turn; one that cannot be heard, or a fault of the model, is unknown."""
-        return read_turn(audio, sample_rate, self.name, self._probability)
+        return read_windows(audio, sample_rate, self.name, self._probability)
 
     def _probability(self, samples: Samples) -> float | None:
         try:

@@ -22,7 +22,7 @@ _MU = 255.0
 _LEAST_ROOM_S = 0.01
 
 
-class Kind(StrEnum):
+class Effect(StrEnum):
     """What can happen to a clip, and the unit of how much of it."""
 
     CROP = "crop"  # seconds that are left
@@ -94,9 +94,9 @@ def telephone(samples: Samples) -> Samples:
     return _float32(soxr.resample(narrow, TELEPHONE_RATE, SAMPLE_RATE))
 
 
-def changed(
+def with_effect(
     samples: Samples,
-    kind: Kind,
+    kind: Effect,
     amount: tuple[float, float],
     noises: Sequence[Samples],
     rng: np.random.Generator,
@@ -108,15 +108,15 @@ def changed(
     drawn = rng.uniform(*amount)
     sign = 1 if rng.random() < 0.5 else -1
     match kind:
-        case Kind.CROP:
+        case Effect.CROP:
             return telephone(cropped(samples, drawn, rng))
-        case Kind.SPEED:
+        case Effect.SPEED:
             return telephone(faster(samples, 1 + sign * drawn))
-        case Kind.NOISE:
+        case Effect.NOISE:
             return telephone(noisy(samples, noises[int(rng.integers(len(noises)))], drawn, rng))
-        case Kind.TILT:
+        case Effect.TILT:
             return telephone(tilted(samples, sign * drawn))
-        case Kind.OVERDRIVE:
+        case Effect.OVERDRIVE:
             return mu_law(telephone(overdriven(samples, drawn)))
 
 

@@ -24,7 +24,7 @@ _INSERTED = ("um", "uh", "like", "you know", "well", "i mean")
 _FALSE_STARTS = ("i", "the", "to", "a", "my", "we", "you", "it", "is", "and")
 
 
-class Recipe(BaseModel):
+class TextRecipe(BaseModel):
     """What the training does; every key is told in the YAML file beside this module."""
 
     model_config = ConfigDict(extra="forbid")
@@ -51,14 +51,14 @@ class Labelled:
     neutral: Flags
 
 
-def read_recipe(path: Path = RECIPE) -> Recipe:
+def read_text_recipe(path: Path = RECIPE) -> TextRecipe:
     """Read and check a recipe.
 
     Raises:
         UnreadableInputError: naming the file and the key.
     """
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return TextRecipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableInputError(path, str(error)) from error
     except ValidationError as error:
@@ -99,7 +99,7 @@ def read_goemotions(folder: Path, split: str, negative_labels: Sequence[str]) ->
     )
 
 
-def read_cucom(folder: Path, recipe: Recipe) -> tuple[Labelled, Labelled, list[str]]:
+def read_cucom(folder: Path, recipe: TextRecipe) -> tuple[Labelled, Labelled, list[str]]:
     """CuCom's customer turns by their signs of heat: to train on, held out; and agents' sentences.
 
     Turns with one sign alone are in neither class and left out.
@@ -126,7 +126,7 @@ def read_cucom(folder: Path, recipe: Recipe) -> tuple[Labelled, Labelled, list[s
     )
 
 
-def _by_heat(calls: list[list[tuple[str, str]]], recipe: Recipe) -> Labelled:
+def _by_heat(calls: list[list[tuple[str, str]]], recipe: TextRecipe) -> Labelled:
     phrases = re.compile("|".join(map(re.escape, recipe.heated_phrases)), re.IGNORECASE)
     words = "|".join(map(re.escape, (*recipe.heated_phrases, *recipe.signs_of_heat)))
     signs = re.compile(rf"[!?]{{2}}|!.*!|\b[A-Z]{{4,}}\b|(?i:{words})")

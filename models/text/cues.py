@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, m
 from ..errors import ModelFileError, first_complaint
 from ..registry import WEIGHTS
 from ..types import Cue
-from .patterns import SENTENCE_END, Node, PatternError, Patterns, Turn, one_of, parse
-from .request_classifier import Recogniser, Wording
+from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
+from .request_classifier import RequestClassifier, Wording
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
 _log = logging.getLogger(__name__)
@@ -101,9 +101,9 @@ class _CueRule:
     cue: Cue
     say: Patterns
     unless: Patterns
-    recogniser: Recogniser | None
+    recogniser: RequestClassifier | None
 
-    def spans(self, turn: Turn, words: list[str], wording: Wording) -> list[tuple[int, int]]:
+    def spans(self, turn: TurnTokens, words: list[str], wording: Wording) -> list[tuple[int, int]]:
         """Where the cue is in a turn; as (first word, word after the last)."""
         spans = self.say.spans(turn)
         if spans:
@@ -172,7 +172,9 @@ class Language:
                     Cue[name.upper()],
                     Patterns(say, self._stutters),
                     Patterns(unless, self._stutters),
-                    Recogniser.load(WEIGHTS / cue.trained) if trained and cue.trained else None,
+                    RequestClassifier.load(WEIGHTS / cue.trained)
+                    if trained and cue.trained
+                    else None,
                 )
             )
         return rules
@@ -180,7 +182,7 @@ class Language:
     def find(self, text: str) -> list[tuple[Cue, str]]:
         """The cues of one `readable` turn, each once, with the words that matched longest."""
         tokens = self._tokens(text)
-        turn = Turn(tokens.words, self._fillers)
+        turn = TurnTokens(tokens.words, self._fillers)
         found = []
         for rule in self._cues:
             spans = rule.spans(turn, tokens.words, self.wording)

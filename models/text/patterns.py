@@ -29,7 +29,7 @@ class PatternError(ValueError):
     """A pattern cannot be read; the message quotes it."""
 
 
-class Turn:
+class TurnTokens:
     """The words of one turn, sentence ends among them, ready to be matched."""
 
     def __init__(self, words: Sequence[str], fillers: frozenset[str]) -> None:
@@ -99,7 +99,7 @@ class Node(Protocol):
     def empty(self) -> bool:
         """Whether it may match nothing."""
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         """Where matches that start at `places` may end."""
         ...
 
@@ -111,7 +111,7 @@ class _Words:
     first: frozenset[str] | None
     empty: bool = False
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         assert self.first is not None
         places &= turn.listed(id(self), self.first)
         return turn.past(places) if places else 0
@@ -125,7 +125,7 @@ class _Prefix:
     first: frozenset[str] | None = None
     empty: bool = False
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         matching = frozenset(word for word in turn.at if word.startswith(self.prefix))
         return turn.past(places & turn.listed(id(self), matching))
 
@@ -138,7 +138,7 @@ class _Gap:
     first: frozenset[str] | None = None
     empty: bool = True
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         return turn.onward(places, self.words)
 
 
@@ -149,7 +149,7 @@ class _SentenceEnd:
     first: frozenset[str] | None = frozenset()
     empty: bool = True
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         return places & turn.ends
 
 
@@ -159,7 +159,7 @@ class _Optional:
     first: frozenset[str] | None
     empty: bool = True
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         return places | self.part.ends(turn, places)
 
 
@@ -169,7 +169,7 @@ class _Sequence:
     first: frozenset[str] | None
     empty: bool
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         for part in self.parts:
             places = part.ends(turn, places)
             if not places:
@@ -183,7 +183,7 @@ class _Choice:
     first: frozenset[str] | None
     empty: bool
 
-    def ends(self, turn: Turn, places: Places) -> Places:
+    def ends(self, turn: TurnTokens, places: Places) -> Places:
         reached = 0
         for part in turn.live(id(self), self.parts):
             reached |= part.ends(turn, places)
@@ -207,7 +207,7 @@ class Patterns:
             for word in needed or ():
                 self._by_word.setdefault(word, []).append(i)
 
-    def spans(self, turn: Turn) -> list[tuple[int, int]]:
+    def spans(self, turn: TurnTokens) -> list[tuple[int, int]]:
         """The longest match of each pattern at each place, as (first word, word after the last).
 
         At most `_MAX_STARTS` places for each pattern.

@@ -128,7 +128,7 @@ def unit_length(count: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Recogniser:
+class RequestClassifier:
     """Weights of the sequences, (BUCKETS,) int8 in units of `unit`; the cue is there above 0."""
 
     weight: NDArray[np.int8]
@@ -153,7 +153,7 @@ class Recogniser:
         return _heaviest(for_cue, words)
 
     @classmethod
-    def load(cls, path: Path) -> Recogniser:
+    def load(cls, path: Path) -> RequestClassifier:
         """Read weights and check them against the SHA-256 in the card beside them.
 
         Raises:

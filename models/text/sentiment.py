@@ -44,7 +44,7 @@ _STUTTERS = frozenset([
 # fmt: on
 
 
-class WordClassifier(Protocol):
+class TextClassifier(Protocol):
     """Anything that reads one caller turn of text."""
 
     def classify(self, text: str | None, language: str = "en") -> WordReading:
@@ -168,7 +168,7 @@ class Weights:
         return cls(**registry.read_arrays(path, {**vectors, **scalars}))
 
 
-class BundledWordClassifier:
+class BundledTextClassifier:
     """The word model of this package and the cues of its language files. Thread-safe, no state."""
 
     def __init__(self, weights: Weights) -> None:
@@ -191,14 +191,14 @@ class BundledWordClassifier:
 
 
 @cache
-def load_word_classifier(path: Path = WEIGHTS) -> BundledWordClassifier:
+def load_word_classifier(path: Path = WEIGHTS) -> BundledTextClassifier:
     """The bundled word classifier, one a process.
 
     Raises:
         ModelFileError: if the weights or a language file are missing or damaged.
     """
     load_language("en")
-    return BundledWordClassifier(Weights.load(path))
+    return BundledTextClassifier(Weights.load(path))
 
 
 def _primary(language: str) -> str:

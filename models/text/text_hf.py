@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 _MAX_TOKENS = 256
 
 
-class HuggingFaceWordClassifier:
+class HuggingFaceTextClassifier:
     """Any text-classification model: P(negative) is the share of the labels named negative.
 
     The probability is the model's own, not calibrated to even odds. Cues are those of the language

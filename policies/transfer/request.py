@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from ...models.logs import get_logger
 from ..record import TurnRecord
-from ..trend import course_of
+from ..trend import trend_of
 from ..types import Action, Level
 
 SCHEMA = "deescalate.transfer/1"
@@ -138,7 +138,7 @@ def _course(turns: Sequence[TurnRecord]) -> str:
         line = f"{line}; calm"
     else:
         line = f"{line}; {now.value} since {_clock(turns[since].reading.started_at_s)}"
-    course = course_of(turns[-1].reading.voice.timeline)
+    course = trend_of(turns[-1].reading.voice.timeline)
     return f"{line}; {course}" if course else line
 
 

@@ -18,7 +18,7 @@ class _BotSpeech:
     cut: bool = False
 
 
-class Floor:
+class BotSpeechTracker:
     """The bot's speech beside the caller's turns; needs no Pipecat.
 
     Times are seconds of the caller's audio, and events come in the order in which they happen.
@@ -52,7 +52,7 @@ class Floor:
         return any(self._turn_before_s <= one.started_s < self._turn_s for one in self._bot)
 
     def barge_in(self, now_s: float) -> bool:
-        """Whether the caller began this turn while the bot spoke, as `CallHearing.hear` has it.
+        """Whether the caller began this turn while the bot spoke, as `CallReader.hear` has it.
 
         A bot that was cut off counts however short the overlap: it stopped for the caller.
         """

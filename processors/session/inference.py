@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from ...models.errors import DeescalateError
 from ...models.logs import get_logger
-from .job import Job
+from .job import WorkItem
 
 NICENESS = 10  # of a thread that infers, above that of its process
 
@@ -54,8 +54,8 @@ class InferencePool:
         self._time_limit_s = time_limit_s
         self._max_hung = max_hung
         self._changed = threading.Condition()
-        self._queue: deque[Job] = deque()
-        self._workers: dict[threading.Thread, Job | None] = {}
+        self._queue: deque[WorkItem] = deque()
+        self._workers: dict[threading.Thread, WorkItem | None] = {}
         self._hung = 0
         self._closed = False
 
@@ -66,7 +66,7 @@ class InferencePool:
             InferenceRefusedError: the queue is full, or it took longer than the time limit.
             RuntimeError: the work raised, and this says what.
         """
-        job = Job(work)
+        job = WorkItem(work)
         with self._changed:
             self._take(job)
         try:
@@ -93,7 +93,7 @@ class InferencePool:
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
 
-    def _take(self, job: Job) -> None:
+    def _take(self, job: WorkItem) -> None:
         self._leave_hung()
         while len(self._workers) < self._threads and self._hung < self._max_hung:
             worker = threading.Thread(target=self._work, name="deescalate-inference", daemon=True)
@@ -105,7 +105,7 @@ class InferencePool:
         self._queue.append(job)
         self._changed.notify()
 
-    def _give_up(self, job: Job) -> None:
+    def _give_up(self, job: WorkItem) -> None:
         job.outcome.cancel()
         with self._changed:
             if job in self._queue:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 
-class Job:
+class WorkItem:
     """Work and its outcome: what it returned, or what it raised. Made on the loop that waits."""
 
     def __init__(self, work: Callable[[], Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from ...models.reader import CallHearing
+from ...models.reader import CallReader
 from ...models.types import TurnReading
 from ...policies.config import MitigationPolicy
 from ...policies.decide import decide
@@ -16,7 +16,7 @@ from ...policies.record import TurnRecord
 from ...policies.transfer.request import TransferRequest, Utterance, transfer_request
 from ...policies.types import Action, CallState, Evidence
 from ..frames import GuardSpeakFrame
-from .bot_speech import Floor
+from .bot_speech import BotSpeechTracker
 from .faults import Faults
 from .hand_over_state import HandOver
 from .owed import Owed
@@ -41,7 +41,7 @@ class LiveCall:
         *,
         call_id: str,
         book: PhraseBook | None = None,
-        hearing: CallHearing | None = None,
+        hearing: CallReader | None = None,
         agents_available: Callable[[], bool] | None = None,
         keep_text: bool = False,
     ) -> None:
@@ -55,7 +55,7 @@ class LiveCall:
         self.used_phrases: frozenset[str] = frozenset()
         self._active = True
         self.faults = Faults(call_id)
-        self.floor = Floor()
+        self.floor = BotSpeechTracker()
         self.owed = Owed()
         self.hand_over = HandOver(self.faults, agents_available)
         self._hearing = hearing
@@ -149,7 +149,7 @@ class LiveCall:
         manner = self._hearing.manner if self._hearing else None
         return transfer_request(self.call_id, self.turns, transcript=kept, manner=manner)
 
-    def _read(self, turn: LiveTurn, hearing: CallHearing | None) -> TurnReading:
+    def _read(self, turn: LiveTurn, hearing: CallReader | None) -> TurnReading:
         """Voice and words together, in view of the call so far."""
         if hearing is None:
             return turn.reading

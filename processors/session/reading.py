@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from ...models.reader import HeardTurn, listen
-from ...models.types import EmotionReading, TurnAudio, Unknown
+from ...models.reader import VoiceTurn, classify_voice
+from ...models.types import EmotionReading, TurnAudio, UnknownReason
 from ...models.voice import EmotionClassifier
 from .faults import Faults
 from .inference import InferencePool, InferenceRefusedError
@@ -17,7 +17,7 @@ async def read_turn(
     pool: InferencePool,
     faults: Faults,
     with_attributes: bool,
-) -> HeardTurn | None:
+) -> VoiceTurn | None:
     """Have a turn read on the threads of a pool; what goes wrong is a fault, and nothing raises.
 
     `with_attributes` has it measured for a hand-over's note, too.
@@ -25,24 +25,24 @@ async def read_turn(
     None when the pool gave it up: the turn stays as unknown as it was.
     """
     if not audio.samples.size:
-        return _unheard(audio, classifier.name, Unknown.TOO_SHORT)
-    work = partial(listen, audio, classifier, with_attributes=with_attributes)
+        return _unheard(audio, classifier.name, UnknownReason.TOO_SHORT)
+    work = partial(classify_voice, audio, classifier, with_attributes=with_attributes)
     try:
         return _checked(await pool.run(work))
     except InferenceRefusedError as error:
         faults.report("refused", "reading dropped, the model is too busy or hangs", error)
     except Exception as error:  # noqa: BLE001 - whatever a model does, the call goes on
         faults.report("model", "the model failed, the reading is unknown", error.__cause__ or error)
-        return _unheard(audio, classifier.name, Unknown.MODEL_FAILED)
+        return _unheard(audio, classifier.name, UnknownReason.MODEL_FAILED)
     return None
 
 
-def _unheard(audio: TurnAudio, model: str, reason: Unknown) -> HeardTurn:
+def _unheard(audio: TurnAudio, model: str, reason: UnknownReason) -> VoiceTurn:
     voice = EmotionReading(None, model, len(audio.samples) / audio.sample_rate, 0.0, reason)
-    return HeardTurn(audio.index, audio.started_at_s, audio.ended_at_s, None, voice)
+    return VoiceTurn(audio.index, audio.started_at_s, audio.ended_at_s, None, voice)
 
 
-def _checked(heard: HeardTurn) -> HeardTurn:
+def _checked(heard: VoiceTurn) -> VoiceTurn:
     """What a classifier of anyone's making said, if it is a reading.
 
     Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from ...models.reader import CallHearing, HeardTurn
-from ...models.types import EmotionReading, TurnAudio, TurnReading, Unknown
+from ...models.reader import CallReader, VoiceTurn
+from ...models.types import EmotionReading, TurnAudio, TurnReading, UnknownReason
 from ...policies.empathy import guidance
 from ...policies.types import Action, CallState, Decision
 
@@ -59,7 +59,7 @@ class LiveTurn:
         self.ready.clear()
         return self.request
 
-    def deliver(self, request: int, heard: HeardTurn | None) -> TurnReading | None:
+    def deliver(self, request: int, heard: VoiceTurn | None) -> TurnReading | None:
         """Take what was heard (None: nothing can be); None when a newer request is under way."""
         if request != self.request:
             return None
@@ -83,9 +83,9 @@ class Preview:
     state: CallState
     decision: Decision
     to_say: Decision
-    hearing: CallHearing | None
+    hearing: CallReader | None
 
 
-def _unheard(index: int, started_at_s: float, ended_at_s: float) -> HeardTurn:
-    voice = EmotionReading(None, "none", ended_at_s - started_at_s, 0.0, Unknown.LATE)
-    return HeardTurn(index, started_at_s, ended_at_s, None, voice)
+def _unheard(index: int, started_at_s: float, ended_at_s: float) -> VoiceTurn:
+    voice = EmotionReading(None, "none", ended_at_s - started_at_s, 0.0, UnknownReason.LATE)
+    return VoiceTurn(index, started_at_s, ended_at_s, None, voice)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipecat_deescalate.models.audio.metering import Levels
+from pipecat_deescalate.models.audio.metering import LevelMeter
 from pipecat_deescalate.models.audio.recording import open_call
 
 from ..audio import speech_like, tone, wav_bytes, write_audio, written
@@ -42,7 +42,7 @@ def test_speech_at_full_level_is_not_clipped(tmp_path: Path) -> None:
 def test_clipping_is_counted_the_same_across_chunks(signal: list[float], cuts: list[int]) -> None:
     """A run that crosses a chunk's edge must be counted once."""
     audio = np.array(signal, dtype=np.float32)
-    levels = Levels()
+    levels = LevelMeter()
     for piece in np.split(audio, sorted(min(cut, audio.size) for cut in cuts)):
         levels.add(piece)
     levels.finish()

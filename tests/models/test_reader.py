@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipecat_deescalate.models.fusion import FusionWeights, bundled_weights, fuse
-from pipecat_deescalate.models.reader import CallHearing, HeardTurn, listen
+from pipecat_deescalate.models.reader import CallReader, VoiceTurn, classify_voice
 from pipecat_deescalate.models.registry import WEIGHTS
-from pipecat_deescalate.models.types import Cue, EmotionReading, TurnAudio, Unknown, WordReading
+from pipecat_deescalate.models.types import (
+    Cue,
+    EmotionReading,
+    TurnAudio,
+    UnknownReason,
+    WordReading,
+)
 from pipecat_deescalate.models.voice import load_classifier
 
 from ..audio import speech_like
@@ -24,11 +30,11 @@ cue_sets = st.lists(st.sampled_from(Cue), unique=True, max_size=4).map(
 
 
 def voice(p: float | None) -> EmotionReading:
-    return EmotionReading(p, "test", 1.0, 0.0, Unknown.TOO_SHORT if p is None else None)
+    return EmotionReading(p, "test", 1.0, 0.0, UnknownReason.TOO_SHORT if p is None else None)
 
 
-def turn(index: int, p: float | None = 0.5) -> HeardTurn:
-    return HeardTurn(index, float(index), index + 0.5, -20.0, voice(p))
+def turn(index: int, p: float | None = 0.5) -> VoiceTurn:
+    return VoiceTurn(index, float(index), index + 0.5, -20.0, voice(p))
 
 
 def test_a_missing_source_is_no_evidence() -> None:
@@ -71,7 +77,7 @@ def test_the_bundled_weights_say_which_are_assumed() -> None:
 
 def test_a_caller_who_repeats_a_request_is_heard() -> None:
     """The same request in other words, two turns later, must be noticed; a yes must not."""
-    hearing = CallHearing()
+    hearing = CallReader()
     said = ["I was charged twice for the same thing", "yes", "yes", "I was charged twice you know"]
     readings = [hearing.hear(turn(i), text) for i, text in enumerate(said)]
     assert [Cue.REPEATS_REQUEST in dict(r.cues) for r in readings] == [False, False, False, True]
@@ -79,7 +85,7 @@ def test_a_caller_who_repeats_a_request_is_heard() -> None:
 
 def test_words_and_course_reach_the_reading() -> None:
     """A reading must hold each part beside the sum, so that a reason can name it."""
-    hearing = CallHearing()
+    hearing = CallReader()
     hearing.hear(turn(0), "Pittsburgh", dialog_state="city")
     reading = hearing.hear(turn(1, 0.9), "are you deaf, I said Pittsburgh", dialog_state="city")
     assert Cue.REPROMPTED in dict(reading.conversation)
@@ -90,7 +96,7 @@ def test_words_and_course_reach_the_reading() -> None:
 
 def test_without_words_the_voice_stands_alone() -> None:
     """A bot without STT must lose nothing but the words."""
-    reading = CallHearing().hear(turn(0, 0.9))
+    reading = CallReader().hear(turn(0, 0.9))
     assert reading.words is None
     weight = bundled_weights().voice
     assert reading.log_likelihood_ratio == pytest.approx(weight * math.log(9))
@@ -98,7 +104,7 @@ def test_without_words_the_voice_stands_alone() -> None:
 
 def test_a_look_ahead_is_forgotten() -> None:
     """What was only tried, as in a speculative run, must not count as an earlier turn."""
-    hearing = CallHearing()
+    hearing = CallReader()
     hearing.hear(turn(0), "I want to cancel my subscription")
     tried = hearing.fork()
     tried.hear(turn(1), "where is my parcel, it has not come")
@@ -106,14 +112,14 @@ def test_a_look_ahead_is_forgotten() -> None:
     assert Cue.REPEATS_REQUEST not in dict(again.cues)
 
 
-def sounding(index: int, level: float) -> HeardTurn:
+def sounding(index: int, level: float) -> VoiceTurn:
     audio = TurnAudio(speech_like(1.0, level=level, seed=index), 16_000, index, index + 1.0, index)
-    return listen(audio, load_classifier(), with_attributes=True)
+    return classify_voice(audio, load_classifier(), with_attributes=True)
 
 
 def test_how_a_caller_sounds_is_told_against_their_own_turns() -> None:
     """A human is told that this caller got loud, not that the line is; and only if enough tells."""
-    hearing = CallHearing()
+    hearing = CallReader()
     assert hearing.manner is None
     for index, level in enumerate((0.02, 0.03, 0.025)):
         hearing.hear(sounding(index, level))

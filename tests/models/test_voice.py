@@ -17,7 +17,7 @@ from pipecat_deescalate.models.audio.recording import CallerChannel, open_call, 
 from pipecat_deescalate.models.errors import ModelFileError, SamplesError
 from pipecat_deescalate.models.lab.datasets import read_manifest
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
-from pipecat_deescalate.models.types import Unknown
+from pipecat_deescalate.models.types import UnknownReason
 from pipecat_deescalate.models.voice import OnnxEmotionClassifier
 
 from ..audio import ESCALATING, noise, speech_like
@@ -77,10 +77,10 @@ def test_a_model_of_other_inputs_or_outputs_is_refused(
 def test_what_cannot_be_heard_is_unknown_not_a_score() -> None:
     """Too little audio, silence and a constant level must not look like calm, or like anger."""
     classify = load_classifier().classify
-    assert classify(noise(0.29, RATE), RATE).reason is Unknown.TOO_SHORT
-    assert classify(np.zeros(0, np.float32), RATE).reason is Unknown.TOO_SHORT
-    assert classify(np.zeros(RATE, np.float32), RATE).reason is Unknown.SILENT
-    assert classify(np.full(RATE, 0.5, np.float32), RATE).reason is Unknown.SILENT
+    assert classify(noise(0.29, RATE), RATE).reason is UnknownReason.TOO_SHORT
+    assert classify(np.zeros(0, np.float32), RATE).reason is UnknownReason.TOO_SHORT
+    assert classify(np.zeros(RATE, np.float32), RATE).reason is UnknownReason.SILENT
+    assert classify(np.full(RATE, 0.5, np.float32), RATE).reason is UnknownReason.SILENT
     assert classify(np.zeros(RATE, np.int16), RATE).p_negative is None
     assert classify(noise(0.3, RATE), RATE).p_negative is not None
 
@@ -142,7 +142,7 @@ def test_a_failing_model_is_unknown_counted_and_logged_once(
     monkeypatch.setattr(voice, "_run", broken)
     with caplog.at_level(logging.ERROR, module.__name__.split(".")[0]):
         readings = [voice.classify(noise(1.0, RATE), RATE) for _ in range(3)]
-    assert {reading.reason for reading in readings} == {Unknown.MODEL_FAILED}
+    assert {reading.reason for reading in readings} == {UnknownReason.MODEL_FAILED}
     assert voice.failures == 3
     assert len(caplog.records) == 1
     assert "what the caller said" not in caplog.text

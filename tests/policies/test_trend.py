@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipecat_deescalate.policies import Action, Evidence, Level
 from pipecat_deescalate.policies.record import TurnRecord
 from pipecat_deescalate.policies.transfer.request import summarize
-from pipecat_deescalate.policies.trend import course_of
+from pipecat_deescalate.policies.trend import trend_of
 
 from .readings import decision
 
@@ -29,13 +29,13 @@ from .readings import decision
 )
 def test_only_a_clear_course_is_told(timeline: tuple[float, ...], said: str | None) -> None:
     """A human with seconds must not read what says nothing, nor miss what does."""
-    assert course_of(timeline) == said
+    assert trend_of(timeline) == said
 
 
 @given(st.lists(st.floats(0, 1), max_size=60))
 def test_a_turn_backwards_has_the_opposite_course(timeline: list[float]) -> None:
     """A half counted twice, or not at all, would favour one direction."""
-    there, back = course_of(timeline), course_of(timeline[::-1])
+    there, back = trend_of(timeline), trend_of(timeline[::-1])
     assert (there is None) == (back is None)
     assert there is None or there != back
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipecat_deescalate.agent.replay.transcript import Transcript, Utterance
-from pipecat_deescalate.models.reader import HeardTurn
+from pipecat_deescalate.agent.replay.transcript import Transcript, TranscriptLine
+from pipecat_deescalate.models.reader import VoiceTurn
 from pipecat_deescalate.models.types import EmotionReading
-from pipecat_deescalate.processors.session.bot_speech import Floor
+from pipecat_deescalate.processors.session.bot_speech import BotSpeechTracker
 
 VOICE = EmotionReading(0.5, "test", 1.0, 0.0)
 speaking = st.lists(st.floats(0.05, 4.0), min_size=2, max_size=20)
@@ -31,10 +31,11 @@ def test_a_live_call_is_told_as_its_recording(bot: list[float], caller: list[flo
     """A policy tuned on recordings must meet the same cues on the line."""
     said, turns = stretches(bot), stretches(caller)
     utterances = [
-        Utterance(start_s=a, end_s=b, text="?", speaker="bot", dialog_state="asks") for a, b in said
+        TranscriptLine(start_s=a, end_s=b, text="?", speaker="bot", dialog_state="asks")
+        for a, b in said
     ]
-    heard = [HeardTurn(i, a, b, None, VOICE) for i, (a, b) in enumerate(turns)]
-    floor = Floor()
+    heard = [VoiceTurn(i, a, b, None, VOICE) for i, (a, b) in enumerate(turns)]
+    floor = BotSpeechTracker()
     steps = [(a, floor.bot_started) for a, _ in said] + [(b, floor.bot_stopped) for _, b in said]
     steps += [(a, floor.turn_started) for a, _ in turns]
     live = []
@@ -58,7 +59,7 @@ def test_a_barge_in_is_more_than_a_quick_answer(
     stops_s: float, *, cut: bool, expected: bool
 ) -> None:
     """People answer before a prompt is quite over; that is not impatience."""
-    floor = Floor()
+    floor = BotSpeechTracker()
     floor.bot_started(8.0)
     if stops_s < 10.0:
         floor.bot_stopped(stops_s)
@@ -73,7 +74,7 @@ def test_a_barge_in_is_more_than_a_quick_answer(
 
 def test_a_barge_in_is_known_while_the_bot_goes_on() -> None:
     """A bot that cannot be interrupted may still speak when the turn is read."""
-    floor = Floor()
+    floor = BotSpeechTracker()
     floor.bot_started(8.0)
     floor.turn_started(10.0)
     assert not floor.barge_in(10.2)
@@ -82,7 +83,7 @@ def test_a_barge_in_is_known_while_the_bot_goes_on() -> None:
 
 def test_a_bot_that_never_spoke_was_not_interrupted() -> None:
     """A caller who speaks first interrupts nobody."""
-    floor = Floor()
+    floor = BotSpeechTracker()
     floor.interrupted()
     floor.turn_started(1.0)
     assert not floor.prompted

@@ -24,7 +24,7 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
-from pipecat_deescalate.models.reader import CallHearing
+from pipecat_deescalate.models.reader import CallReader
 from pipecat_deescalate.models.types import TurnReading
 from pipecat_deescalate.policies import load_policy
 from pipecat_deescalate.policies.types import Action, Decision
@@ -166,7 +166,7 @@ async def test_a_turn_that_no_audio_came_with_is_decided_as_unknown(pool: Infere
 
 async def test_a_calm_caller_who_asks_for_a_human_gets_one(pool: InferencePool) -> None:
     """Words count beside the voice: a request needs no anger."""
-    guarded = Guarded(pool, 0.05, hearing=CallHearing())
+    guarded = Guarded(pool, 0.05, hearing=CallReader())
     async with running(*guarded.parts) as call:
         assert await take_turn(call, a_context("could I talk to a real person please")) == []
         await call.until(lambda: guarded.desk.requests)
@@ -177,7 +177,7 @@ async def test_a_calm_caller_who_asks_for_a_human_gets_one(pool: InferencePool) 
 async def test_words_that_cannot_be_read_leave_the_voice(pool: InferencePool) -> None:
     """A broken word model must not make us deaf."""
 
-    class Broken(CallHearing):
+    class Broken(CallReader):
         def hear(self, *_: object, **__: object) -> TurnReading:
             raise OSError("the weights are gone")
 

@@ -19,7 +19,7 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipecat_deescalate.policies.config import MitigationPolicy
-from pipecat_deescalate.processors.pass_through import Bystander, Bystanders
+from pipecat_deescalate.processors.pass_through import PassThroughChain, PassThroughProcessor
 from pipecat_deescalate.processors.prompts import PromptProcessor
 from pipecat_deescalate.processors.session.live_call import LiveCall
 from pipecat_deescalate.processors.transfer import TransferProcessor
@@ -27,14 +27,14 @@ from pipecat_deescalate.processors.transfer import TransferProcessor
 from ..pipelines import audio_frames, running
 
 
-class Slow(Bystander):
+class Slow(PassThroughProcessor):
     """Takes its time over everything but audio."""
 
     def __init__(self) -> None:
         super().__init__()
         self.took: list[Frame] = []
 
-    def overhear(self, frame: Frame) -> None:
+    def on_bypass(self, frame: Frame) -> None:
         self.took.append(frame)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -51,7 +51,7 @@ def one_by_one(parts: list[Slow]) -> list[FrameProcessor]:
 
 
 def in_a_row(parts: list[Slow]) -> list[FrameProcessor]:
-    return [Bystanders(*parts)]
+    return [PassThroughChain(*parts)]
 
 
 @pytest.mark.parametrize("standing", [one_by_one, in_a_row])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipecat_deescalate import Deescalator
 from pipecat_deescalate.models.errors import ModelFileError
-from pipecat_deescalate.models.types import EmotionReading, Unknown
+from pipecat_deescalate.models.types import EmotionReading, UnknownReason
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
 from ..agent.lab.test_measuring import a_manifest
@@ -105,7 +105,7 @@ def test_what_cannot_be_heard_is_unknown_to_them_too(wav2vec2: Path, qwen2_audio
     """Silence is not calm, whichever model hears it; an audio language model would not say so."""
     for classifier in (HuggingFaceVoiceClassifier(wav2vec2), AudioLanguageModel(qwen2_audio)):
         silent = classifier.classify(np.zeros(16_000, np.float32), 16_000)
-        assert (silent.p_negative, silent.reason) == (None, Unknown.SILENT)
+        assert (silent.p_negative, silent.reason) == (None, UnknownReason.SILENT)
 
 
 def test_a_model_that_is_not_there_is_one_line_and_nothing_is_fetched(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from pipecat_deescalate.models.lab.training.graph import pooled_graph  # noqa: E
 from pipecat_deescalate.models.lab.training.recipe import StudentConfig  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.student import Lessons, teach  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.torch_encoder import (  # noqa: E402 - torch
+    encode,
     encoder_of,
-    listen,
     weights_of,
 )
 from pipecat_deescalate.models.lab.training.voice_teacher import (  # noqa: E402 - torch
@@ -100,7 +100,7 @@ def test_it_learns_with_the_encoder_that_ships(whole: Encoder, frames: int, nth:
     """Were the graph in torch another one, the student would be taught what it never computes."""
     features = log_mel(speech_like(frames / 100, seed=frames))
     with torch.no_grad():
-        heard = listen(weights_of(whole), torch.from_numpy(features[None]), nth)
+        heard = encode(weights_of(whole), torch.from_numpy(features[None]), nth)
     shipped = _averages(whole, features, nth)
     assert heard.averages(STATES).numpy() == pytest.approx(shipped, abs=2e-3)
 
@@ -133,7 +133,7 @@ def _miss(student: Encoder, teacher: VoiceTeacher, lessons: Lessons) -> float:
     """The miss on copies of the turns that no step has drawn."""
     clean, changed = lessons.draw(10_000, np.arange(len(TURNS)))
     with torch.no_grad():
-        states = listen(weights_of(student), changed, EVERY_NTH)
+        states = encode(weights_of(student), changed, EVERY_NTH)
         return float(teacher.miss(clean, states, EVERY_NTH).total)
 
 

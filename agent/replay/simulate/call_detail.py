@@ -13,8 +13,8 @@ import numpy as np
 import soundfile
 
 from ....models.audio.recording import read_audio, resample
-from ....models.reader import HeardTurn
-from ....models.types import Cue, EmotionReading, TurnReading, Unknown, WordReading
+from ....models.reader import VoiceTurn
+from ....models.types import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
 from ....models.voice import TIMELINE_STEP_S
 from ....policies.config import MitigationPolicy
 from ....policies.decide import decide
@@ -29,19 +29,19 @@ _AUDIO_RATE = 8_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReportContent:
     """What of a call may be in a report beside the figures: nothing, unless it was asked for."""
 
     words: bool = False
     audio: bool = False
 
 
-def tell_call(
+def serialize_call(
     row: Row,
     source: CallSource,
     policies: Sequence[MitigationPolicy],
     label: CallLabel | None,
-    shown: Shown,
+    shown: ReportContent,
 ) -> dict[str, Any]:
     """All that the report's browser draws of a call.
 
@@ -80,7 +80,7 @@ def tell_call(
 
 
 def _reading(index: int, turn: Row, model: str) -> TurnReading:
-    unknown = Unknown(turn["unknown"]) if turn["unknown"] else None
+    unknown = UnknownReason(turn["unknown"]) if turn["unknown"] else None
     length_s = turn["ended_at_s"] - turn["started_at_s"]
     return TurnReading(
         index=index,
@@ -140,7 +140,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
 
 def _texts(row: Row, source: CallSource) -> list[str | None]:
     turns = [
-        HeardTurn(
+        VoiceTurn(
             index,
             turn["started_at_s"],
             turn["ended_at_s"],

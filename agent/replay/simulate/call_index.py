@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ....models.audio.recording import CallerChannel
 from .call_source import CallSource, Task
-from .duckdb_io import count, fill
+from .duckdb_io import count_rows, fill
 from .find_calls import NoCallsError
 from .label_files import LabelRow
 from .statistics.call_labels import CallLabel
@@ -59,7 +59,7 @@ _GATHERED = """
 """
 
 
-class Roster:
+class CallIndex:
     """The table `calls`, by call id; a call's `rowid` is its number. With `labels` where known."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection, tasks: Iterable[Task]) -> None:
@@ -82,14 +82,14 @@ class Roster:
         self.labelled: int | None = None
 
     def __len__(self) -> int:
-        return count(self._database, "calls")
+        return count_rows(self._database, "calls")
 
     def label(self, rows: Iterable[LabelRow]) -> None:
         """Put labels beside the calls."""
         fill(self._database, "labelled", _LABEL, map(_label_row, rows))
         self._database.execute(_GATHERED)
         self._database.execute("DROP TABLE labelled")
-        self.labelled = count(self._database, "labels")
+        self.labelled = count_rows(self._database, "labels")
 
     def unmatched(self) -> list[str]:
         """The labels of none of the calls, by call id."""

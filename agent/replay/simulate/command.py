@@ -20,19 +20,19 @@ from ....models.errors import DeescalateError
 from ....models.files import finite, whole_file
 from ....policies.config import MitigationPolicy, load_policy
 from ...console import Report, results, stages
-from .call_detail import Shown, tell_call
-from .call_index import Roster
-from .comparison import Study
+from .call_detail import ReportContent, serialize_call
+from .call_index import CallIndex
+from .comparison import Comparison
 from .decision_export import outcome_files
 from .duckdb_io import scratch
 from .engine import Engine, hear_locally
-from .evidence_cache import EvidenceStore
-from .evidence_columns import Archive, FailedCall
+from .evidence_cache import EvidenceCache
+from .evidence_columns import EvidenceColumns, FailedCall
 from .find_calls import find_calls
-from .label_files import read_labels
+from .label_files import read_call_labels
 from .recording_evidence import HearingSettings, tasks_for
 from .report import render
-from .report_sampling import Kind, Picker
+from .report_sampling import CallKind, Picker
 from .run_sweep import Sweep, run_sweep, write_policy
 from .statistics.call_labels import BatchLabels
 from .statistics.caller_model import closed_loop, load_caller_model
@@ -83,7 +83,7 @@ class Options:
     caller_model: str | None = None
     report: Path | None = None
     report_calls: int = 100
-    shown: Shown = field(default_factory=Shown)
+    shown: ReportContent = field(default_factory=ReportContent)
     as_json: bool = False
     out: Path | None = None
 
@@ -105,7 +105,7 @@ def run_simulation(options: Options) -> int:
         page = stack.enter_context(whole_file(options.report)) if options.report else None
         database = stack.enter_context(scratch(options.evidence))
         roster, archive = _evidence(options, database)
-        study, picker = Study(policies), Picker(options.report_calls if page else 0)
+        study, picker = Comparison(policies), Picker(options.report_calls if page else 0)
         with stages() as progress:
             tick = _counting(progress, "replaying", len(roster))
 
@@ -159,11 +159,11 @@ def _levels(policy: MitigationPolicy) -> dict[str, float]:
 
 
 def _tell(
-    picked: Mapping[str, Kind],
-    roster: Roster,
-    archive: Archive,
+    picked: Mapping[str, CallKind],
+    roster: CallIndex,
+    archive: EvidenceColumns,
     policies: Sequence[MitigationPolicy],
-    shown: Shown,
+    shown: ReportContent,
 ) -> list[dict[str, Any]]:
     """The calls that the report shows, told turn by turn."""
     tasks, rows = roster.tasks(list(picked)), archive.in_full(list(picked))
@@ -171,7 +171,9 @@ def _tell(
     return [
         {
             "kind": kind.value,
-            **tell_call(rows[call_id], tasks[call_id].source, policies, labels.get(call_id), shown),
+            **serialize_call(
+                rows[call_id], tasks[call_id].source, policies, labels.get(call_id), shown
+            ),
         }
         for call_id, kind in picked.items()
     ]
@@ -210,17 +212,17 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
     return policies
 
 
-def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[Roster, Archive]:
+def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[CallIndex, EvidenceColumns]:
     """The calls and their evidence, once all of them are heard."""
     transcripts = Transcripts(database, options.transcripts) if options.transcripts else None
     settings = HearingSettings(options.model, options.language)
     sources = find_calls(
         options.calls, transcripts=transcripts, caller_channel=options.caller_channel
     )
-    roster = Roster(database, tasks_for(sources, settings))
-    archive = Archive(database, roster, EvidenceStore(options.evidence))
+    roster = CallIndex(database, tasks_for(sources, settings))
+    archive = EvidenceColumns(database, roster, EvidenceCache(options.evidence))
     if options.labels is not None:
-        roster.label(read_labels(options.labels))
+        roster.label(read_call_labels(options.labels))
         _check_labels(roster, options.labels)
     archive.gather()
     missing = archive.missing()
@@ -250,7 +252,7 @@ def _engine(options: Options) -> Engine:
     return partial(hear_locally, workers=workers)
 
 
-def _check_labels(roster: Roster, labels: str) -> None:
+def _check_labels(roster: CallIndex, labels: str) -> None:
     """Tell of labels without a call; that all of them are is an error."""
     unmatched = roster.unmatched()
     if unmatched and len(unmatched) == roster.labelled:

@@ -11,7 +11,7 @@ from .decision_export import OutcomeWriter
 from .statistics.call_labels import BatchLabels
 from .statistics.figures import PolicyFigures, figures_of
 from .statistics.staffing import Service, Staffing, day_of, even_day, staffing
-from .statistics.tally import Outcomes, Tally, count, days_of
+from .statistics.tally import Outcomes, Tally, count_outcomes, days_of
 from .vectorized import CallBatch, replay
 
 Batches = Iterable[tuple[CallBatch, BatchLabels | None]]
@@ -29,7 +29,7 @@ class Load:
 
 
 @dataclass
-class Study:
+class Comparison:
     """The counts of all policies over the calls seen so far."""
 
     policies: Sequence[MitigationPolicy]
@@ -47,7 +47,7 @@ class Study:
             for index, policy in enumerate(self.policies):
                 found = replay(batch, policy)
                 outcomes = Outcomes.of(batch, found, labels)
-                self.tallies[index] += count(batch, found, outcomes, labels)
+                self.tallies[index] += count_outcomes(batch, found, outcomes, labels)
                 if writer is not None:
                     writer.add(policy.name, batch, found, outcomes, labels)
                 seen.append(outcomes)

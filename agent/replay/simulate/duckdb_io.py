@@ -86,7 +86,7 @@ def columns(database: duckdb.DuckDBPyConnection, query: str, values: object) -> 
     return database.sql(query, params=values).to_arrow_table()
 
 
-def count(database: duckdb.DuckDBPyConnection, table: str) -> int:
+def count_rows(database: duckdb.DuckDBPyConnection, table: str) -> int:
     """How many rows a table has."""
     (found,) = database.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 - ours
     return int(found[0])

@@ -42,54 +42,54 @@ CALLS_IN_HAND = 16
 """How many calls of a worker are lost, to be heard again, when all is killed."""
 
 
-def handfuls(tasks: Tasks, workers: int) -> Iterator[Handful]:
+def chunks(tasks: Tasks, workers: int) -> Iterator[Handful]:
     """The calls as workers take them: fewer at a time the fewer are left.
 
     So no worker is busy for long when the others have nothing left (guided self-scheduling,
     Polychronopoulos and Kuck, 1987).
     """
     left, calls = len(tasks), iter(tasks)
-    while handful := tuple(islice(calls, max(1, min(CALLS_IN_HAND, left // (4 * workers))))):
-        left -= len(handful)
-        yield handful
+    while chunk := tuple(islice(calls, max(1, min(CALLS_IN_HAND, left // (4 * workers))))):
+        left -= len(chunk)
+        yield chunk
 
 
 def hear_locally(tasks: Tasks, settings: HearingSettings, workers: int) -> Iterator[list[Row]]:
     """Hear calls in this many processes; with one, in this very process."""
-    todo = handfuls(tasks, workers)
+    todo = chunks(tasks, workers)
     if workers == 1:
-        for handful in todo:
-            yield hear_all(handful, settings)
+        for chunk in todo:
+            yield hear_all(chunk, settings)
         return
     while True:
-        suspects: list[Task] = []
-        yield from _in_a_pool(todo, settings, workers, suspects)
-        if not suspects:
+        in_flight: list[Task] = []
+        yield from _in_a_pool(todo, settings, workers, in_flight)
+        if not in_flight:
             return
-        for task in suspects:
+        for task in in_flight:
             yield [_alone(task, settings)]
 
 
 def _in_a_pool(
-    todo: Iterator[Handful], settings: HearingSettings, workers: int, suspects: list[Task]
+    todo: Iterator[Handful], settings: HearingSettings, workers: int, in_flight: list[Task]
 ) -> Iterator[list[Row]]:
-    """Hear until all is done, or until the pool breaks: then `suspects` were under way."""
+    """Hear until all is done, or until the pool breaks: then `in_flight` were under way."""
     with _pool(workers, settings) as pool:
         running: dict[Future[list[Row]], Handful] = {}
-        _submit(pool, islice(todo, workers * _AHEAD), settings, running, suspects)
-        while running and not suspects:
+        _submit(pool, islice(todo, workers * _AHEAD), settings, running, in_flight)
+        while running and not in_flight:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                handful = running.pop(future)
+                chunk = running.pop(future)
                 try:
                     rows = future.result()
                 except BrokenProcessPool:
-                    suspects.extend(handful)
+                    in_flight.extend(chunk)
                     continue
                 yield rows
-                if not suspects:
-                    _submit(pool, islice(todo, 1), settings, running, suspects)
-        suspects.extend(task for handful in running.values() for task in handful)
+                if not in_flight:
+                    _submit(pool, islice(todo, 1), settings, running, in_flight)
+        in_flight.extend(task for chunk in running.values() for task in chunk)
 
 
 def _submit(
@@ -97,13 +97,13 @@ def _submit(
     todo: Iterable[Handful],
     settings: HearingSettings,
     running: dict[Future[list[Row]], Handful],
-    suspects: list[Task],
+    in_flight: list[Task],
 ) -> None:
-    for handful in todo:
+    for chunk in todo:
         try:
-            running[pool.submit(hear_all, handful, settings)] = handful
+            running[pool.submit(hear_all, chunk, settings)] = chunk
         except BrokenProcessPool:
-            suspects.extend(handful)
+            in_flight.extend(chunk)
 
 
 def _alone(task: Task, settings: HearingSettings) -> Row:
@@ -111,10 +111,10 @@ def _alone(task: Task, settings: HearingSettings) -> Row:
         try:
             return pool.submit(hear_all, (task,), settings).result()[0]
         except BrokenProcessPool:
-            return written_off(task)
+            return poisoned(task)
 
 
-def written_off(task: Task) -> Row:
+def poisoned(task: Task) -> Row:
     """The row of a call that ends even a process of its own."""
     return unheard(task, f"{task.source.place}: ends the process that reads it; leave it out")
 

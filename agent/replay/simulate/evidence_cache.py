@@ -44,7 +44,7 @@ SCHEMA = pa.schema(
 )
 
 
-class EvidenceStore:
+class EvidenceCache:
     """A folder of evidence.
 
     Raises:

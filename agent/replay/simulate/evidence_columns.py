@@ -15,10 +15,10 @@ import numpy as np
 
 from ....models.errors import UnreadableInputError, first_line
 from ....models.types import Cue
-from .call_index import TASK, Roster, task_of
+from .call_index import TASK, CallIndex, task_of
 from .call_source import Task
-from .duckdb_io import AT_ONCE, columns, count, literal, streamed
-from .evidence_cache import EvidenceStore
+from .duckdb_io import AT_ONCE, columns, count_rows, literal, streamed
+from .evidence_cache import EvidenceCache
 from .recording_evidence import Row
 from .statistics.call_labels import BatchLabels, label_batch
 from .vectorized import CallBatch
@@ -110,11 +110,11 @@ class Missing:
             yield task_of(task, known)
 
 
-class Archive:
+class EvidenceColumns:
     """What a store of evidence holds of the calls of a roster."""
 
     def __init__(
-        self, database: duckdb.DuckDBPyConnection, roster: Roster, store: EvidenceStore
+        self, database: duckdb.DuckDBPyConnection, roster: CallIndex, store: EvidenceCache
     ) -> None:
         self._database = database
         self._roster = roster
@@ -139,7 +139,7 @@ class Archive:
 
     def missing(self) -> Missing:
         """What is not heard yet, after `gather`."""
-        size = len(self._roster) - count(self._database, "heard")
+        size = len(self._roster) - count_rows(self._database, "heard")
         if size:
             for parts in _some(sorted(self._gathered)):
                 with self._reading():

@@ -22,7 +22,7 @@ class LabelRow:
     span: Span | None = None
 
 
-def read_labels(place: str) -> Iterator[LabelRow]:
+def read_call_labels(place: str) -> Iterator[LabelRow]:
     """Read `call_id` with `distressed`, or with `start_s`, `end_s`, `negative`, row by row.
 
     A call with a negative stretch is a distressed one; one whose stretches are all not is calm.

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Any
 
 from .call_source import Task
-from .engine import Handful, Tasks, handfuls, written_off
+from .engine import Handful, Tasks, chunks, poisoned
 from .recording_evidence import HearingSettings, Row, hear_all
 
 _NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -58,9 +58,9 @@ def hear_on_ray(
     context.enable_progress_bars = context.print_on_execution_start = False
     context.max_errored_blocks = -1
     actors = workers or max(1, int(ray.cluster_resources()["CPU"]))  # type: ignore[no-untyped-call]
-    todo = handfuls(tasks, actors)
+    todo = chunks(tasks, actors)
     while some := list(islice(todo, _HANDFULS_AN_ACTOR * actors)):
-        lost = {task.evidence_key: task for handful in some for task in handful}
+        lost = {task.evidence_key: task for chunk in some for task in chunk}
         for rows in _in_a_pool(some, settings, actors):
             for row in rows:
                 del lost[row["evidence_key"]]
@@ -74,7 +74,7 @@ def _in_a_pool(
     """Hear these; the calls of an actor that died twice are left out."""
     import ray  # noqa: PLC0415 - as above
 
-    work = [{"work": pickle.dumps((handful, settings))} for handful in some]
+    work = [{"work": pickle.dumps((chunk, settings))} for chunk in some]
     heard = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
         _Hearer,
         batch_size=1,
@@ -99,4 +99,4 @@ def _each_alone(tasks: Iterable[Task], settings: HearingSettings) -> Iterator[li
         try:
             yield ray.get(rows)
         except (NodeDiedError, OutOfMemoryError, WorkerCrashedError):
-            yield [written_off(task)]
+            yield [poisoned(task)]

@@ -16,12 +16,12 @@ from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
 from ....models.types import Samples
 from ....models.voice import load_classifier
 from ..alignment import untimed_at
-from ..call import HeardCall, ReadTurn, hear_call, read_call
+from ..call import TurnInput, VoiceCall, hear_call, read_call
 from ..segments import TurnRules
 from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..vad import SAMPLE_RATE
 from .call_source import CallSource, Task
-from .storage import complaint, on_disk, reading
+from .storage import on_disk, reading, storage_complaint
 
 ENVELOPE_S = 0.2
 """One point of a call's envelope stands for this much audio."""
@@ -76,7 +76,7 @@ def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Itera
         )
 
 
-def hear(task: Task, settings: HearingSettings) -> Row:
+def hear_recording(task: Task, settings: HearingSettings) -> Row:
     """Hear one call; a recording that cannot be read gives a row that says why."""
     try:
         heard, envelope = _hear_audio(task, settings)
@@ -84,7 +84,7 @@ def hear(task: Task, settings: HearingSettings) -> Row:
     except DeescalateError as error:
         return unheard(task, str(error))
     except Exception as error:  # noqa: BLE001 - one recording must not cost all others
-        return unheard(task, f"{task.source.place}: {complaint(error)}")
+        return unheard(task, f"{task.source.place}: {storage_complaint(error)}")
     return {
         **_keys(task),
         "duration_s": heard.duration_s,
@@ -112,7 +112,7 @@ def _keys(task: Task) -> Row:
     }
 
 
-def _hear_audio(task: Task, settings: HearingSettings) -> tuple[HeardCall, bytes]:
+def _hear_audio(task: Task, settings: HearingSettings) -> tuple[VoiceCall, bytes]:
     envelope = Envelope()
     with on_disk(task.source.place) as path:
         heard = hear_call(
@@ -141,7 +141,7 @@ def words_of(source: CallSource) -> TranscriptLike:
         return read_transcript(path)
 
 
-def _turn(turn: ReadTurn, loudness_db: float | None) -> Row:
+def _turn(turn: TurnInput, loudness_db: float | None) -> Row:
     reading, words = turn.reading, turn.reading.words
     return {
         "started_at_s": reading.started_at_s,
@@ -188,7 +188,7 @@ class Envelope:
 
 def hear_all(tasks: Iterable[Task], settings: HearingSettings) -> list[Row]:
     """Hear a handful of calls."""
-    return [hear(task, settings) for task in tasks]
+    return [hear_recording(task, settings) for task in tasks]
 
 
 def preload(settings: HearingSettings) -> None:

@@ -15,7 +15,7 @@ from .statistics.tally import IN_TIME, Outcomes
 from .vectorized import CallBatch
 
 
-class Kind(StrEnum):
+class CallKind(StrEnum):
     """What makes a call worth a look; the first that holds counts."""
 
     MISSED = "distress missed"
@@ -31,7 +31,7 @@ class Picker:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: dict[Kind, list[tuple[str, str]]] = {kind: [] for kind in Kind}
+        self._kept: dict[CallKind, list[tuple[str, str]]] = {kind: [] for kind in CallKind}
 
     def see(
         self, batch: CallBatch, labels: BatchLabels | None, outcomes: Sequence[Outcomes]
@@ -43,20 +43,20 @@ class Picker:
             insort(kept, (hashlib.sha256(call_id.encode()).hexdigest(), call_id))
             del kept[self._limit :]
 
-    def picked(self) -> dict[str, Kind]:
+    def picked(self) -> dict[str, CallKind]:
         """The calls by id, each kind getting its turn until there are enough."""
-        found: dict[str, Kind] = {}
+        found: dict[str, CallKind] = {}
         for place in range(self._limit):
             for kind, kept in self._kept.items():
                 if place < len(kept) and len(found) < self._limit:
                     found[kept[place][1]] = kind
-        order = list(Kind)
+        order = list(CallKind)
         return dict(sorted(found.items(), key=lambda item: (order.index(item[1]), item[0])))
 
 
 def _kinds(
     batch: CallBatch, labels: BatchLabels | None, outcomes: Sequence[Outcomes]
-) -> list[Kind]:
+) -> list[CallKind]:
     first = outcomes[0]
     none = np.zeros(len(batch.call_ids), bool)
     distressed = labels.known & labels.distressed if labels is not None else none
@@ -65,13 +65,13 @@ def _kinds(
     needless = np.any([(one.transfer >= 0) & ~one.on_request for one in outcomes], axis=0)
     differ = np.any([one.highest != first.highest for one in outcomes], axis=0)
     rules = (
-        (Kind.MISSED, distressed & ~in_time),
-        (Kind.NEEDLESS, calm & needless),
-        (Kind.DIFFER, differ),
-        (Kind.CAUGHT, distressed),
-        (Kind.ACTED, first.highest > Action.PROCEED.rank),
+        (CallKind.MISSED, distressed & ~in_time),
+        (CallKind.NEEDLESS, calm & needless),
+        (CallKind.DIFFER, differ),
+        (CallKind.CAUGHT, distressed),
+        (CallKind.ACTED, first.highest > Action.PROCEED.rank),
     )
     return [
-        next((kind for kind, holds in rules if holds[call]), Kind.QUIET)
+        next((kind for kind, holds in rules if holds[call]), CallKind.QUIET)
         for call in range(len(batch.call_ids))
     ]

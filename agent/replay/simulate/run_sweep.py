@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ....models.errors import DeescalateError
 from ....models.files import whole_file
 from ....policies.config import MitigationPolicy
-from .comparison import Batches, Study
+from .comparison import Batches, Comparison
 from .statistics.staffing import Service
 from .statistics.sweep import Axis, Costs, Point, cheapest, grid, pareto_front, point_of
 from .statistics.tally import Tally
@@ -75,13 +75,13 @@ def run_sweep(
         SweepError: a half of the labelled calls lacks distressed or calm ones.
     """
     candidates, invalid = grid(base, sweep.axes)
-    study = Study([candidate.policy for candidate in candidates])
+    study = Comparison([candidate.policy for candidate in candidates])
     study.add(half(batches(), to_choose=True), None, lambda batch, *_: watch(batch))
     _check(study, "to choose by")
     points = [sweep.point(counts) for counts in study.tallies]
     best = cheapest(points)
     chosen = candidates[best].policy.model_copy(update={"name": f"{base.name}-swept"})
-    check = Study([base, chosen])
+    check = Comparison([base, chosen])
     check.add(half(batches(), to_choose=False), None, lambda batch, *_: None)
     _check(check, "to check on")
     told = {
@@ -101,7 +101,7 @@ def run_sweep(
     return Swept(told, chosen)
 
 
-def _check(study: Study, what_for: str) -> None:
+def _check(study: Comparison, what_for: str) -> None:
     counts = study.tallies[0]
     if not counts.distressed or not counts.calm:
         raise SweepError(

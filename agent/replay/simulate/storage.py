@@ -19,7 +19,7 @@ _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
 """What a URL may hold beside the place: a user's name and password, a signature."""
 
 
-def complaint(error: Exception) -> str:
+def storage_complaint(error: Exception) -> str:
     """What another library complains of, on one line, and without the secrets of a URL."""
     text = error.strerror if isinstance(error, OSError) else None
     return _SECRETS.sub("", text or f"{type(error).__name__}: {first_line(error)}")
@@ -33,7 +33,7 @@ def reached(place: str, ours: type[UnreadableInputError] = UnreadableInputError)
     except DeescalateError:
         raise
     except Exception as error:
-        raise ours(place, complaint(error)) from error
+        raise ours(place, storage_complaint(error)) from error
 
 
 def is_remote(place: str) -> bool:
@@ -166,7 +166,7 @@ def writing(place: str) -> Iterator[BinaryIO]:
         try:
             yield file
         except OSError as error:
-            raise OutputError(place, f"cannot be written ({complaint(error)})") from error
+            raise OutputError(place, f"cannot be written ({storage_complaint(error)})") from error
         unfinished.pop_all()
     with reached(place, OutputError):
         file.close()

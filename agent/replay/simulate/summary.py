@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .comparison import Study
+from .comparison import Comparison
 from .evidence_columns import FailedCall
 from .statistics.staffing import Service
 from .statistics.sweep import Costs, point_of
@@ -19,7 +19,7 @@ CANNOT_KNOW = (
 
 
 def findings(
-    study: Study,
+    study: Comparison,
     *,
     costs: Costs,
     base_rate: float,

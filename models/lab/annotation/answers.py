@@ -12,7 +12,7 @@ from .labels import Emotion
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n\s*```\s*", re.DOTALL)
 
 
-class Answer(BaseModel):
+class AnnotatorAnswer(BaseModel):
     """An answer as it must be: these fields, of these types, and no others."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -42,7 +42,7 @@ def answer_schema(*, reasoning: bool) -> dict[str, Any]:
     }
 
 
-def read_answer(text: str, *, reasoning: bool) -> Answer:
+def read_answer(text: str, *, reasoning: bool) -> AnnotatorAnswer:
     """Read an answer: one JSON object, bare or as the only fenced block, and nothing beside it.
 
     Raises:
@@ -50,7 +50,7 @@ def read_answer(text: str, *, reasoning: bool) -> Answer:
     """
     fenced = _FENCED.fullmatch(text)
     try:
-        answer = Answer.model_validate_json(fenced[1] if fenced else text)
+        answer = AnnotatorAnswer.model_validate_json(fenced[1] if fenced else text)
     except ValidationError:
         raise UnparsableAnswerError from None
     if reasoning != bool(answer.reasoning and answer.reasoning.strip()):

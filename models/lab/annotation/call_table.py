@@ -55,7 +55,7 @@ FROM turns GROUP BY call_id
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class CallTurn:
     """One turn of a call, by whoever spoke; the fields as in `COLUMNS`.
 
     `audio` is the path as it was written, relative to the folder of the file that names it.
@@ -81,9 +81,9 @@ class Call:
 
     call_id: str
     folder: Path
-    turns: tuple[Turn, ...]
+    turns: tuple[CallTurn, ...]
 
-    def recording(self, turn: Turn) -> tuple[Path, CallerChannel | None] | None:
+    def recording(self, turn: CallTurn) -> tuple[Path, CallerChannel | None] | None:
         """The file in which a turn is heard, and on which channel; None without audio."""
         if turn.audio is None:
             return None
@@ -99,7 +99,7 @@ class CallsError(DeescalateError):
         self.complaints = complaints
 
 
-def complaint(path: str | Path, reason: str) -> str:
+def file_complaint(path: str | Path, reason: str) -> str:
     """What is wrong with a file, on one line."""
     return str(UnreadableInputError(path, reason))
 
@@ -157,10 +157,10 @@ def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _turn(values: Sequence[Any]) -> Turn:
+def _turn(values: Sequence[Any]) -> CallTurn:
     given = dict(zip(COLUMNS, values, strict=True))
     events = given.pop("events")
-    return Turn(**given, events=tuple(events))
+    return CallTurn(**given, events=tuple(events))
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -174,7 +174,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     return database
 
 
-def write_turns(path: Path, turns: Iterable[Turn]) -> int:
+def write_turns(path: Path, turns: Iterable[CallTurn]) -> int:
     """Write turns as JSON lines, or as Parquet if the path ends so; return how many.
 
     Raises:
@@ -196,7 +196,7 @@ def write_turns(path: Path, turns: Iterable[Turn]) -> int:
     return count
 
 
-def _write_lines(path: Path, turns: Iterable[Turn]) -> int:
+def _write_lines(path: Path, turns: Iterable[CallTurn]) -> int:
     count = 0
     with whole_file(path) as file:
         for turn in turns:

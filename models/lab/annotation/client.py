@@ -18,8 +18,8 @@ import httpx
 from pydantic import SecretStr
 
 from ...errors import DeescalateError
-from .answers import Answer, UnparsableAnswerError, read_answer
-from .providers import Question, Reply, Wire, read_refusal
+from .answers import AnnotatorAnswer, UnparsableAnswerError, read_answer
+from .providers import ProviderReply, Question, Wire, read_refusal
 
 _MAX_REPLY_BYTES = 1 << 20
 _MAX_KEPT_CHARS = 2_000
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long and how often one turn is asked about.
 
     `timeout_s` bounds one request. Faults are tried `attempts` times; the wait before attempt
@@ -60,14 +60,14 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnnotationResult:
     """What came of one turn. Without an `answer` it could not be read, twice.
 
     `unparsable` is the last answer that could not be read, cut to 2,000 characters. The tokens
     are of all requests that were answered.
     """
 
-    answer: Answer | None
+    answer: AnnotatorAnswer | None
     unparsable: str | None
     times: int
     input_tokens: int
@@ -92,11 +92,11 @@ class AnnotatorClient:
         *,
         concurrency: int,
         tls: ssl.SSLContext,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     ) -> None:
         self._endpoint = endpoint
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         self._sleep = sleep
         self._url = endpoint.url.rstrip("/") + endpoint.wire.path(endpoint.model)
         self._resume_at = 0.0
@@ -119,7 +119,7 @@ class AnnotatorClient:
         for connection in self._free:
             await connection.aclose()
 
-    async def ask(self, question: Question) -> Asked:
+    async def ask(self, question: Question) -> AnnotationResult:
         """Ask, and ask once more if the answer cannot be read.
 
         Raises:
@@ -136,17 +136,17 @@ class AnnotatorClient:
             except UnparsableAnswerError:
                 unparsable = (reply.text or "")[:_MAX_KEPT_CHARS]
                 continue
-            return Asked(answer, unparsable, times, used_in, used_out)
-        return Asked(None, unparsable, 2, used_in, used_out)
+            return AnnotationResult(answer, unparsable, times, used_in, used_out)
+        return AnnotationResult(None, unparsable, 2, used_in, used_out)
 
-    async def _reply(self, content: bytes) -> Reply:
+    async def _reply(self, content: bytes) -> ProviderReply:
         patience, clock = self._patience, asyncio.get_running_loop().time
         attempt, give_up_at = 1, clock() + patience.rate_limit_s
         while True:
             while (wait_s := self._resume_at - clock()) > 0:
                 await self._sleep(wait_s)
             result = await self._attempt(content)
-            if isinstance(result, Reply):
+            if isinstance(result, ProviderReply):
                 return result
             if isinstance(result, float):  # told to slow down
                 self._resume_at = max(self._resume_at, clock() + result)
@@ -165,7 +165,7 @@ class AnnotatorClient:
         delay_s = min(30.0, self._patience.first_delay_s * 2.0 ** (attempt - 1))
         return delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
 
-    async def _attempt(self, content: bytes) -> Reply | float | _Fault:
+    async def _attempt(self, content: bytes) -> ProviderReply | float | _Fault:
         """One request: its reply, or how many seconds to wait, or why there is none."""
         try:
             async with self._slots, asyncio.timeout(self._patience.timeout_s):
@@ -176,7 +176,9 @@ class AnnotatorClient:
             return _Fault(f"connection lost: {type(error).__name__}", retry=True)
         return self._judge(status, headers, body)
 
-    def _judge(self, status: int, headers: httpx.Headers, body: bytes) -> Reply | float | _Fault:
+    def _judge(
+        self, status: int, headers: httpx.Headers, body: bytes
+    ) -> ProviderReply | float | _Fault:
         if status == 200:
             try:
                 return self._endpoint.wire.reply(json.loads(body))

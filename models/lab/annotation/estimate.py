@@ -23,7 +23,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class RunEstimate:
     """Requests, seconds of audio, and about how many tokens; no request is counted twice.
 
     `price` is None unless all three prices are known.
@@ -39,7 +39,7 @@ class Estimate:
     price: float | None
 
 
-def estimate(tasks: Sequence[CallTask], wire: Wire, *, context: int, prices: Prices) -> Estimate:
+def estimate(tasks: Sequence[CallTask], wire: Wire, *, context: int, prices: Prices) -> RunEstimate:
     """What these tasks come to. Audio goes once with each prompt."""
     requests, audio_s, characters, output_tokens = 0, 0.0, 0, 0
     for task in tasks:
@@ -59,7 +59,7 @@ def estimate(tasks: Sequence[CallTask], wire: Wire, *, context: int, prices: Pri
         price = (
             audio_tokens * prices.audio + text_tokens * prices.text + output_tokens * prices.output
         ) / 1e6
-    return Estimate(
+    return RunEstimate(
         calls=len(tasks),
         turns=sum(len(task.turns) for task in tasks),
         requests=requests,

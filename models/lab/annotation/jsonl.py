@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ...errors import first_complaint
-from .call_table import MAX_COMPLAINTS, CallsError, complaint
+from .call_table import MAX_COMPLAINTS, CallsError, file_complaint
 
 _Row = TypeVar("_Row", bound=BaseModel)
 
@@ -39,7 +39,7 @@ def parse_lines(
         except ValidationError as error:
             found = first_complaint(error, what)
         if found is not None:
-            complaints.append(complaint(path, f"line {number}: {found}"))
+            complaints.append(file_complaint(path, f"line {number}: {found}"))
         elif not complaints:
             yield row
     if complaints:
@@ -64,4 +64,4 @@ def read_lines(
         with path.open("rb") as file:
             yield from parse_lines(path, file, kind, what=what, wrong=wrong)
     except OSError as error:
-        raise CallsError(complaint(path, error.strerror or "cannot be read")) from error
+        raise CallsError(file_complaint(path, error.strerror or "cannot be read")) from error

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .call_table import CallsError, complaint
+from .call_table import CallsError, file_complaint
 from .jsonl import parse_lines, read_lines
 
 SCHEMA: Literal["deescalate.label/1"] = "deescalate.label/1"
@@ -96,7 +96,7 @@ def read_labels(path: Path) -> Iterator[Label]:
         empty = False
         yield label
     if empty:
-        raise CallsError(complaint(path, "holds no labels"))
+        raise CallsError(file_complaint(path, "holds no labels"))
 
 
 def parse_labels(path: Path, lines: Iterable[bytes]) -> Iterator[Label]:

@@ -60,7 +60,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ProviderReply:
     """The words of an answer, None where the endpoint withheld them, and what it cost."""
 
     text: str | None
@@ -81,7 +81,7 @@ class Wire:
     path: Callable[[str], str]
     headers: Callable[[str], dict[str, str]]
     body: Callable[[str, Question], dict[str, Any]]
-    reply: Callable[[Any], Reply]
+    reply: Callable[[Any], ProviderReply]
 
 
 def _gemini_body(_model: str, question: Question) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _gemini_body(_model: str, question: Question) -> dict[str, Any]:
     }
 
 
-def _gemini_reply(answer: Any) -> Reply:
+def _gemini_reply(answer: Any) -> ProviderReply:
     usage = answer.get("usageMetadata", {})
     tokens = (
         usage.get("promptTokenCount", 0),
@@ -105,10 +105,10 @@ def _gemini_reply(answer: Any) -> Reply:
     )
     if not answer.get("candidates"):
         _ = answer["promptFeedback"]  # blocked; without it this is no answer of Gemini's
-        return Reply(None, *tokens)
+        return ProviderReply(None, *tokens)
     parts = answer["candidates"][0].get("content", {}).get("parts", [])
     said = "".join(part.get("text", "") for part in parts if not part.get("thought"))
-    return Reply(said or None, *tokens)
+    return ProviderReply(said or None, *tokens)
 
 
 def _openai_body(model: str, question: Question) -> dict[str, Any]:
@@ -132,12 +132,12 @@ def _openai_body(model: str, question: Question) -> dict[str, Any]:
     }
 
 
-def _openai_reply(answer: Any) -> Reply:
+def _openai_reply(answer: Any) -> ProviderReply:
     message = answer["choices"][0]["message"]
     calls = message.get("tool_calls")
     text = calls[0]["function"]["arguments"] if calls else message.get("content")
     usage = answer.get("usage") or {}
-    return Reply(
+    return ProviderReply(
         text if isinstance(text, str) and text else None,
         usage.get("prompt_tokens", 0),
         usage.get("completion_tokens", 0),

@@ -11,14 +11,14 @@ from types import TracebackType
 from typing import Self
 
 from ...files import OutputError
-from .call_table import CallsError, complaint
+from .call_table import CallsError, file_complaint
 from .labels import Label, parse_labels
 
 _BEGINS = b'{"call_id":'
 """How every line begins, so that no file of another kind is cut."""
 
 
-class Journal:
+class ResultsLog:
     """Labels appended to a file, one run at a time; use it with `with`.
 
     Opening it cuts off a last line that a killed run left without its end, and reads what is
@@ -89,5 +89,5 @@ def recorded(path: Path) -> tuple[list[Label], int]:
     labels = list(parse_labels(path, content[:whole].splitlines()))
     begun = content[whole : whole + len(_BEGINS)]
     if not _BEGINS.startswith(begun):
-        raise CallsError(complaint(path, "its last line is no label"))
+        raise CallsError(file_complaint(path, "its last line is no label"))
     return labels, whole

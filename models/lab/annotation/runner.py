@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from ...errors import AudioError
 from ...files import OutputError
 from .call_table import Call
-from .client import AnnotatorClient, Asked, EndpointError, NoAnswerError
+from .client import AnnotationResult, AnnotatorClient, EndpointError, NoAnswerError
 from .clips import cut, encoded
 from .labels import Label, Source
 from .providers import Question
-from .results_log import Journal
+from .results_log import ResultsLog
 from .strategies import Prompt
 
 
@@ -35,7 +35,7 @@ class CallTask:
 
 
 @dataclass(slots=True)
-class Tally:
+class RunCounts:
     """What has come of a run so far; `failed` counts, by reason, the turns without an answer."""
 
     labelled: int = 0
@@ -80,14 +80,14 @@ class AnnotationRun:
     def __init__(
         self,
         client: AnnotatorClient,
-        journal: Journal,
+        journal: ResultsLog,
         *,
         annotator: str,
         context: int,
         concurrency: int,
-        on_progress: Callable[[Tally], None],
+        on_progress: Callable[[RunCounts], None],
     ) -> None:
-        self.tally = Tally()
+        self.tally = RunCounts()
         self._client = client
         self._journal = journal
         self._annotator = annotator
@@ -191,7 +191,7 @@ class AnnotationRun:
         self.tally.failed[reason] += count
         self._on_progress(self.tally)
 
-    def _label(self, work: _Work, asked: Asked) -> Label:
+    def _label(self, work: _Work, asked: AnnotationResult) -> Label:
         turn, answer = work.task.call.turns[work.at], asked.answer
         source = prompt_source(self._annotator, work.prompt, self._context)
         return Label(

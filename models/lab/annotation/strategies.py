@@ -14,7 +14,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from .call_table import Turn
+from .call_table import CallTurn
 
 PROMPTS = Path(__file__).parent / "prompts"
 _NO_WORDS = "(not transcribed)"
@@ -71,7 +71,7 @@ class Prompt:
         """How many previous exchanges are shown, of those wanted."""
         return 0 if self.context == "none" else wanted
 
-    def ask(self, turns: Sequence[Turn], at: int, exchanges: int) -> str:
+    def ask(self, turns: Sequence[CallTurn], at: int, exchanges: int) -> str:
         """The question about the caller's turn at an index, with the previous exchanges."""
         if self.context == "none":
             return self.user
@@ -110,7 +110,7 @@ def _yaml(name: str) -> object:
     return yaml.safe_load((PROMPTS / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
-def _first(turns: Sequence[Turn], at: int, exchanges: int) -> int:
+def _first(turns: Sequence[CallTurn], at: int, exchanges: int) -> int:
     """Where the previous exchanges begin: the prompts just before the turn are always shown.
 
     An exchange is one turn of the caller with what others said just before it.
@@ -124,7 +124,7 @@ def _first(turns: Sequence[Turn], at: int, exchanges: int) -> int:
     return 0
 
 
-def _line(turn: Turn, *, detailed: bool) -> str:
+def _line(turn: CallTurn, *, detailed: bool) -> str:
     said = _plain(turn.text) if turn.text else _NO_WORDS
     if not detailed:
         return f"{turn.speaker}: {said}"

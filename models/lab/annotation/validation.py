@@ -20,8 +20,8 @@ from .call_table import (
     SPEAKERS,
     Calls,
     CallsError,
-    complaint,
     connect,
+    file_complaint,
 )
 
 _JSON_TYPES = {
@@ -136,7 +136,7 @@ def _matching(pattern: Path) -> list[Path]:
         return [pattern]
     found = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
     if not found:
-        raise CallsError(complaint(pattern, "matches no file"))
+        raise CallsError(file_complaint(pattern, "matches no file"))
     return found
 
 
@@ -145,16 +145,18 @@ def _stage(database: duckdb.DuckDBPyConnection, path: Path) -> None:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         if path.stat().st_size == 0:
-            raise CallsError(complaint(path, "is empty"))
+            raise CallsError(file_complaint(path, "is empty"))
         query = _parquet_query(database, path) if is_parquet else _json_query()
         database.execute(f"INSERT INTO staged {query}", [str(path), str(path)])
     except OSError as error:
-        raise CallsError(complaint(path, error.strerror or "cannot be read")) from error
+        raise CallsError(file_complaint(path, error.strerror or "cannot be read")) from error
     except duckdb.OutOfMemoryException as error:
-        raise CallsError(complaint(path, "needs more memory than there is; split it")) from error
+        raise CallsError(
+            file_complaint(path, "needs more memory than there is; split it")
+        ) from error
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise CallsError(
-            complaint(path, "is damaged, or neither JSON lines in UTF-8 nor Parquet")
+            file_complaint(path, "is damaged, or neither JSON lines in UTF-8 nor Parquet")
         ) from error
 
 
@@ -191,7 +193,7 @@ def _parquet_query(database: duckdb.DuckDBPyConnection, path: Path) -> str:
     for name, kind in COLUMNS.items():
         found = types.get(name)
         if found is not None and found.partition("(")[0] not in _PARQUET_TYPES[kind]:
-            raise CallsError(complaint(path, f"column {name} is {found}: {_NEEDED[kind]}"))
+            raise CallsError(file_complaint(path, f"column {name} is {found}: {_NEEDED[kind]}"))
     values = ", ".join(name if name in types else "NULL" for name in COLUMNS)
     values = values.replace("events", "coalesce(events, [])")
     return (
@@ -204,7 +206,7 @@ def _complain(database: duckdb.DuckDBPyConnection, first: Path) -> None:
     """Raise all complaints at once, in the order of the lines."""
     database.execute(_SEEN)
     if database.execute("SELECT count(*) FROM staged").fetchall()[0][0] == 0:
-        raise CallsError(complaint(first, "holds no turns"))
+        raise CallsError(file_complaint(first, "holds no turns"))
     found = ", ".join(
         f"CASE WHEN {condition} THEN {number} END"
         for number, (_, condition, _) in enumerate(_CHECKS)
@@ -222,7 +224,7 @@ def _complain(database: duckdb.DuckDBPyConnection, first: Path) -> None:
     for file, place, number in rows[:MAX_COMPLAINTS]:
         field, _, what = _CHECKS[number]
         line = places[file].get(place, place)
-        lines.append(complaint(file, f"line {line}: {field}{' ' if field else ''}{what}"))
+        lines.append(file_complaint(file, f"line {line}: {field}{' ' if field else ''}{what}"))
     if len(rows) > MAX_COMPLAINTS:
         lines.append(f"… and {len(rows) - MAX_COMPLAINTS} more complaints")
     raise CallsError(*lines)

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from ...audio.recording import read_audio
 from ...session import open_session
 from ...types import SAMPLE_RATE, Samples
-from ..channel_effects import Kind, changed, telephone
+from ..channel_effects import Effect, telephone, with_effect
 from ..datasets import Clip, Progress, cached_rows
 from .encoder import CHANNELS, Encoder
 from .features import HOP, log_mel
 from .graph import pooled_graph
-from .int8_saturation import in_16_bits
+from .int8_saturation import within_int16
 from .lda_head import Rows
 from .recipe import Recipe
 from .width_pruning import narrowed, with_short_keys
@@ -56,7 +56,7 @@ class Prepared:
         else:
             change = self.recipe.changes[index - 1]
             rng = np.random.default_rng([self.recipe.seed, clip.key])
-            samples = changed(samples, change.kind, change.amount, self.noises, rng)
+            samples = with_effect(samples, change.kind, change.amount, self.noises, rng)
         return fitted(samples, self.recipe)
 
     def range_turns(self, clips: Sequence[Clip]) -> list[Samples]:
@@ -68,7 +68,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Embeddings:
     """The encoder that ships, and what it says of the clips and of the calm turns."""
 
     encoder: Encoder
@@ -76,7 +76,7 @@ class Heard:
     turns: NDArray[np.float32]
 
 
-def hear(
+def embed(
     whole: Prepared,
     clips: Sequence[Clip],
     turns: Sequence[Clip],
@@ -84,7 +84,7 @@ def hear(
     *,
     cache: Path,
     progress: Progress,
-) -> Heard:
+) -> Embeddings:
     """Make the encoder that ships out of the whole one, and let it hear everything.
 
     `drawn` are some of the clips, on which weights and ranges are measured.
@@ -105,10 +105,10 @@ def hear(
         )
     progress("rounding", 0, 1)
     short = with_short_keys(small, recipe.key_sizes, features)
-    prepared = replace(whole, encoder=in_16_bits(short, features))
+    prepared = replace(whole, encoder=within_int16(short, features))
     progress("rounding", 1, 1)
     copies = [_pooled(prepared, clips, i, cache, progress) for i in range(len(recipe.changes) + 1)]
-    return Heard(
+    return Embeddings(
         prepared.encoder,
         _rows(clips, copies, averages[: len(clips)]),
         _pooled(prepared, turns, 0, cache, progress),
@@ -192,7 +192,7 @@ def _pooled(
         change = recipe.changes[index - 1]
         what = change.kind.value
         depends = (*depends, recipe.seed, change.amount)
-        if change.kind is Kind.NOISE:
+        if change.kind is Effect.NOISE:
             depends = (*depends, prepared.noise_digest)
     every = cached_rows(cache, f"{what} {_PREPARATION} {depends}", clips, compute, progress)
     states = every.reshape(len(clips), recipe.layers + 1, CHANNELS)[:, list(recipe.states)]

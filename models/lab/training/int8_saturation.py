@@ -26,7 +26,7 @@ _DAMPING = 0.01
 """Of the mean variance of the inputs."""
 
 
-def in_16_bits(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> Encoder:
+def within_int16(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> Encoder:
     """Return the encoder with such weights in every product that is exported as int8.
 
     `turns` are log-mel features of speech, (80, frames) each.

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
-from ..audio_lm import Answer
+from ..audio_lm import LabelAnswer
 from ..datasets import Progress
 from .checkpoint import Checkpoint, TrainingError
 from .lm_data import Turns, epoch_batches
@@ -61,7 +61,7 @@ def fit(
     return losses
 
 
-def answer_losses(logits: Sequence[Tensor], answers: Sequence[Answer]) -> Tensor:
+def answer_losses(logits: Sequence[Tensor], answers: Sequence[LabelAnswer]) -> Tensor:
     """Return the cross-entropy of each turn's answer, the mean over its tokens; (turns,)."""
     return torch.stack(
         [

@@ -113,7 +113,7 @@ def train_lora(
     }
     checkpoint = Checkpoint(folder.parent / CHECKPOINT_FILE, same)
     losses = fit(lm.network, loss_of, recipe, turns, checkpoint=checkpoint, progress=progress)
-    held_out = measure(lm, turns.held_out, progress)
+    held_out = score_held_out(lm, turns.held_out, progress)
     save(lm, folder)
     tenth = max(1, len(losses) // 10)
     result = LmResult(
@@ -150,7 +150,7 @@ def read_all(lm: AudioLm, clips: Sequence[Clip], progress: Progress) -> list[flo
     return read
 
 
-def measure(lm: AudioLm, clips: Sequence[Clip], progress: Progress) -> HeldOut | None:
+def score_held_out(lm: AudioLm, clips: Sequence[Clip], progress: Progress) -> HeldOut | None:
     """Measure a model on clips by its answers' probabilities; None without clips."""
     if not clips:
         return None

@@ -19,10 +19,10 @@ from pydantic import (
 
 from ...calibration import PLATEAU_TOP
 from ...errors import UnreadableInputError, first_complaint
-from ..channel_effects import Kind, Line
+from ..channel_effects import Effect, Line
 
 _DEFAULT = Path(__file__).with_name("recipe.yaml")
-_ALLOWED = {Kind.CROP: (0.1, 8.0), Kind.SPEED: (0.0, 0.9), Kind.OVERDRIVE: (0.0, math.inf)}
+_ALLOWED = {Effect.CROP: (0.1, 8.0), Effect.SPEED: (0.0, 0.9), Effect.OVERDRIVE: (0.0, math.inf)}
 """Least and greatest amount of a change, in its unit; any where none is given."""
 
 
@@ -55,7 +55,7 @@ class Change(Strict):
     `weight` is how much the heads are kept from following it, against the clips' own covariance.
     """
 
-    kind: Kind
+    kind: Effect
     amount: _Between
     weight: float = Field(ge=0)
 
@@ -67,7 +67,7 @@ class Change(Strict):
         return self
 
 
-class Corpus(Strict):
+class CorpusRecipe(Strict):
     """A training corpus and what allows its use."""
 
     name: str
@@ -131,8 +131,8 @@ class Recipe(Strict):
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
     seed: int = Field(ge=0)
-    corpora: tuple[Corpus, ...] = Field(min_length=1)
-    unlabelled: Corpus | None = None
+    corpora: tuple[CorpusRecipe, ...] = Field(min_length=1)
+    unlabelled: CorpusRecipe | None = None
     evaluated_on_calls: str | None = None
     heads: tuple[HeadConfig, ...] = Field(min_length=1)
     soft_labels: float = Field(default=0.0, ge=0, le=1)
@@ -181,7 +181,7 @@ class Recipe(Strict):
     def needs_noise(self) -> bool:
         """Whether noise is mixed in somewhere."""
         taught_in_noise = self.student is not None and self.student.line.noise > 0
-        return taught_in_noise or any(c.kind is Kind.NOISE for c in self.changes)
+        return taught_in_noise or any(c.kind is Effect.NOISE for c in self.changes)
 
     @property
     def layers(self) -> int:

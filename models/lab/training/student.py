@@ -25,7 +25,7 @@ from .checkpoint import Checkpoint, TrainingError
 from .encoder import Encoder
 from .features import HOP, log_mel
 from .recipe import StudentConfig
-from .torch_encoder import encoder_of, listen, weights_of
+from .torch_encoder import encode, encoder_of, weights_of
 from .voice_teacher import VoiceTeacher
 
 _WARM_UP = 100
@@ -122,7 +122,7 @@ def teach(
             upcoming = ahead.submit(lessons.draw, following, batches[following])
             for group in optimizer.param_groups:
                 group["lr"] = lessons.config.learning_rate * _schedule(step, steps)
-            miss = teacher.miss(clean, listen(student, changed, every_nth), every_nth)
+            miss = teacher.miss(clean, encode(student, changed, every_nth), every_nth)
             losses.append(miss.total.item())
             if not math.isfinite(losses[-1]):
                 raise TrainingError("the student's loss is no number; lower the learning rate")

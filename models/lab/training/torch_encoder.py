@@ -86,7 +86,7 @@ def _parts(encoder: Encoder) -> dict[str, Linear | Norm]:
     return found
 
 
-def listen(weights: Weights, log_mel: Tensor, every_nth: int) -> States:
+def encode(weights: Weights, log_mel: Tensor, every_nth: int) -> States:
     """Run a two-layer encoder on features (turns, 80, frames), which all are as long."""
     x = _convolved(weights, "conv1", log_mel.transpose(1, 2), 1)
     x = _convolved(weights, "conv2", x, 2)

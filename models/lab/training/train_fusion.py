@@ -26,7 +26,7 @@ from ...registry import WEIGHTS
 from ...text.sentiment import load_word_classifier
 from ...types import Cue, EmotionReading, WordReading
 from ..metrics import roc_auc
-from ..text_corpora import read_cucom, read_goemotions, read_recipe, spoken
+from ..text_corpora import read_cucom, read_goemotions, read_text_recipe, spoken
 
 FUSION_FILE = WEIGHTS / "fusion.json"
 TURNS = 40_000
@@ -119,7 +119,7 @@ def _voices(predictions: Path) -> dict[bool, list[EmotionReading]]:
 
 
 def _texts(data: Path, rng: random.Random) -> dict[bool, list[WordReading]]:
-    recipe = read_recipe()
+    recipe = read_text_recipe()
     classifier = load_word_classifier()
     found: dict[bool, list[WordReading]] = {False: [], True: []}
     dev = read_goemotions(data / "text", "dev", recipe.negative_labels)

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from ...errors import UnreadableInputError
 from ...registry import write_model
 from ...text.cues import LANGUAGES, Language, readable
-from ...text.request_classifier import BUCKETS, Recogniser, Said, unit_length
+from ...text.request_classifier import BUCKETS, RequestClassifier, Said, unit_length
 from ..text_corpora import Flags, read_goemotions
 
 SENTENCES = Path(__file__).with_name("asks_for_human_en.tsv")
@@ -46,7 +46,7 @@ class Sentences:
 
 
 @dataclass(frozen=True, slots=True)
-class RecogniserReport:
+class RequestClassifierReport:
     """Precision and recall of each set by a model of all the other sets, and over all of them."""
 
     sentences: int
@@ -55,12 +55,12 @@ class RecogniserReport:
     by_set: dict[str, tuple[float, float]]
 
 
-def train_recogniser(
+def train_request_classifier(
     data: Path,
     out: Path,
     sentences: Path = SENTENCES,
     tell: Callable[[str], None] = lambda _: None,
-) -> RecogniserReport:
+) -> RequestClassifierReport:
     """Train on `sentences` and, for what callers never mean, on GoEmotions under `data`.
 
     The threshold is set on sentences of sets left out that have both kinds. Writes the weights to
@@ -152,14 +152,14 @@ def _threshold(scores: Floats, holds: Flags) -> float:
     return float(scores[order[last]] + scores[order[min(last + 1, len(order) - 1)]]) / 2
 
 
-def _quantised(model: LogisticRegression, threshold: float) -> Recogniser:
+def _quantised(model: LogisticRegression, threshold: float) -> RequestClassifier:
     fitted = model.coef_[0]
     unit = float(np.abs(fitted).max()) / 127
     weight = np.round(fitted / unit).astype(np.int8)
-    return Recogniser(weight, unit, float(model.intercept_[0]) - threshold)
+    return RequestClassifier(weight, unit, float(model.intercept_[0]) - threshold)
 
 
-def _report(found: Flags, known: Sentences) -> RecogniserReport:
+def _report(found: Flags, known: Sentences) -> RequestClassifierReport:
     def figures(some: Flags) -> tuple[float, float]:
         hits = int((found & known.holds & some).sum())
         precision = hits / max(int((found & some).sum()), 1)
@@ -167,10 +167,12 @@ def _report(found: Flags, known: Sentences) -> RecogniserReport:
 
     every = np.full(len(known.texts), True)
     by_set = {str(name): figures(known.sets == name) for name in np.unique(known.sets)}
-    return RecogniserReport(len(known.texts), *figures(every), by_set)
+    return RequestClassifierReport(len(known.texts), *figures(every), by_set)
 
 
-def _write(recogniser: Recogniser, report: RecogniserReport, sentences: Path, out: Path) -> None:
+def _write(
+    recogniser: RequestClassifier, report: RequestClassifierReport, sentences: Path, out: Path
+) -> None:
     content = BytesIO()
     np.savez_compressed(content, **asdict(recogniser))
     card = {

@@ -21,11 +21,11 @@ from ..text_corpora import (
     RECIPE,
     Flags,
     Labelled,
-    Recipe,
+    TextRecipe,
     read_cucom,
     read_goemotions,
     read_meld,
-    read_recipe,
+    read_text_recipe,
     spoken,
 )
 
@@ -42,7 +42,7 @@ _NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class WordingReport:
+class TextReport:
     """ROC-AUC per corpus; `_spoken` is the same text without marks and case, with fillers."""
 
     goemotions_dev: float
@@ -56,18 +56,18 @@ class WordingReport:
     meld_all_spoken: float
 
 
-def train_wording(
+def train_text_model(
     data: Path,
     out: Path = WEIGHTS,
     recipe: Path = RECIPE,
     tell: Callable[[str], None] = lambda _: None,
-) -> WordingReport:
+) -> TextReport:
     """Train the word model on the texts under `data`; write the weights and the card beside them.
 
     Raises:
         UnreadableInputError: if a corpus or the recipe cannot be read.
     """
-    settings = read_recipe(recipe)
+    settings = read_text_recipe(recipe)
     rng = random.Random(settings.seed)  # noqa: S311 - augmentation, not security
     tell("reading the texts")
     train = read_goemotions(data, "train", settings.negative_labels)
@@ -80,13 +80,13 @@ def train_wording(
     dev = read_goemotions(data, "dev", settings.negative_labels)
     tell("calibrating")
     weights = _calibrate(weights, [dev, held_out], rng)
-    report = evaluate_wording(weights, data, settings)
+    report = evaluate_text_model(weights, data, settings)
     _write(weights, report, settings, out)
     return report
 
 
 def _assemble(
-    train: Labelled, cucom: Labelled, agents: list[str], recipe: Recipe, rng: random.Random
+    train: Labelled, cucom: Labelled, agents: list[str], recipe: TextRecipe, rng: random.Random
 ) -> tuple[list[str], Flags, Floats]:
     """All training texts, GoEmotions first, each as written and as spoken, with their weights."""
     texts: list[str] = []
@@ -135,7 +135,7 @@ def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
 
 
 def _fit(
-    counts: sp.csr_matrix, first: int, negative: Flags, weight: Floats, recipe: Recipe
+    counts: sp.csr_matrix, first: int, negative: Flags, weight: Floats, recipe: TextRecipe
 ) -> Weights:
     """Logistic regression on unit-length rarity-weighted features, then both as 8-bit numbers.
 
@@ -194,7 +194,7 @@ def _calibrate(weights: Weights, held_out: Sequence[Labelled], rng: random.Rando
     )
 
 
-def evaluate_wording(weights: Weights, data: Path, recipe: Recipe) -> WordingReport:
+def evaluate_text_model(weights: Weights, data: Path, recipe: TextRecipe) -> TextReport:
     """ROC-AUC on what the model was not trained on; MELD is read nowhere else."""
     rng = random.Random(recipe.seed + 1)  # noqa: S311 - augmentation, not security
 
@@ -207,7 +207,7 @@ def evaluate_wording(weights: Weights, data: Path, recipe: Recipe) -> WordingRep
     test = read_goemotions(data, "test", recipe.negative_labels)
     _, held_out, _ = read_cucom(data, recipe)
     meld = read_meld(data)
-    return WordingReport(
+    return TextReport(
         auc(dev, False),
         auc(dev, True),
         auc(test, False),
@@ -220,7 +220,7 @@ def evaluate_wording(weights: Weights, data: Path, recipe: Recipe) -> WordingRep
     )
 
 
-def _write(weights: Weights, report: WordingReport, recipe: Recipe, out: Path) -> None:
+def _write(weights: Weights, report: TextReport, recipe: TextRecipe, out: Path) -> None:
     content = BytesIO()
     np.savez_compressed(content, **asdict(weights))
     card = {

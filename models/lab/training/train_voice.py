@@ -32,7 +32,7 @@ from ..datasets import (
     read_unlabelled,
 )
 from ..metrics import roc_auc
-from .embeddings import Prepared, hear
+from .embeddings import Prepared, embed
 from .encoder import find_base_model, read_encoder
 from .export import described, int8_model
 from .graph import Head
@@ -95,7 +95,7 @@ def train(
     whole = Prepared(recipe, read_encoder(find_base_model(), recipe.layers), noises)
     drawn = whole.range_turns(clips)
     out.mkdir(parents=True, exist_ok=True)
-    heard = hear(whole, clips, turns, drawn, cache=cache or out / "cache", progress=progress)
+    heard = embed(whole, clips, turns, drawn, cache=cache or out / "cache", progress=progress)
     progress("fitting", 0, 1)
     fit = _fit(recipe, heard.rows, heard.turns)
     progress("fitting", 1, 1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .encoder import Encoder
-from .torch_encoder import States, Weights, listen, weights_of
+from .torch_encoder import States, Weights, encode, weights_of
 
 _RIDGE = 0.2
 """In units of the standardised averages' variance, as the heads' own penalty."""
@@ -53,7 +53,7 @@ class VoiceTeacher:
     def miss(self, clean: Tensor, student: States, every_nth: int) -> Miss:
         """Compare a student's states of changed turns with those of the clean ones' features."""
         with torch.no_grad():
-            states = listen(self.weights, clean, 1)
+            states = encode(self.weights, clean, 1)
             target = states.averages(self.states)
         pairs = (
             (student.stem, states.stem),
@@ -84,7 +84,7 @@ def voice_teacher(
     """
     weights = weights_of(encoder)
     with torch.no_grad():
-        heard = [listen(weights, torch.from_numpy(turn[None]), 1) for turn in turns]
+        heard = [encode(weights, torch.from_numpy(turn[None]), 1) for turn in turns]
         every = (
             torch.cat([s.stem[0] for s in heard]),
             torch.cat([s.first[0] for s in heard]),

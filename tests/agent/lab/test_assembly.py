@@ -8,7 +8,7 @@ import pytest
 
 from pipecat_deescalate.agent.lab.call_plans import plan_calls, voices
 from pipecat_deescalate.agent.lab.synthetic_calls import AssemblyError, assemble
-from pipecat_deescalate.agent.replay.simulate.label_files import read_labels
+from pipecat_deescalate.agent.replay.simulate.label_files import read_call_labels
 
 FOUND = voices(
     [(corpus, speaker, negative, n) for corpus in "ab" for speaker in "xy" for negative in (0, 1)
@@ -43,7 +43,7 @@ def test_assembled_recordings_are_the_same_again(corpus: Path, tmp_path: Path) -
     assert files == ["call-000000.wav", "call-000001.wav", "calls.csv", "labels.csv"]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    rows = list(read_labels(str(tmp_path / "one" / "labels.csv")))
+    rows = list(read_call_labels(str(tmp_path / "one" / "labels.csv")))
     assert len({row.call_id for row in rows}) == 2
     (distressed,) = {row.call_id for row in rows if row.distressed}
     assert {row.call_id for row in rows if row.span is not None} == {distressed}

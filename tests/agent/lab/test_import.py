@@ -22,7 +22,7 @@ from pipecat_deescalate.agent.lab.select_turns import run_selection
 from pipecat_deescalate.agent.replay.call import analyze_call
 from pipecat_deescalate.models.audio.recording import CallerChannel
 from pipecat_deescalate.models.files import OutputError
-from pipecat_deescalate.models.lab.annotation.call_table import CallsError, Turn
+from pipecat_deescalate.models.lab.annotation.call_table import CallsError, CallTurn
 from pipecat_deescalate.models.lab.annotation.selection import Sampling
 from pipecat_deescalate.models.lab.annotation.validation import load_calls
 
@@ -42,7 +42,7 @@ def bring(out: Path, *sources: Path, **changed: Any) -> int:
     return run_import(sources, out=out, **{**options, **changed})
 
 
-def turns(path: Path) -> list[Turn]:
+def turns(path: Path) -> list[CallTurn]:
     with load_calls([path]) as calls:
         return [turn for call in calls.each() for turn in call.turns]
 

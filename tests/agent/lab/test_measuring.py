@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from pipecat_deescalate.models.lab.corpora import CORPORA
-from pipecat_deescalate.models.lab.text_corpora import read_recipe
+from pipecat_deescalate.models.lab.text_corpora import read_text_recipe
 
 from ...audio import noise
 from ..replay.test_analyze import CALM, deescalate
@@ -151,7 +151,7 @@ def test_what_an_option_names_is_looked_at_before_the_work(
     (tmp_path / "empty.csv").write_text("path,p_speaker_left_out\n")
     goemotions = tmp_path / "texts" / "goemotions"
     goemotions.mkdir(parents=True)
-    labels = [*read_recipe().negative_labels, "neutral"]
+    labels = [*read_text_recipe().negative_labels, "neutral"]
     (goemotions / "labels.txt").write_text("\n".join(labels))
     (goemotions / "test.tsv").write_text("hello\t0\tid\n")
     run = deescalate("evaluate", "--data", manifest, *option.split(), tmp_path / name)

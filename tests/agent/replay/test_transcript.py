@@ -11,22 +11,22 @@ from pipecat_deescalate.agent.replay.alignment import UntimedTranscript, read_un
 from pipecat_deescalate.agent.replay.transcript import (
     Transcript,
     TranscriptError,
+    TranscriptLine,
     TurnWords,
-    Utterance,
     read_transcript,
 )
-from pipecat_deescalate.models.reader import HeardTurn
+from pipecat_deescalate.models.reader import VoiceTurn
 from pipecat_deescalate.models.types import EmotionReading
 
 
-def turns(*spans: tuple[float, float]) -> list[HeardTurn]:
+def turns(*spans: tuple[float, float]) -> list[VoiceTurn]:
     voice = EmotionReading(0.5, "test", 1.0, 0.0)
-    return [HeardTurn(i, start, end, -20.0, voice) for i, (start, end) in enumerate(spans)]
+    return [VoiceTurn(i, start, end, -20.0, voice) for i, (start, end) in enumerate(spans)]
 
 
 def test_an_utterance_goes_to_one_turn_only() -> None:
     """Words that were counted twice would count double in the evidence."""
-    said = Transcript([Utterance(start_s=1.0, end_s=2.0, text="hello", speaker="caller")])
+    said = Transcript([TranscriptLine(start_s=1.0, end_s=2.0, text="hello", speaker="caller")])
     found = said.beside(turns((0.0, 1.0), (0.9, 1.6), (1.6, 2.5)))
     assert [words.text for words in found] == [None, "hello", None]
 
@@ -34,7 +34,7 @@ def test_an_utterance_goes_to_one_turn_only() -> None:
 def test_a_prompt_said_again_is_the_same_dialog_state() -> None:
     """Without names for its states, a bot that repeats itself must still be noticed."""
     bot = [
-        Utterance(start_s=at, end_s=at + 1, text=text, speaker="bot")
+        TranscriptLine(start_s=at, end_s=at + 1, text=text, speaker="bot")
         for at, text in ((0, "Which city?"), (4, "which city"), (8, "What time?"))
     ]
     found = Transcript(bot).beside(turns((2, 3), (6, 7), (10, 11)))
@@ -43,7 +43,7 @@ def test_a_prompt_said_again_is_the_same_dialog_state() -> None:
 
 def test_a_second_answer_to_one_prompt_was_not_prompted() -> None:
     """A caller who goes on after a pause was not asked again, and the bot is not stuck."""
-    bot = [Utterance(start_s=0, end_s=1, text="Which city?", speaker="bot")]
+    bot = [TranscriptLine(start_s=0, end_s=1, text="Which city?", speaker="bot")]
     first, second = Transcript(bot).beside(turns((2, 3), (5, 6)))
     assert (first.dialog_state, first.prompted) == ("prompt-1", True)
     assert (second.dialog_state, second.prompted) == ("prompt-1", False)
@@ -51,7 +51,9 @@ def test_a_second_answer_to_one_prompt_was_not_prompted() -> None:
 
 def test_words_beside_every_turn_go_to_the_nearest() -> None:
     """A request for a human must not vanish because the voice activity missed it."""
-    said = Transcript([Utterance(start_s=3.2, end_s=3.8, text="agent please", speaker="caller")])
+    said = Transcript(
+        [TranscriptLine(start_s=3.2, end_s=3.8, text="agent please", speaker="caller")]
+    )
     near, far = turns((2, 3), (20, 21))
     assert [words.text for words in said.beside([near, far])] == ["agent please", None]
     assert said.beside([far])[0].text is None
@@ -59,7 +61,7 @@ def test_words_beside_every_turn_go_to_the_nearest() -> None:
 
 def test_speaking_over_the_bot_is_a_barge_in() -> None:
     """A caller who starts while the bot still speaks has lost patience, or the bot is slow."""
-    bot = [Utterance(start_s=0, end_s=5, text="Please listen carefully", speaker="bot")]
+    bot = [TranscriptLine(start_s=0, end_s=5, text="Please listen carefully", speaker="bot")]
     over, after = Transcript(bot).beside(turns((2, 3), (6, 7)))
     assert over.barge_in
     assert not after.barge_in

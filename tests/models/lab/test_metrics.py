@@ -24,7 +24,7 @@ from pipecat_deescalate.models.lab.metrics import (
     interval,
     roc_auc,
 )
-from pipecat_deescalate.models.types import EmotionReading, Samples, Unknown
+from pipecat_deescalate.models.types import EmotionReading, Samples, UnknownReason
 
 from ...audio import noise, write_audio
 
@@ -101,7 +101,9 @@ class Loudness:
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         level = float(np.sqrt(np.mean(np.square(audio.astype(np.float64)))))
         if level < 1e-3:
-            return EmotionReading(None, self.name, len(audio) / sample_rate, 0.0, Unknown.SILENT)
+            return EmotionReading(
+                None, self.name, len(audio) / sample_rate, 0.0, UnknownReason.SILENT
+            )
         return EmotionReading(min(1.0, level * 5), self.name, len(audio) / sample_rate, 0.0)
 
 

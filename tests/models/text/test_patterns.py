@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from pipecat_deescalate.models.text.patterns import PatternError, Patterns, Turn, parse
+from pipecat_deescalate.models.text.patterns import PatternError, Patterns, TurnTokens, parse
 
 
 def spans(pattern: str, words: str) -> list[tuple[int, int]]:
     """Where one pattern matches in words separated by spaces; "um" is a filler."""
     lists = {"human": parse("(agent|real person)", {})}
-    turn = Turn([".", *words.split(), "."], frozenset(["um"]))
+    turn = TurnTokens([".", *words.split(), "."], frozenset(["um"]))
     return Patterns([parse(pattern, lists)], frozenset()).spans(turn)
 
 
@@ -46,7 +46,7 @@ def test_a_broken_pattern_is_refused(pattern: str) -> None:
 def test_nested_choices_do_not_explode() -> None:
     """A pattern full of overlapping options would hold up a call on a long turn."""
     pattern = "[a|a a] " * 12 + "[..9] [..9] b"
-    turn = Turn(["."] + ["a"] * 3000 + ["."], frozenset("a"))
+    turn = TurnTokens(["."] + ["a"] * 3000 + ["."], frozenset("a"))
     began = time.perf_counter()
     assert Patterns([parse(pattern, {})], frozenset()).spans(turn) == []
     assert time.perf_counter() - began < 1

@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from pipecat_deescalate.models.errors import ModelFileError
 from pipecat_deescalate.models.registry import WEIGHTS, read_arrays
 from pipecat_deescalate.models.text.cues import find_cues, load_language
-from pipecat_deescalate.models.text.request_classifier import BUCKETS, Recogniser, Said, Wording
+from pipecat_deescalate.models.text.request_classifier import (
+    BUCKETS,
+    RequestClassifier,
+    Said,
+    Wording,
+)
 from pipecat_deescalate.models.types import Cue
 
 WORDING = Wording(
@@ -95,7 +100,7 @@ TURNS = st.lists(
 def test_any_turn_has_a_score_and_a_span_within_it(words: list[str]) -> None:
     """Some order of words would raise in the middle of a call, or name words that are not there."""
     turn = [".", *words, "."]
-    recogniser = Recogniser(np.ones(BUCKETS, np.int8), 0.1, 0.05)
+    recogniser = RequestClassifier(np.ones(BUCKETS, np.int8), 0.1, 0.05)
     span = recogniser.span(turn, WORDING)
     if not set(words) - {".", "please"}:
         assert span is None
@@ -113,12 +118,12 @@ def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     content[100] ^= 1
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match="SHA-256"):
-        Recogniser.load(path)
+        RequestClassifier.load(path)
     path.write_bytes(b"no archive")
     digest = hashlib.sha256(b"no archive").hexdigest()
     path.with_suffix(".json").write_text(json.dumps({"sha256": digest}))
     with pytest.raises(ModelFileError, match="is not a model of the kind needed"):
-        Recogniser.load(path)
+        RequestClassifier.load(path)
     with pytest.raises(ModelFileError, match="is not of this version: unit"):
         read_arrays(WEIGHTS / path.name, {"weight": (BUCKETS,), "unit": (2,)})
 
@@ -141,9 +146,9 @@ def test_the_carried_sentences_were_not_learnt() -> None:
 def test_training_again_gives_the_same_file(shared: Path, tmp_path: Path) -> None:
     """What is shipped could not be made again."""
     training = pytest.importorskip("pipecat_deescalate.models.lab.training.train_requests")
-    training.train_recogniser(shared / "text", tmp_path / training.OUT_FILE)
-    again = Recogniser.load(tmp_path / training.OUT_FILE)
-    shipped = Recogniser.load(WEIGHTS / training.OUT_FILE)
+    training.train_request_classifier(shared / "text", tmp_path / training.OUT_FILE)
+    again = RequestClassifier.load(tmp_path / training.OUT_FILE)
+    shipped = RequestClassifier.load(WEIGHTS / training.OUT_FILE)
     assert np.abs(again.weight.astype(int) - shipped.weight).max() <= 1
     assert again.intercept == pytest.approx(shipped.intercept, abs=0.05)  # between processors
 

@@ -18,7 +18,7 @@ from pipecat_deescalate.models.errors import ModelFileError, UnreadableInputErro
 from pipecat_deescalate.models.text.sentiment import (
     BUCKETS,
     WEIGHTS,
-    BundledWordClassifier,
+    BundledTextClassifier,
     Weights,
     features,
     load_word_classifier,
@@ -30,12 +30,12 @@ DATA = Path(__file__).parents[3].parent / "shared" / "data" / "text"
 
 
 @pytest.fixture(scope="module")
-def classifier() -> BundledWordClassifier:
+def classifier() -> BundledTextClassifier:
     """The bundled classifier."""
     return load_word_classifier()
 
 
-def p(classifier: BundledWordClassifier, text: str) -> float:
+def p(classifier: BundledTextClassifier, text: str) -> float:
     """P(negative) of one English turn."""
     probability = classifier.classify(text).p_negative
     assert probability is not None
@@ -53,7 +53,7 @@ def p(classifier: BundledWordClassifier, text: str) -> float:
         "i'm so sick of this garbage",
     ],
 )
-def test_heated_words_are_negative(classifier: BundledWordClassifier, text: str) -> None:
+def test_heated_words_are_negative(classifier: BundledTextClassifier, text: str) -> None:
     """An angry caller would read as calm."""
     assert p(classifier, text) > 0.6
 
@@ -72,12 +72,12 @@ def test_heated_words_are_negative(classifier: BundledWordClassifier, text: str)
         "can I talk to someone?",
     ],
 )
-def test_everyday_answers_are_not(classifier: BundledWordClassifier, text: str) -> None:
+def test_everyday_answers_are_not(classifier: BundledTextClassifier, text: str) -> None:
     """Calm answers would add up to a hand-over."""
     assert p(classifier, text) < 0.5
 
 
-def test_marks_and_capitals_add_heat(classifier: BundledWordClassifier) -> None:
+def test_marks_and_capitals_add_heat(classifier: BundledTextClassifier) -> None:
     """What a recogniser writes of the tone would be thrown away."""
     assert p(classifier, "WHERE IS MY ORDER?!") > p(classifier, "where is my order")
 
@@ -98,7 +98,7 @@ def test_features_are_unique_and_in_range() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "   ", "\x00\x01", "\ud800", "🎉🎉", "!!!", "...", 7])
-def test_nothing_readable_is_unknown(classifier: BundledWordClassifier, text: str | None) -> None:
+def test_nothing_readable_is_unknown(classifier: BundledTextClassifier, text: str | None) -> None:
     """An empty turn would count as a calm one, or raise."""
     reading = classifier.classify(text)
     assert reading.p_negative is None
@@ -112,14 +112,14 @@ def test_any_text_gives_a_probability_or_none(text: str) -> None:
     assert probability is None or 0 < probability < 1
 
 
-def test_another_language_has_cues_alone(classifier: BundledWordClassifier) -> None:
+def test_another_language_has_cues_alone(classifier: BundledTextClassifier) -> None:
     """An English model would judge Spanish words."""
     reading = classifier.classify("quiero hablar con un agente", "es")
     assert reading.p_negative is None
     assert [cue for cue, _ in reading.cues] == [Cue.ASKS_FOR_HUMAN]
 
 
-def test_long_turns_take_bounded_time(classifier: BundledWordClassifier) -> None:
+def test_long_turns_take_bounded_time(classifier: BundledTextClassifier) -> None:
     """A hundred thousand characters would hold up the call."""
     text = "this is all wrong 😡 " * 5000
     began = time.perf_counter()
@@ -128,7 +128,7 @@ def test_long_turns_take_bounded_time(classifier: BundledWordClassifier) -> None
 
 
 def test_no_text_is_logged(
-    classifier: BundledWordClassifier, caplog: pytest.LogCaptureFixture
+    classifier: BundledTextClassifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What a caller said would end up in a log."""
     with caplog.at_level(logging.DEBUG):
@@ -138,7 +138,7 @@ def test_no_text_is_logged(
     assert "secret" not in caplog.text
 
 
-def test_a_turn_is_read_in_well_under_a_millisecond(classifier: BundledWordClassifier) -> None:
+def test_a_turn_is_read_in_well_under_a_millisecond(classifier: BundledTextClassifier) -> None:
     """Words would cost as much as the voice. Generous, since tests share their machine."""
     text = (
         "i have been trying to get this fixed for three weeks now and nobody has called me back yet"
@@ -208,14 +208,14 @@ def test_a_missing_corpus_names_the_file(tmp_path: Path) -> None:
     """Training without data would end in a stack trace."""
     training = pytest.importorskip("pipecat_deescalate.models.lab.training.train_text")
     with pytest.raises(UnreadableInputError, match=r"labels\.txt"):
-        training.train_wording(tmp_path, tmp_path / "out.npz")
+        training.train_text_model(tmp_path, tmp_path / "out.npz")
 
 
 def test_a_hugging_face_model_reads_turns_too(tmp_path: Path) -> None:
     """A model of the operator's own could not stand in for the bundled one."""
     pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    from pipecat_deescalate.models.text.text_hf import HuggingFaceWordClassifier  # noqa: PLC0415 - needs torch
+    from pipecat_deescalate.models.text.text_hf import HuggingFaceTextClassifier  # noqa: PLC0415 - needs torch
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "get", "me", "an", "agent"]
     (tmp_path / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
@@ -231,13 +231,13 @@ def test_a_hugging_face_model_reads_turns_too(tmp_path: Path) -> None:
             label2id={"calm": 0, "angry": 1},
         )
     ).save_pretrained(tmp_path)
-    reading = HuggingFaceWordClassifier(tmp_path, ["Angry"]).classify("Get me an agent!")
+    reading = HuggingFaceTextClassifier(tmp_path, ["Angry"]).classify("Get me an agent!")
     assert reading.p_negative is not None
     assert 0 < reading.p_negative < 1
     assert [cue for cue, _ in reading.cues] == [Cue.ASKS_FOR_HUMAN]
     with pytest.raises(ModelFileError, match="furious"):
-        HuggingFaceWordClassifier(tmp_path, ["furious"])
+        HuggingFaceTextClassifier(tmp_path, ["furious"])
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(ModelFileError, match="cannot be loaded"):
-        HuggingFaceWordClassifier(tmp_path, ["Angry"])
+        HuggingFaceTextClassifier(tmp_path, ["Angry"])

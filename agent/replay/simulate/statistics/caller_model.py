@@ -34,7 +34,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Heard(_Strict):
+class HeardAs(_Strict):
     """What a turn's log-likelihood ratio is drawn from: a normal distribution, in nats."""
 
     mean: float
@@ -59,8 +59,8 @@ class CallerModel(_Strict):
     hang_up_rate: Share
     seconds_a_turn: Annotated[float, Field(gt=0)]
     negative_above: Share
-    heard_calm: Heard
-    heard_negative: Heard
+    heard_calm: HeardAs
+    heard_negative: HeardAs
 
 
 def load_caller_model(path: str | Path = BUNDLED) -> CallerModel:

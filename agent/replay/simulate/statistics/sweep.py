@@ -86,7 +86,7 @@ def grid(base: MitigationPolicy, axes: Sequence[Axis]) -> tuple[list[Candidate],
     for values in itertools.product(*(axis.values for axis in axes)):
         settings = dict(zip((axis.key for axis in axes), values, strict=True))
         try:
-            found.append(Candidate(settings, changed(base, settings)))
+            found.append(Candidate(settings, policy_with(base, settings)))
         except ValidationError as error:
             complaint = complaint or first_complaint(error)
     if not found:
@@ -94,7 +94,7 @@ def grid(base: MitigationPolicy, axes: Sequence[Axis]) -> tuple[list[Candidate],
     return found, combinations - len(found)
 
 
-def changed(base: MitigationPolicy, settings: dict[str, float | str]) -> MitigationPolicy:
+def policy_with(base: MitigationPolicy, settings: dict[str, float | str]) -> MitigationPolicy:
     """A copy of a policy with other values; raises ValidationError where they are not valid."""
     written = copy.deepcopy(base.model_dump(mode="json"))
     for key, value in settings.items():

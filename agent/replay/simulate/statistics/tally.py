@@ -129,27 +129,29 @@ def _after(
     so_far = _running_count(batch, labels.negative)
     timed = labels.timed[batch.call_of_turn]
     first = batch.first_turn(acted & ((so_far > 0) | ~timed))
-    count = np.full(len(batch.call_ids), -1)
+    count_outcomes = np.full(len(batch.call_ids), -1)
     hit = first >= 0
-    count[hit] = np.maximum(1, so_far[batch.offsets[:-1][hit] + first[hit]])
+    count_outcomes[hit] = np.maximum(1, so_far[batch.offsets[:-1][hit] + first[hit]])
     onset = batch.first_turn(labels.negative)
     early = (transfer >= 0) & (onset >= 0) & (transfer < onset)
-    return np.where(early, 1, count)
+    return np.where(early, 1, count_outcomes)
 
 
 def _running_count(batch: CallBatch, marked: NDArray[np.bool_]) -> Counts:
     """For each turn how many turns of its call were marked up to it, itself included."""
     total = np.concatenate([[0], np.cumsum(marked)])
-    count: Counts = total[1:] - total[batch.offsets[:-1]][batch.call_of_turn]
-    return count
+    count_outcomes: Counts = total[1:] - total[batch.offsets[:-1]][batch.call_of_turn]
+    return count_outcomes
 
 
 def tally(batch: CallBatch, found: Replay, labels: BatchLabels | None = None) -> Tally:
     """Count what a policy did in a batch of calls."""
-    return count(batch, found, Outcomes.of(batch, found, labels), labels)
+    return count_outcomes(batch, found, Outcomes.of(batch, found, labels), labels)
 
 
-def count(batch: CallBatch, found: Replay, outcomes: Outcomes, labels: BatchLabels | None) -> Tally:
+def count_outcomes(
+    batch: CallBatch, found: Replay, outcomes: Outcomes, labels: BatchLabels | None
+) -> Tally:
     """Count outcomes that are known already."""
     transfer = outcomes.transfer
     handed_over = (transfer >= 0)[batch.call_of_turn] & (

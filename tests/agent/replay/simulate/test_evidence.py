@@ -19,26 +19,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipecat_deescalate.agent.replay.simulate.call_detail import Shown, tell_call
-from pipecat_deescalate.agent.replay.simulate.call_index import Roster
+from pipecat_deescalate.agent.replay.simulate.call_detail import ReportContent, serialize_call
+from pipecat_deescalate.agent.replay.simulate.call_index import CallIndex
 from pipecat_deescalate.agent.replay.simulate.call_source import Task
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import scratch
-from pipecat_deescalate.agent.replay.simulate.engine import handfuls, hear_locally
-from pipecat_deescalate.agent.replay.simulate.evidence_cache import SCHEMA, EvidenceStore
-from pipecat_deescalate.agent.replay.simulate.evidence_columns import Archive
+from pipecat_deescalate.agent.replay.simulate.engine import chunks, hear_locally
+from pipecat_deescalate.agent.replay.simulate.evidence_cache import SCHEMA, EvidenceCache
+from pipecat_deescalate.agent.replay.simulate.evidence_columns import EvidenceColumns
 from pipecat_deescalate.agent.replay.simulate.find_calls import find_calls
 from pipecat_deescalate.agent.replay.simulate.recording_evidence import (
     HearingSettings,
     Row,
-    hear,
     hear_all,
+    hear_recording,
     tasks_for,
     words_of,
 )
-from pipecat_deescalate.agent.replay.simulate.storage import complaint
+from pipecat_deescalate.agent.replay.simulate.storage import storage_complaint
 from pipecat_deescalate.agent.replay.simulate.transcript_lookup import Transcripts
 from pipecat_deescalate.agent.replay.simulate.vectorized import CallBatch
-from pipecat_deescalate.models.reader import HeardTurn
+from pipecat_deescalate.models.reader import VoiceTurn
 from pipecat_deescalate.models.types import EmotionReading
 from pipecat_deescalate.policies.config import load_policy
 
@@ -58,26 +58,26 @@ def by_id(calls: Path) -> list[Task]:
 
 
 @contextmanager
-def gathered(store: EvidenceStore, tasks: Iterable[Task]) -> Iterator[Archive]:
+def gathered(store: EvidenceCache, tasks: Iterable[Task]) -> Iterator[EvidenceColumns]:
     with scratch(store.place) as database:
-        archive = Archive(database, Roster(database, tasks), store)
+        archive = EvidenceColumns(database, CallIndex(database, tasks), store)
         archive.gather()
         yield archive
 
 
-def missing(store: EvidenceStore, tasks: Iterable[Task]) -> list[Task]:
+def missing(store: EvidenceCache, tasks: Iterable[Task]) -> list[Task]:
     with gathered(store, tasks) as archive:
         return list(archive.missing())
 
 
-def kept(store: EvidenceStore, tasks: Iterable[Task]) -> CallBatch:
+def kept(store: EvidenceCache, tasks: Iterable[Task]) -> CallBatch:
     with gathered(store, tasks) as archive:
         archive.settle()
         ((batch, _),) = archive.batches()
         return batch
 
 
-def in_full(store: EvidenceStore, tasks: list[Task]) -> list[Row]:
+def in_full(store: EvidenceCache, tasks: list[Task]) -> list[Row]:
     with gathered(store, tasks) as archive:
         return list(archive.in_full([task.source.call_id for task in tasks]).values())
 
@@ -90,7 +90,7 @@ def same(one: CallBatch, other: CallBatch) -> bool:
 
 def test_what_is_kept_is_not_heard_again(tasks: list[Task], tmp_path: Path) -> None:
     """A run that goes on must only hear what is missing, and a changed file again."""
-    store = EvidenceStore(str(tmp_path))
+    store = EvidenceCache(str(tmp_path))
     store.add(hear_all(tasks[:4], SETTINGS))
     assert missing(store, tasks) == tasks[4:]
     changed = replace(tasks[0], evidence_key="other", turns_key="other")
@@ -99,19 +99,19 @@ def test_what_is_kept_is_not_heard_again(tasks: list[Task], tmp_path: Path) -> N
 
 def test_another_model_hears_the_turns_that_are_known(tasks: list[Task], tmp_path: Path) -> None:
     """A new model must not cost the search for turns again, nor hear other turns."""
-    store = EvidenceStore(str(tmp_path))
+    store = EvidenceCache(str(tmp_path))
     store.add(hear_all(tasks[:1], SETTINGS))
     (again,) = missing(store, [replace(tasks[0], evidence_key="of another model")])
     assert again.known_turns
-    assert hear(again, SETTINGS) == {
-        **hear(tasks[0], SETTINGS),
+    assert hear_recording(again, SETTINGS) == {
+        **hear_recording(tasks[0], SETTINGS),
         "evidence_key": "of another model",
     }
 
 
 def test_a_call_heard_twice_counts_once(tasks: list[Task], tmp_path: Path) -> None:
     """Two runs at a time into one folder must not double any figure."""
-    store = EvidenceStore(str(tmp_path))
+    store = EvidenceCache(str(tmp_path))
     store.add(hear_all(tasks[:2], SETTINGS))
     store.add(hear_all(tasks[1:3], SETTINGS))
     assert kept(store, tasks).call_ids == ("call-000000", "call-000001", "call-000002")
@@ -119,8 +119,8 @@ def test_a_call_heard_twice_counts_once(tasks: list[Task], tmp_path: Path) -> No
 
 def test_an_older_folder_does_not_write_a_call_off(tasks: list[Task], tmp_path: Path) -> None:
     """Folders from before also hold what could not be heard; it must not hide the call."""
-    store = EvidenceStore(str(tmp_path))
-    heard = hear(tasks[0], SETTINGS)
+    store = EvidenceCache(str(tmp_path))
+    heard = hear_recording(tasks[0], SETTINGS)
     failed = {key: heard[key] for key in ("call_id", "evidence_key", "turns_key")}
     older = SCHEMA.append(pa.field("error", pa.string()))
     row = {**failed, "error": "busy", "turns": [], "warnings": []}
@@ -135,7 +135,7 @@ def test_calls_come_by_id_in_portions_whatever_the_order_of_the_parts(
     tasks: list[Task], tmp_path: Path
 ) -> None:
     """A portion is all that is in memory; results must not depend on where it ends."""
-    store = EvidenceStore(str(tmp_path))
+    store = EvidenceCache(str(tmp_path))
     rows = hear_all(tasks, SETTINGS)
     for some in (rows[3:], rows[1:3], rows[:1]):
         store.add(some[::-1])
@@ -155,18 +155,18 @@ def test_calls_come_by_id_in_portions_whatever_the_order_of_the_parts(
 def test_the_last_handfuls_are_small(tasks: list[Task], workers: int, left: int) -> None:
     """A worker with sixteen calls to go would keep the others waiting; and none may be lost."""
     todo = [replace(tasks[0], evidence_key=str(number)) for number in range(left)]
-    handed = list(handfuls(todo, workers))
-    assert [task for handful in handed for task in handful] == todo
+    handed = list(chunks(todo, workers))
+    assert [task for chunk in handed for task in chunk] == todo
     assert max(map(len, handed), default=0) <= 16
-    assert [len(handful) for handful in handed[-workers:]] == [1] * min(workers, left)
+    assert [len(chunk) for chunk in handed[-workers:]] == [1] * min(workers, left)
 
 
 def test_the_course_of_a_turn_is_kept_beside_evidence_that_has_none(
     tasks: list[Task], tmp_path: Path
 ) -> None:
     """A folder with parts from before must be read, and must not hide what newer parts tell."""
-    store = EvidenceStore(str(tmp_path))
-    old, new = (hear(task, SETTINGS) for task in tasks[:2])
+    store = EvidenceCache(str(tmp_path))
+    old, new = (hear_recording(task, SETTINGS) for task in tasks[:2])
     for row, timeline in ((old, []), (new, [0.25, 0.75])):
         for turn in row["turns"]:
             turn["timeline"] = timeline
@@ -181,7 +181,7 @@ def test_the_course_of_a_turn_is_kept_beside_evidence_that_has_none(
     assert second["turns"][0]["timeline"] == [0.25, 0.75]
     policies = [load_policy("balanced")]
     within = [
-        tell_call(row, task.source, policies, None, Shown())["turns"][0]
+        serialize_call(row, task.source, policies, None, ReportContent())["turns"][0]
         for row, task in ((alone, tasks[0]), (first, tasks[0]), (second, tasks[1]))
     ]
     assert within[0]["within"] == within[1]["within"] == []
@@ -199,9 +199,9 @@ def test_no_words_are_kept(calls: Path, tmp_path: Path) -> None:
     transcript.write_text(
         '{"start_s": 0, "end_s": 9, "speaker": "caller", "text": "damn, a human please"}\n'
     )
-    row = hear(Task(replace(source, transcript=str(transcript)), "k", "t"), SETTINGS)
+    row = hear_recording(Task(replace(source, transcript=str(transcript)), "k", "t"), SETTINGS)
     assert "asks_for_human" in row["turns"][0]["cues"]
-    EvidenceStore(str(tmp_path / "kept")).add([row])
+    EvidenceCache(str(tmp_path / "kept")).add([row])
     (part,) = (tmp_path / "kept").iterdir()
     assert b"damn" not in part.read_bytes()
     assert "please" not in repr(row)
@@ -216,7 +216,7 @@ def test_a_call_is_given_its_own_lines_of_a_transcript_of_many(calls: Path, tmp_
     ]
     file = tmp_path / "lines.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + "\n\n".join(map(json.dumps, lines)).encode() + b"\n")
-    turns = [HeardTurn(n, n, n + 0.5, -20.0, EmotionReading(None, "", 0.5, 0)) for n in range(2)]
+    turns = [VoiceTurn(n, n, n + 0.5, -20.0, EmotionReading(None, "", 0.5, 0)) for n in range(2)]
     with scratch() as database:
         found = list(find_calls([str(calls)], transcripts=Transcripts(database, str(file))))
     assert all(source.words for source in found)
@@ -241,13 +241,13 @@ def test_a_killed_run_goes_on_and_loses_nothing(calls: Path, tmp_path: Path) -> 
         time.sleep(0.01)
     run.kill()
     run.wait()
-    store = EvidenceStore(str(folder))
+    store = EvidenceCache(str(folder))
     tasks = by_id(calls)
     left = missing(store, tasks)
     assert 0 < len(left) < len(tasks)
     for rows in hear_locally(left, SETTINGS, workers=1):
         store.add(rows)
-    whole = EvidenceStore(str(tmp_path / "whole"))
+    whole = EvidenceCache(str(tmp_path / "whole"))
     whole.add(hear_all(tasks, SETTINGS))
     assert same(kept(store, tasks), kept(whole, tasks))
 
@@ -267,7 +267,7 @@ def test_a_failure_of_any_kind_is_the_call_s_own(
 def test_a_complaint_is_one_line_without_secrets() -> None:
     """Libraries put the URL into their message, with the password or the signature in it."""
     error = RuntimeError("no https://me:hush@host/call.wav?sig=hush there\nhush")
-    assert complaint(error) == "RuntimeError: no https://host/call.wav there"
+    assert storage_complaint(error) == "RuntimeError: no https://host/call.wav there"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -280,8 +280,8 @@ def test_a_worker_that_dies_costs_its_own_call_only(tasks: list[Task], tmp_path:
     with Killer(lambda: [child.pid for child in multiprocessing.active_children()]):
         rows = [
             row
-            for handful in hear_locally([*tasks[:3], bad, *tasks[3:]], SETTINGS, workers=2)
-            for row in handful
+            for chunk in hear_locally([*tasks[:3], bad, *tasks[3:]], SETTINGS, workers=2)
+            for row in chunk
         ]
     heard = {row["call_id"]: row.get("error") for row in rows}
     assert len(heard) == len(rows) == len(tasks) + 1

@@ -56,7 +56,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def by_call(rows: Iterator[list[Row]]) -> list[Row]:
-    return sorted((row for handful in rows for row in handful), key=lambda row: row["call_id"])
+    return sorted((row for chunk in rows for row in chunk), key=lambda row: row["call_id"])
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and files open when it ends

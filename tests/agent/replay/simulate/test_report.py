@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pipecat_deescalate import load_policy
-from pipecat_deescalate.agent.replay.simulate.call_detail import Shown
+from pipecat_deescalate.agent.replay.simulate.call_detail import ReportContent
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.report import render
 
@@ -53,7 +53,7 @@ def report(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             as_json=True,
             report=path,
             caller_model="bundled" if words else None,
-            shown=Shown(words=words, audio=words),
+            shown=ReportContent(words=words, audio=words),
         )
         assert run_simulation(options) == 0
     return folder

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from pipecat_deescalate import load_policy
-from pipecat_deescalate.agent.replay.simulate.call_index import Roster
+from pipecat_deescalate.agent.replay.simulate.call_index import CallIndex
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import scratch
 from pipecat_deescalate.agent.replay.simulate.find_calls import NoCallsError, find_calls
@@ -220,7 +220,7 @@ def test_no_calls_are_an_error(tmp_path: Path) -> None:
         (tmp_path / side / "call.wav").write_bytes(b"")
     twice = find_calls([str(tmp_path / "a"), str(tmp_path / "b")])
     with scratch() as database, pytest.raises(NoCallsError, match="are both call call"):
-        Roster(database, tasks_for(twice, HearingSettings()))
+        CallIndex(database, tasks_for(twice, HearingSettings()))
 
 
 @pytest.mark.parametrize("asked", ["", "calls.csv", "*.wav", "call-00000[01].wav"])

@@ -18,7 +18,7 @@ from pipecat_deescalate.models.lab.annotation.call_table import (
     EVENTS,
     Call,
     CallsError,
-    Turn,
+    CallTurn,
     write_turns,
 )
 from pipecat_deescalate.models.lab.annotation.validation import load_calls
@@ -142,7 +142,7 @@ def test_parquet_of_the_wrong_types_is_refused(tmp_path: Path) -> None:
 
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 turns = st.builds(
-    Turn,
+    CallTurn,
     call_id=st.sampled_from(["a", 'b "quoted"', "ü"]),
     turn=st.integers(0, 2**40),
     speaker=st.just("caller"),
@@ -157,7 +157,7 @@ turns = st.builds(
 @settings(max_examples=15)
 @given(wanted=st.lists(turns, min_size=1, max_size=8, unique_by=lambda t: (t.call_id, t.turn)))
 def test_turns_come_back_as_they_were_written(
-    tmp_path_factory: pytest.TempPathFactory, name: str, wanted: list[Turn]
+    tmp_path_factory: pytest.TempPathFactory, name: str, wanted: list[CallTurn]
 ) -> None:
     """Whatever callers say must survive both forms, unchanged and in order."""
     path = tmp_path_factory.mktemp("turns") / name
@@ -171,11 +171,11 @@ def test_turns_come_back_as_they_were_written(
 def test_an_interrupted_export_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     """Half a table of turns would be taken for a whole one."""
     path = tmp_path / name
-    write_turns(path, [Turn("old", 0, "caller")])
+    write_turns(path, [CallTurn("old", 0, "caller")])
     before = path.read_bytes()
 
     def broken() -> Any:
-        yield Turn("new", 0, "caller")
+        yield CallTurn("new", 0, "caller")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -187,12 +187,12 @@ def test_an_interrupted_export_leaves_the_old_file(tmp_path: Path, name: str) ->
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """The error must name the file that was asked for, not one of ours."""
     with pytest.raises(OutputError, match="nowhere/calls"):
-        write_turns(tmp_path / "nowhere" / "calls.parquet", [Turn("a", 0, "caller")])
+        write_turns(tmp_path / "nowhere" / "calls.parquet", [CallTurn("a", 0, "caller")])
 
 
 def test_a_recording_is_named_from_its_tables_folder(tmp_path: Path) -> None:
     """A table and its recordings must be movable together."""
-    turn = Turn("a", 0, "caller", audio="wavs/a.wav", channel="left", start_s=0, end_s=1)
+    turn = CallTurn("a", 0, "caller", audio="wavs/a.wav", channel="left", start_s=0, end_s=1)
     path = tmp_path / "calls.jsonl"
     write_turns(path, [turn])
     with load_calls([path]) as calls:

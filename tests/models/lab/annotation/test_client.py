@@ -14,12 +14,12 @@ import pytest
 from pydantic import SecretStr
 
 from pipecat_deescalate.models.lab.annotation.client import (
+    AnnotationResult,
     AnnotatorClient,
-    Asked,
     Endpoint,
     EndpointError,
     NoAnswerError,
-    Patience,
+    RetryPolicy,
 )
 from pipecat_deescalate.models.lab.annotation.labels import Emotion
 from pipecat_deescalate.models.lab.annotation.providers import (
@@ -34,13 +34,15 @@ from .llm_server import KEY, LlmServer
 
 QUESTION = Question("system words", "user words", b"RIFF and so on", reasoning=True)
 TLS = ssl.create_default_context()
-PATIENCE = Patience(timeout_s=1.0, attempts=3, first_delay_s=0.001, rate_limit_s=5.0)
+PATIENCE = RetryPolicy(timeout_s=1.0, attempts=3, first_delay_s=0.001, rate_limit_s=5.0)
 
 
-async def ask(server: LlmServer, api: Api = Api.OPENAI, key: str = KEY, **patience: Any) -> Asked:
+async def ask(
+    server: LlmServer, api: Api = Api.OPENAI, key: str = KEY, **patience: Any
+) -> AnnotationResult:
     endpoint = Endpoint(WIRES[api], server.url, "model/1", SecretStr(key))
-    limits = Patience(
-        **{**{name: getattr(PATIENCE, name) for name in Patience.__slots__}, **patience}
+    limits = RetryPolicy(
+        **{**{name: getattr(PATIENCE, name) for name in RetryPolicy.__slots__}, **patience}
     )
     async with AnnotatorClient(endpoint, concurrency=2, tls=TLS, patience=limits) as client:
         return await client.ask(QUESTION)
@@ -94,7 +96,7 @@ async def test_what_cannot_be_read_is_asked_again_once_and_kept() -> None:
     """An endpoint that never answers as asked must not be paid for over and over."""
     with LlmServer(lambda *_: "unparsable") as server:
         asked = await ask(server)
-    assert asked == Asked(None, "I would say: negative!", 2, 200, 20)
+    assert asked == AnnotationResult(None, "I would say: negative!", 2, 200, 20)
     assert server.asked.total() == 2
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipecat_deescalate.models.files import OutputError
 from pipecat_deescalate.models.lab.annotation.call_table import CallsError
 from pipecat_deescalate.models.lab.annotation.labels import Emotion, Label, read_labels
-from pipecat_deescalate.models.lab.annotation.results_log import Journal
+from pipecat_deescalate.models.lab.annotation.results_log import ResultsLog
 
 
 def labels(count: int) -> list[Label]:
@@ -28,11 +28,11 @@ def test_a_file_cut_anywhere_goes_on_with_whole_lines(
     """A power cut can end a file at any byte; no line before it may be lost, none doubled."""
     path = tmp_path_factory.mktemp("journal") / "labels.jsonl"
     wanted = labels(6)
-    with Journal(path) as journal:
+    with ResultsLog(path) as journal:
         journal.append(wanted)
     content = path.read_bytes()[:cut]
     path.write_bytes(content)
-    with Journal(path) as journal:
+    with ResultsLog(path) as journal:
         assert journal.labels == wanted[: content.count(b"\n")]
         journal.append(wanted[len(journal.labels) :])
     assert list(read_labels(path)) == wanted
@@ -41,13 +41,13 @@ def test_a_file_cut_anywhere_goes_on_with_whole_lines(
 def test_two_runs_cannot_write_one_file(tmp_path: Path) -> None:
     """Both would pay for the same turns."""
     path = tmp_path / "labels.jsonl"
-    with Journal(path), pytest.raises(OutputError, match="another run is writing it"):
-        Journal(path)
+    with ResultsLog(path), pytest.raises(OutputError, match="another run is writing it"):
+        ResultsLog(path)
 
 
 def test_a_run_that_labelled_nothing_leaves_no_file(tmp_path: Path) -> None:
     """An empty file of labels would look like a run that found nothing."""
-    with Journal(tmp_path / "labels.jsonl"):
+    with ResultsLog(tmp_path / "labels.jsonl"):
         pass
     assert not list(tmp_path.iterdir())
 
@@ -57,11 +57,11 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     path.write_text('{"call_id": "a"}\n')
     with pytest.raises(CallsError, match="line 1: turn: Field required"):
-        Journal(path)
+        ResultsLog(path)
     assert path.read_text() == '{"call_id": "a"}\n'
     path.write_bytes(b"PAR1 a table of turns")
     with pytest.raises(CallsError, match="its last line is no label"):
-        Journal(path)
+        ResultsLog(path)
     assert path.read_bytes() == b"PAR1 a table of turns"
     with pytest.raises(OutputError, match="no/labels"):
-        Journal(tmp_path / "no" / "labels.jsonl")
+        ResultsLog(tmp_path / "no" / "labels.jsonl")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipecat_deescalate.models.lab.annotation.call_table import Calls, Turn, write_turns
+from pipecat_deescalate.models.lab.annotation.call_table import Calls, CallTurn, write_turns
 from pipecat_deescalate.models.lab.annotation.selection import (
     RuleError,
     Sampling,
@@ -21,18 +21,22 @@ NOTHING_ELSE = Sampling(random=0, negatives=0)
 HEARD: dict[str, Any] = {"audio": "a.wav"}
 
 
-def answer(turn: int, state: str | None = None, *events: str, call: str = "a", **more: Any) -> Turn:
+def answer(
+    turn: int, state: str | None = None, *events: str, call: str = "a", **more: Any
+) -> CallTurn:
     given = {"start_s": turn * 5.0, "end_s": turn * 5.0 + 2, **HEARD, **more}
-    return Turn(call, turn, "caller", dialog_state=state, events=events, **given)
+    return CallTurn(call, turn, "caller", dialog_state=state, events=events, **given)
 
 
-def chosen(folder: Path, turns: list[Turn], sampling: Sampling = NOTHING_ELSE) -> dict[Any, Any]:
+def chosen(
+    folder: Path, turns: list[CallTurn], sampling: Sampling = NOTHING_ELSE
+) -> dict[Any, Any]:
     _, rows = run(folder, turns, sampling)
     return rows
 
 
 def run(
-    folder: Path, turns: list[Turn], sampling: Sampling
+    folder: Path, turns: list[CallTurn], sampling: Sampling
 ) -> tuple[Selection, dict[tuple[str, int], list[str]]]:
     path = folder / "calls.parquet"
     write_turns(path, turns)
@@ -49,7 +53,7 @@ def rows(calls: Calls) -> dict[tuple[str, int], list[str]]:
 def test_reprompts_are_the_third_answers_to_one_state(tmp_path: Path) -> None:
     """A state that is visited again later is no reprompt; three in a row are."""
     states = ["pay", "pay", "date", "pay", "pay", "pay", "pay", None]
-    bot = [Turn("a", 100 + n, "bot", dialog_state="pay") for n in range(5)]
+    bot = [CallTurn("a", 100 + n, "bot", dialog_state="pay") for n in range(5)]
     found = chosen(tmp_path, [answer(n, state) for n, state in enumerate(states)] + bot)
     assert found == {("a", 5): ["reprompts"], ("a", 6): ["reprompts"]}
 
@@ -95,7 +99,7 @@ def test_early_hangups_are_the_last_words_of_short_calls(tmp_path: Path) -> None
     assert chosen(tmp_path, turns) == {("early", 1): ["early_hangups"]}
 
 
-def many(calls: int = 40) -> list[Turn]:
+def many(calls: int = 40) -> list[CallTurn]:
     """One turn in ten is a reprompt, one has no audio."""
     return [
         answer(
