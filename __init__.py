@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from .agent.deescalator import Deescalator
     from .agent.replay.call import analyze_call
     from .models.errors import DeescalateError
+    from .models.readings import EmotionReading, WordReading
     from .models.text.sentiment import load_word_classifier
-    from .models.types import EmotionReading, WordReading
     from .models.voice import EmotionClassifier, load_classifier
     from .policies.config import MitigationPolicy, load_policy
     from .policies.record import CallRecord
@@ -21,9 +21,9 @@ _HOMES = {
     "DeescalateError": ".models.errors",
     "Deescalator": ".agent.deescalator",
     "EmotionClassifier": ".models.voice",
-    "EmotionReading": ".models.types",
+    "EmotionReading": ".models.readings",
     "MitigationPolicy": ".policies.config",
-    "WordReading": ".models.types",
+    "WordReading": ".models.readings",
     "analyze_call": ".agent.replay.call",
     "load_classifier": ".models.voice",
     "load_policy": ".policies.config",

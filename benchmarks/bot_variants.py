@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipecat_deescalate.agent.deescalator import Deescalator
-from pipecat_deescalate.models.types import EmotionReading
+from pipecat_deescalate.models.readings import EmotionReading
 from pipecat_deescalate.models.voice import EmotionClassifier, load_classifier
 from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.policies.transfer.vendors import TwilioTransfer

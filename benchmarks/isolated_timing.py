@@ -23,7 +23,7 @@ from pipecat_deescalate.agent.lab.timing import (
     elapsed_ms,
     speech_like,
 )
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.readings import Samples
 
 from .affinity import allowed, on_last_cores
 

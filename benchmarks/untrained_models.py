@@ -23,7 +23,7 @@ from transformers import (
 from transformers.initialization import no_init_weights
 
 from pipecat_deescalate.models.lab.last_logits import last_logits
-from pipecat_deescalate.models.types import SAMPLE_RATE, Samples
+from pipecat_deescalate.models.readings import SAMPLE_RATE, Samples
 
 TOKENS_PER_S = 3.75
 """Of text: 2.9 words a second, 1.3 tokens a word."""

@@ -12,7 +12,7 @@ from itertools import pairwise, takewhile
 
 import numpy as np
 
-from .types import Cue, Samples
+from .readings import Cue, Samples
 
 _TREND_TURNS = 3
 _SHORTER = 0.9

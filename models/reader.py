@@ -10,9 +10,9 @@ from typing import Self
 from .audio.attributes import Attributes, degrees, description, measure, norms
 from .conversation import TurnStats, conversation_cues, loudness_db
 from .fusion import fuse
+from .readings import EmotionReading, TurnAudio, TurnReading, WordReading
 from .text.repeats import RequestMemory
 from .text.sentiment import TextClassifier, load_word_classifier
-from .types import EmotionReading, TurnAudio, TurnReading, WordReading
 from .voice import EmotionClassifier
 
 _REMEMBERED_TURNS = 50

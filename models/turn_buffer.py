@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Samples, TurnAudio
+from .readings import Samples, TurnAudio
 
 _INT16_SCALE = np.float32(1 / 32_768)
 

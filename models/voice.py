@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from .audio.recording import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
+from .readings import SAMPLE_RATE, EmotionReading, Samples, UnknownReason
 from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
-from .types import SAMPLE_RATE, EmotionReading, Samples, UnknownReason
 
 MIN_AUDIO_S = 0.3
 MAX_WINDOW_S = 8.0

@@ -14,7 +14,7 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from .audio.recording import resample
 from .errors import ModelFileError
 from .hugging_face import LOADING_FAULTS
-from .types import SAMPLE_RATE, EmotionReading, Samples
+from .readings import SAMPLE_RATE, EmotionReading, Samples
 from .voice import read_windows
 
 NEGATIVE_LABELS = frozenset(

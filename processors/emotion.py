@@ -20,7 +20,7 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
-from ..models.types import TurnAudio, TurnReading
+from ..models.readings import TurnAudio, TurnReading
 from ..models.voice import EmotionClassifier
 from ..policies.config import MitigationPolicy
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics

@@ -8,7 +8,7 @@ from typing import Any
 from pipecat.frames.frames import DataFrame, SystemFrame, TTSSpeakFrame
 from pipecat.metrics.metrics import MetricsData
 
-from ..models.types import TurnReading
+from ..models.readings import TurnReading
 from ..policies.record import affect
 from ..policies.transfer.request import TransferOutcome, TransferRequest
 from ..policies.types import Decision

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from ...models.types import Samples
+from ...models.readings import Samples
 from ...policies.types import Action, Level
 from ..replay.view import ACTION_STYLE, LEVEL_STYLE, bar, clock
 from .caller import RATE, Caller, calling

@@ -15,8 +15,8 @@ from ...models.files import finite
 from ...models.lab.datasets import read_manifest, read_noises
 from ...models.lab.evaluation.scoring import EVAL_SPLIT, add_evaluation, check_card, evaluate
 from ...models.lab.text_corpora import read_goemotions, read_text_recipe
+from ...models.readings import Samples
 from ...models.registry import BUNDLED_VOICE
-from ...models.types import Samples
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy, load_policy
 from ..console import Report, recordings, results, stages

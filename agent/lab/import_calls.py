@@ -20,8 +20,8 @@ from ...models.errors import DeescalateError
 from ...models.lab.annotation.call_table import CallsError, CallTurn, file_complaint, write_turns
 from ...models.lab.annotation.jsonl import read_lines
 from ...models.lab.annotation.validation import load_calls
+from ...models.readings import Cue
 from ...models.text.cues import find_cues
-from ...models.types import Cue
 from ...models.voice import EmotionClassifier, load_classifier
 from ..console import UsageError, progress_bar
 from ..replay.call import hear_call

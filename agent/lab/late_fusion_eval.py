@@ -19,8 +19,8 @@ from ...models.fusion import fuse
 from ...models.lab.evaluation.evaluation_report import Role, ScoredClip
 from ...models.lab.metrics import roc_auc
 from ...models.lab.text_corpora import read_goemotions, read_text_recipe, spoken
+from ...models.readings import EmotionReading, WordReading
 from ...models.text.sentiment import load_word_classifier
-from ...models.types import EmotionReading, WordReading
 from ...policies.config import MitigationPolicy
 from ...policies.evidence import add_evidence
 from ..console import format_value

@@ -20,7 +20,7 @@ from ...models.errors import DeescalateError
 from ...models.files import whole_file
 from ...models.lab.datasets import Clip, read_manifest
 from ...models.lab.text_corpora import read_goemotions, read_text_recipe, spoken
-from ...models.types import Samples
+from ...models.readings import Samples
 from ..console import stages
 from .call_plans import PlannedCall, plan_calls, voices
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...models.types import Samples
+from ...models.readings import Samples
 
 SAMPLE_RATE = 16_000
 LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)

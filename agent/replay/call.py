@@ -10,8 +10,8 @@ from pathlib import Path
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
 from ...models.errors import AudioError
 from ...models.reader import CallReader, VoiceTurn, classify_voice
+from ...models.readings import Samples, TurnReading
 from ...models.text.sentiment import TextClassifier
-from ...models.types import Samples, TurnReading
 from ...models.voice import EmotionClassifier, load_classifier
 from ...policies.config import MitigationPolicy, load_policy
 from ...policies.decide import decide

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...models.readings import Samples, TurnAudio
 from ...models.turn_buffer import TurnBuffer, to_samples
-from ...models.types import Samples, TurnAudio
 from .vad import SAMPLE_RATE, WINDOW, WINDOW_MS, SileroVad
 
 MAX_TURN_S = 30.0

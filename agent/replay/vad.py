@@ -11,9 +11,9 @@ from functools import cache
 import numpy as np
 import onnxruntime as ort
 
+from ...models.readings import Samples
 from ...models.registry import shipped_with_pipecat
 from ...models.session import open_session
-from ...models.types import Samples
 
 SAMPLE_RATE = 16_000
 WINDOW_MS = 32

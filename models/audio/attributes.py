@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conversation import loudness_db
-from ..types import Samples
+from ..readings import Samples
 from .pitch import HOP_S as _PITCH_HOP_S
 from .pitch import pitch_hz
 from .recording import resample

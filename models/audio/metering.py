@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..types import Samples
+from ..readings import Samples
 
 _SILENCE_RANGE = 2.0**-11
 """Range from the lowest to the highest sample that still is silence: A-law has no zero, its silence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Samples
+from ..readings import Samples
 
 MIN_HZ, MAX_HZ = 60.0, 500.0
 HOP_S = 0.02

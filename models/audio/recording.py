@@ -19,7 +19,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ..errors import AudioError, SamplesError
-from ..types import Samples
+from ..readings import Samples
 from .metering import LevelMeter
 from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
 

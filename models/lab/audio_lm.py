@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..audio.recording import resample
 from ..errors import ModelFileError
-from ..types import SAMPLE_RATE, EmotionReading, Samples
+from ..readings import SAMPLE_RATE, EmotionReading, Samples
 from ..voice import read_windows
 from .audio_lm_files import load_network, load_processor
 from .last_logits import last_logits

@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from ..types import SAMPLE_RATE, Samples
+from ..readings import SAMPLE_RATE, Samples
 
 TELEPHONE_RATE = 8_000
 PACKET_S = 0.02

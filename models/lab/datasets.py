@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..audio.recording import AUDIO, read_audio
 from ..errors import UnreadableInputError
 from ..files import whole_file
-from ..types import Samples
+from ..readings import Samples
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps are done, and how many there are."""

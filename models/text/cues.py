@@ -14,8 +14,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
 
 from ..errors import ModelFileError, first_complaint
+from ..readings import Cue
 from ..registry import WEIGHTS
-from ..types import Cue
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
 from .request_classifier import RequestClassifier, Wording
 

@@ -7,7 +7,7 @@ from collections import deque
 from copy import copy
 from typing import Self
 
-from ..types import Cue
+from ..readings import Cue
 from .cues import load_language, readable
 
 _REMEMBERED_TURNS = 12

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import registry
-from ..types import WordReading
+from ..readings import WordReading
 from .cues import find_cues, load_language, readable
 
 WEIGHTS = registry.WEIGHTS / "wording.npz"

@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ..errors import ModelFileError
 from ..hugging_face import LOADING_FAULTS
-from ..types import WordReading
+from ..readings import WordReading
 from .cues import find_cues, readable
 
 _log = logging.getLogger(__name__)

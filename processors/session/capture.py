@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...models.readings import TurnAudio
 from ...models.turn_buffer import TurnBuffer
-from ...models.types import TurnAudio
 
 STALE_S = 2.0
 BATCH_S = 1.0

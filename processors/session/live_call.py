@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...models.reader import CallReader
-from ...models.types import TurnReading
+from ...models.readings import TurnReading
 from ...policies.config import MitigationPolicy
 from ...policies.decide import decide
 from ...policies.empathy import Language, Moment, PhraseBook

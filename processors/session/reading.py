@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ...models.reader import VoiceTurn, classify_voice
-from ...models.types import EmotionReading, TurnAudio, UnknownReason
+from ...models.readings import EmotionReading, TurnAudio, UnknownReason
 from ...models.voice import EmotionClassifier
 from .faults import Faults
 from .inference import InferencePool, InferenceRefusedError

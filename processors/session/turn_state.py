@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from ...models.reader import CallReader, VoiceTurn
-from ...models.types import EmotionReading, TurnAudio, TurnReading, UnknownReason
+from ...models.readings import EmotionReading, TurnAudio, TurnReading, UnknownReason
 from ...policies.empathy import guidance
 from ...policies.types import Action, CallState, Decision
 

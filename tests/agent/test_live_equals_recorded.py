@@ -27,7 +27,7 @@ from pipecat_deescalate.agent.deescalator import Deescalator
 from pipecat_deescalate.agent.replay.segments import TurnRules, VoiceActivity
 from pipecat_deescalate.agent.replay.vad import SAMPLE_RATE, WINDOW, WINDOW_MS
 from pipecat_deescalate.models.audio.recording import CallerChannel, open_call
-from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.processors import CallerEmotionFrame
 
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors

@@ -14,7 +14,7 @@ from pipecat_deescalate.models.conversation import (
     loudness_db,
     reprompts,
 )
-from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.models.readings import Cue
 
 turns = st.builds(
     TurnStats,

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from pipecat_deescalate.models.fusion import FusionWeights, bundled_weights, fuse
 from pipecat_deescalate.models.reader import CallReader, VoiceTurn, classify_voice
-from pipecat_deescalate.models.registry import WEIGHTS
-from pipecat_deescalate.models.types import (
+from pipecat_deescalate.models.readings import (
     Cue,
     EmotionReading,
     TurnAudio,
     UnknownReason,
     WordReading,
 )
+from pipecat_deescalate.models.registry import WEIGHTS
 from pipecat_deescalate.models.voice import load_classifier
 
 from ..audio import speech_like

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipecat_deescalate.models.readings import Samples, TurnAudio
 from pipecat_deescalate.models.turn_buffer import TurnBuffer, to_samples
-from pipecat_deescalate.models.types import Samples, TurnAudio
 
 from ..audio import noise, pcm16
 

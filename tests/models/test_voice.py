@@ -16,8 +16,8 @@ from pipecat_deescalate.models import voice as module
 from pipecat_deescalate.models.audio.recording import CallerChannel, open_call, read_audio
 from pipecat_deescalate.models.errors import ModelFileError, SamplesError
 from pipecat_deescalate.models.lab.datasets import read_manifest
+from pipecat_deescalate.models.readings import UnknownReason
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
-from pipecat_deescalate.models.types import UnknownReason
 from pipecat_deescalate.models.voice import OnnxEmotionClassifier
 
 from ..audio import ESCALATING, noise, speech_like

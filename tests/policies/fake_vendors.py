@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable
 
-from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.policies import Level, load_policy
 from pipecat_deescalate.policies.record import TurnRecord
 from pipecat_deescalate.policies.transfer.http import HttpTarget, Limits, Sender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipecat_deescalate.models.types import (
+from pipecat_deescalate.models.readings import (
     Cue,
     EmotionReading,
     TurnReading,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipecat_deescalate.agent.replay.transcript import Transcript, TranscriptLine
 from pipecat_deescalate.models.reader import VoiceTurn
-from pipecat_deescalate.models.types import EmotionReading
+from pipecat_deescalate.models.readings import EmotionReading
 from pipecat_deescalate.processors.session.bot_speech import BotSpeechTracker
 
 VOICE = EmotionReading(0.5, "test", 1.0, 0.0)

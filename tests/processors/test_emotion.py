@@ -23,7 +23,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from pipecat_deescalate import EmotionReading, load_classifier
-from pipecat_deescalate.models.types import TurnAudio, TurnReading, UnknownReason
+from pipecat_deescalate.models.readings import TurnAudio, TurnReading, UnknownReason
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     CallerEmotionMetricsData,

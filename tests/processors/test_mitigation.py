@@ -25,7 +25,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from pipecat_deescalate.models.reader import CallReader
-from pipecat_deescalate.models.types import TurnReading
+from pipecat_deescalate.models.readings import TurnReading
 from pipecat_deescalate.policies import load_policy
 from pipecat_deescalate.policies.types import Action, Decision
 from pipecat_deescalate.processors import (

@@ -14,7 +14,7 @@ from pipecat.frames.frames import (
 )
 
 from pipecat_deescalate.models.reader import CallReader
-from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     InferencePool,

@@ -20,7 +20,7 @@ from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
 from pipecat_deescalate.models.reader import CallReader
-from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 from pipecat_deescalate.processors.context import CallerWords

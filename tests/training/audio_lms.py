@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.readings import Samples
 
 from ..audio import speech_like, write_audio
 

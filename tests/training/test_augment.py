@@ -22,7 +22,7 @@ from pipecat_deescalate.models.lab.channel_effects import (
     tilted,
     with_effect,
 )
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.readings import Samples
 
 from ..audio import noise, speech_like, tone
 

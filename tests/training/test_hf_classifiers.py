@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipecat_deescalate import Deescalator
 from pipecat_deescalate.models.errors import ModelFileError
-from pipecat_deescalate.models.types import EmotionReading, UnknownReason
+from pipecat_deescalate.models.readings import EmotionReading, UnknownReason
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
 from ..agent.lab.test_measuring import a_manifest

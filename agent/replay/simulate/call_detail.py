@@ -14,7 +14,7 @@ import soundfile
 
 from ....models.audio.recording import read_audio, resample
 from ....models.reader import VoiceTurn
-from ....models.types import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
+from ....models.readings import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
 from ....models.voice import TIMELINE_STEP_S
 from ....policies.config import MitigationPolicy
 from ....policies.decide import decide

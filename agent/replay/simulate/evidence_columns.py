@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from ....models.errors import UnreadableInputError, first_line
-from ....models.types import Cue
+from ....models.readings import Cue
 from .call_index import TASK, CallIndex, task_of
 from .call_source import Task
 from .duckdb_io import AT_ONCE, columns, count_rows, literal, streamed

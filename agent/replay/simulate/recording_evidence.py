@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ....models.errors import DeescalateError
+from ....models.readings import Samples
 from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
-from ....models.types import Samples
 from ....models.voice import load_classifier
 from ..alignment import untimed_at
 from ..call import TurnInput, VoiceCall, hear_call, read_call

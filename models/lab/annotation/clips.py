@@ -13,7 +13,7 @@ import soundfile
 
 from ...audio.recording import CallerChannel, open_call
 from ...errors import AudioError
-from ...types import Samples
+from ...readings import Samples
 
 SAMPLE_RATE = 16_000
 PAD_S = 0.2

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from ...types import Samples
+from ...readings import Samples
 from ..channel_effects import mu_law, noisy, telephone, without_packets
 from ..datasets import Clip
 

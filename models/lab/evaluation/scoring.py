@@ -16,8 +16,8 @@ import numpy as np
 from ...audio.recording import CallerChannel, open_call, read_audio
 from ...errors import AudioError, UnreadableInputError
 from ...files import write_json
+from ...readings import SAMPLE_RATE, Samples
 from ...registry import read_model
-from ...types import SAMPLE_RATE, Samples
 from ...voice import EmotionClassifier
 from ..datasets import Clip, Progress, read_manifest, read_rows
 from .conditions import Condition, under

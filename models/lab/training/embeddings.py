@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio.recording import read_audio
+from ...readings import SAMPLE_RATE, Samples
 from ...session import open_session
-from ...types import SAMPLE_RATE, Samples
 from ..channel_effects import Effect, telephone, with_effect
 from ..datasets import Clip, Progress, cached_rows
 from .encoder import CHANNELS, Encoder

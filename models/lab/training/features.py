@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ...types import SAMPLE_RATE, Samples
+from ...readings import SAMPLE_RATE, Samples
 
 HOP = 160
 MEL_BANDS = 80

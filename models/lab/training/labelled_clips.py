@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ...files import OutputError, whole_file, whole_folder
-from ...types import Samples
+from ...readings import Samples
 from ...voice import MIN_AUDIO_S
 from ..annotation.call_table import Call, Calls, CallsError
 from ..annotation.clips import SAMPLE_RATE, cut, encoded

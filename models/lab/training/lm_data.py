@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...audio.recording import read_audio
 from ...errors import AudioError, UnreadableInputError
-from ...types import Samples
+from ...readings import Samples
 from ...voice import MIN_AUDIO_S
 from ..datasets import TRAIN_SPLIT, Clip, read_manifest
 

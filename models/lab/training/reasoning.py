@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...audio.attributes import Attributes, RateUnit, degrees, description, measure, norms
 from ...audio.recording import read_audio
-from ...types import SAMPLE_RATE
+from ...readings import SAMPLE_RATE
 from ..datasets import Clip, Progress
 from .lm_recipes import Against
 

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...types import SAMPLE_RATE, Samples
+from ...readings import SAMPLE_RATE, Samples
 from ..channel_effects import on_a_line, telephone
 from ..datasets import Progress
 from .checkpoint import Checkpoint, TrainingError

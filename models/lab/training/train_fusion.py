@@ -22,9 +22,9 @@ from sklearn.linear_model import LogisticRegression
 from ...errors import UnreadableInputError
 from ...files import write_json
 from ...fusion import FusionWeights, fuse
+from ...readings import Cue, EmotionReading, WordReading
 from ...registry import WEIGHTS
 from ...text.sentiment import load_word_classifier
-from ...types import Cue, EmotionReading, WordReading
 from ..metrics import roc_auc
 from ..text_corpora import read_cucom, read_goemotions, read_text_recipe, spoken
 

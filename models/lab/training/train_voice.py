@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ...calibration import Calibration
 from ...errors import UnreadableInputError
 from ...files import whole_file
+from ...readings import Samples
 from ...registry import write_model
 from ...session import open_session
-from ...types import Samples
 from ...voice import AFFECT, LOGIT, SAMPLES
 from ..datasets import (
     TRAIN_SPLIT,

@@ -12,7 +12,7 @@ import soxr
 
 from pipecat_deescalate import analyze_call, load_policy
 from pipecat_deescalate.models.audio.recording import CallerChannel
-from pipecat_deescalate.models.types import EmotionReading
+from pipecat_deescalate.models.readings import EmotionReading
 from pipecat_deescalate.policies import OpeningHours
 from pipecat_deescalate.policies.decide import decide
 from pipecat_deescalate.policies.types import Action, CallState

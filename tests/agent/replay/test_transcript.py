@@ -16,7 +16,7 @@ from pipecat_deescalate.agent.replay.transcript import (
     read_transcript,
 )
 from pipecat_deescalate.models.reader import VoiceTurn
-from pipecat_deescalate.models.types import EmotionReading
+from pipecat_deescalate.models.readings import EmotionReading
 
 
 def turns(*spans: tuple[float, float]) -> list[VoiceTurn]:

@@ -24,7 +24,7 @@ from pipecat_deescalate.models.lab.metrics import (
     interval,
     roc_auc,
 )
-from pipecat_deescalate.models.types import EmotionReading, Samples, UnknownReason
+from pipecat_deescalate.models.readings import EmotionReading, Samples, UnknownReason
 
 from ...audio import noise, write_audio
 

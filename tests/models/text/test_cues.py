@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipecat_deescalate.models.errors import ModelFileError
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.models.text.cues import (
     Language,
     find_cues,
@@ -21,7 +22,6 @@ from pipecat_deescalate.models.text.cues import (
     readable,
 )
 from pipecat_deescalate.models.text.repeats import RequestMemory
-from pipecat_deescalate.models.types import Cue
 
 DATA = Path(__file__).parents[1] / "data"
 

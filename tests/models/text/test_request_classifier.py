@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipecat_deescalate.models.errors import ModelFileError
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.models.registry import WEIGHTS, read_arrays
 from pipecat_deescalate.models.text.cues import find_cues, load_language
 from pipecat_deescalate.models.text.request_classifier import (
@@ -20,7 +21,6 @@ from pipecat_deescalate.models.text.request_classifier import (
     Said,
     Wording,
 )
-from pipecat_deescalate.models.types import Cue
 
 WORDING = Wording(
     fillers=frozenset({"please"}),

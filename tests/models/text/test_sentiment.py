@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipecat_deescalate.models.errors import ModelFileError, UnreadableInputError
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.models.text.sentiment import (
     BUCKETS,
     WEIGHTS,
@@ -24,7 +25,6 @@ from pipecat_deescalate.models.text.sentiment import (
     load_word_classifier,
     tokens,
 )
-from pipecat_deescalate.models.types import Cue
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "text"
 

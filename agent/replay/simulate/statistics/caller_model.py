@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .....models.errors import PolicyError, first_complaint
-from .....models.types import EmotionReading, TurnReading
+from .....models.readings import EmotionReading, TurnReading
 from .....policies.config import MitigationPolicy
 from .....policies.decide import decide
 from .....policies.types import Action, CallState, Decision, Evidence

@@ -39,7 +39,7 @@ from pipecat_deescalate.agent.replay.simulate.storage import storage_complaint
 from pipecat_deescalate.agent.replay.simulate.transcript_lookup import Transcripts
 from pipecat_deescalate.agent.replay.simulate.vectorized import CallBatch
 from pipecat_deescalate.models.reader import VoiceTurn
-from pipecat_deescalate.models.types import EmotionReading
+from pipecat_deescalate.models.readings import EmotionReading
 from pipecat_deescalate.policies.config import load_policy
 
 from .killer import Killer

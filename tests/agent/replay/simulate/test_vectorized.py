@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipecat_deescalate.agent.replay.simulate.vectorized import CallBatch, replay
-from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.policies import (
     Action,
     CallState,
