@@ -100,7 +100,7 @@ class PassThroughProcessor(FrameProcessor):
 
 
 class PassThroughChain(Pipeline):
-    """Pass-through processors in a row: what none of them has to queue goes by all of them at once."""
+    """Pass-through processors in a row: what none of them queues goes by all of them at once."""
 
     def __init__(self, *parts: PassThroughProcessor) -> None:
         super().__init__(parts)
