@@ -67,17 +67,17 @@ async def test_words_are_not_kept_unless_the_operator_wants_them(pool: Inference
 
 async def test_the_human_is_told_how_the_caller_sounded(pool: InferencePool) -> None:
     """Measured beside the reading, if there is a human to tell; without one it is not worth it."""
-    guarded = Guarded(pool, 0.02, 0.02, ANGRY, hearing=CallReader())
+    guarded = Guarded(pool, 0.02, 0.02, ANGRY, reader=CallReader())
     async with running(*guarded.parts) as call:
         while not guarded.desk.requests and len(guarded.call.turns) < 8:
             await take_turn(call, a_context("no"))
     manner = guarded.desk.requests[0].manner or ""
     assert manner.startswith("Compared with this caller's other turns, the pitch is ")
-    alone = Guarded(pool, 0.02, hearing=CallReader())
+    alone = Guarded(pool, 0.02, reader=CallReader())
     async with running(*alone.parts[:2]) as call:
         await take_turn(call, a_context("no"))
     assert alone.call.turn is not None
-    assert alone.call.turn.heard.attributes is None
+    assert alone.call.turn.voice_turn.attributes is None
 
 
 async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferencePool) -> None:
@@ -167,7 +167,7 @@ async def test_a_hand_over_that_got_lost_has_failed(
 ) -> None:
     """A caller who asks again for the human who never came must at least be called back."""
     monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.3)
-    guarded = Guarded(pool, 0.5, hearing=CallReader())
+    guarded = Guarded(pool, 0.5, reader=CallReader())
     guarded.call.hand_over.ready = True
     request = "let me talk to a real person please"
     async with running(*guarded.parts[:2]) as call:

@@ -26,6 +26,7 @@ from pipecat_deescalate.processors import (
     InferencePool,
 )
 from pipecat_deescalate.processors.session import turn_decider
+from pipecat_deescalate.processors.session.turn_state import TurnPhase
 
 from ..pipelines import running, speech
 from .guarded import ANGRY, Guarded, a_context, take_turn
@@ -85,7 +86,7 @@ async def test_a_prompt_does_not_wait_for_words_that_will_not_come(pool: Inferen
         await call.send(*speech(1.0), TTSSpeakFrame("Are you still there?"))
         await call.sees(TTSSpeakFrame)
         assert guarded.call.turn is not None
-        assert not guarded.call.turn.due
+        assert guarded.call.turn.phase is not TurnPhase.AWAITED
 
 
 async def test_without_a_transcript_the_aggregator_sends_no_context(pool: InferencePool) -> None:
