@@ -135,7 +135,10 @@ def test_odd_but_readable_recordings_are_analysed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [("transfer_afer: 1", "transfer_afer: unknown key"), ("memory: 2", "memory: Input should be")],
+    [
+        ("transfer_afer: 1", "transfer_afer: unknown key"),
+        ("memory: 2", "memory: must be less than 1"),
+    ],
 )
 def test_a_bad_policy_stops_before_the_work(tmp_path: Path, content: str, complaint: str) -> None:
     """A policy file with a wrong key or value must be refused by name, key and reason."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -128,7 +130,7 @@ def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path)
 @pytest.mark.parametrize(
     ("option", "name", "complaint"),
     [
-        ("--card", "missing.json", "No such file"),
+        ("--card", "missing.json", os.strerror(errno.ENOENT)),
         ("--card", "manifest.csv", "not a model card"),
         ("--card", "other.json", "is not the card of voice.onnx"),
         ("--texts", "", "labels.txt"),
