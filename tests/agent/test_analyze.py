@@ -1,4 +1,4 @@
-"""`deescalate analyze`, run as a user runs it: a process, its output and its exit code."""
+"""`deescalate analyze` as a user runs it: its output and its exit code."""
 
 from __future__ import annotations
 
@@ -17,18 +17,9 @@ from pipecat_deescalate.agent.timeline import steps
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 
 from ..audio import CALM, ESCALATING
+from ..commands import deescalate
 
 LEFT = ("--caller-channel", "left")
-
-
-def deescalate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "pipecat_deescalate.agent", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def test_json_holds_the_whole_call_and_is_the_file_too(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import soundfile
 from pipecat_deescalate.models.evaluation.corpora import CORPORA
 from pipecat_deescalate.models.training.texts import read_recipe
 
-from ..audio import noise
-from .test_analyze import CALM, deescalate
+from ..audio import CALM, noise
+from ..commands import deescalate
 
 COLUMNS = ("path", "corpus", "language", "speaker", "emotion", "negative", "duration_s", "split")
 

@@ -17,9 +17,9 @@ from pipecat_deescalate.models.errors import ModelFileError
 from pipecat_deescalate.models.types import EmotionReading, Unknown
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
-from ..agent.test_analyze import deescalate
 from ..agent.test_measuring import a_manifest
 from ..audio import CALM, speech_like
+from ..commands import in_a_process as deescalate
 from ..pipelines import running, speech
 
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")

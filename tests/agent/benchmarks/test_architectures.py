@@ -18,7 +18,7 @@ from pipecat_deescalate.agent.benchmarks.architectures import (
     print_architectures,
 )
 
-from ..test_analyze import deescalate
+from ...commands import deescalate
 
 
 def test_one_that_cannot_be_measured_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from pipecat_deescalate.models.audio import CallerChannel
 from pipecat_deescalate.models.errors import AudioError
 
 from ...audio import noise, write_audio
-from ..test_analyze import deescalate
+from ...commands import deescalate
 
 CALLS = Path(__file__).parents[3] / "examples" / "calls"
 
