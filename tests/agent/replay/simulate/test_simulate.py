@@ -1,4 +1,4 @@
-"""`deescalate simulate`, run as a user runs it: a process, its output, its files and exit code."""
+"""`deescalate simulate` as a user runs it: its output, its files and its exit code."""
 
 from __future__ import annotations
 
