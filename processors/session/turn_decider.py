@@ -149,7 +149,7 @@ class TurnDecider:
         evidence = Evidence(
             self._read(turn, text, reader),
             turn.dialog_state,
-            agents_available=call.hand_over.available(call.policy.opening_hours),
+            agents_available=call.hand_over.available(call.policy),
             transfer_failed=call.hand_over.failed,
         )
         state, decision = decide(self._state, evidence, call.policy)
