@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 LOCK := requirements
 SOURCES := $(shell git ls-files '*.py' '*.yaml' '*.onnx' '*.npz' '*.json' '*.tsv' '*.html' '*.css' '*.js' '*.svg' '*.sql' pyproject.toml MANIFEST.in README.md)
 
-# No resolver, no build environments of pip's own: what the lock names, with the hashes it names.
-INSTALL := $(BIN)/pip install --quiet --no-deps --no-build-isolation
+# No resolver, no build environment of pip's own, and only modules that are imported get compiled.
+INSTALL := $(BIN)/pip install --quiet --no-deps --no-build-isolation --no-compile
 INSTALL_LOCKED := $(INSTALL) --require-hashes -r
 
 # The core suite on two processes; `make test PYTEST_ARGS=` runs it on one.
@@ -113,7 +113,7 @@ $(VENV)/train: $(LOCK)/train.txt $(LOCK)/torch.txt $(VENV)/dev
 # What is published, and what the demo, the tests and the types run against: not the tree.
 $(VENV)/built: $(SOURCES) $(VENV)/build
 	rm -rf dist build
-	$(BIN)/python -m build --no-isolation --outdir dist . >$@.log || { cat $@.log; exit 1; }
+	$(BIN)/python -m build --no-isolation --outdir dist . >$@.log 2>&1 || { cat $@.log; exit 1; }
 	touch $@
 
 $(VENV)/package: $(VENV)/built $(VENV)/core
