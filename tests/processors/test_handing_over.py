@@ -16,7 +16,6 @@ from pipecat_deescalate.processors import (
     GuardSpeakFrame,
     InferencePool,
     TransferCallFrame,
-    deciding,
     handover,
 )
 
@@ -98,17 +97,16 @@ async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferenceP
 
 
 async def test_a_hand_over_that_got_lost_does_not_silence_the_bot(
-    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+    pool: InferencePool,
 ) -> None:
     """A speech service may swallow the frame; a bot that waits for ever is a dead line."""
-    monkeypatch.setattr(handover, "LIMIT_S", 0.3)
     guarded = Guarded(pool, ANGRY)
     guarded.call.hand_over.ready = True
     async with running(*guarded.parts[:2]) as call:
         for _ in range(3):
             await take_turn(call, a_context("no"))
         assert await take_turn(call, a_context("hello?")) == []
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(handover.LIMIT_S)
         assert len(await take_turn(call, a_context("hello?"))) == 1
 
 
@@ -163,29 +161,22 @@ async def test_a_hand_over_without_a_sentence_is_called_off(pool: InferencePool)
     assert guarded.desk.requests == []
 
 
-async def test_a_hand_over_that_got_lost_has_failed(
-    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_hand_over_that_got_lost_has_failed(pool: InferencePool) -> None:
     """A caller who asks again for the human who never came must at least be called back."""
-    monkeypatch.setattr(handover, "LIMIT_S", 0.3)
     guarded = Guarded(pool, 0.5, hearing=CallHearing())
     guarded.call.hand_over.ready = True
     request = "let me talk to a real person please"
     async with running(*guarded.parts[:2]) as call:
         await take_turn(call, a_context(request))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(handover.LIMIT_S)
         (frame,) = await take_turn(call, a_context(request))
     assert guarded.actions == ["transfer", "offer_human"]
     assert "calls back" in frame.context.get_messages()[-1]["content"]
 
 
 @pytest.mark.parametrize("end", ["outcome", "limit"])
-async def test_the_end_of_the_call_waits_for_the_hand_over(
-    end: str, pool: InferencePool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_end_of_the_call_waits_for_the_hand_over(end: str, pool: InferencePool) -> None:
     """A transport that gets the end closes the line, and nobody is left to be put through."""
-    if end == "limit":
-        monkeypatch.setattr(handover, "LIMIT_S", 0.5)
     guarded = Guarded(pool, ANGRY)
     guarded.desk.gate.clear()
     async with running(*guarded.parts, end="none") as call:
@@ -196,7 +187,8 @@ async def test_the_end_of_the_call_waits_for_the_hand_over(
         await asyncio.sleep(0.1)
         assert not call.after.of(EndFrame)
         if end == "limit":
-            await call.until(lambda: not guarded.call.hand_over.under_way)
+            over = handover.LIMIT_S + 1
+            await call.until(lambda: not guarded.call.hand_over.under_way, over)
         guarded.desk.gate.set()
     assert not guarded.desk.cancelled
 
@@ -238,10 +230,9 @@ async def test_a_call_may_end_between_the_announcement_and_the_transfer(
 
 
 async def test_the_human_reads_the_dialogue_before_a_turn_without_words(
-    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+    pool: InferencePool,
 ) -> None:
     """What the bot said to a caller who then only shouts must not be missing."""
-    monkeypatch.setattr(deciding, "CONTEXT_LIMIT_S", 0.1)
     guarded = Guarded(pool, ANGRY, keep_text=True)
     context = a_context("my bill is wrong")
     async with running(*guarded.parts) as call:
