@@ -175,8 +175,12 @@ async def test_a_hand_over_that_got_lost_has_failed(pool: InferencePool) -> None
 
 
 @pytest.mark.parametrize("end", ["outcome", "limit"])
-async def test_the_end_of_the_call_waits_for_the_hand_over(end: str, pool: InferencePool) -> None:
+async def test_the_end_of_the_call_waits_for_the_hand_over(
+    end: str, pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A transport that gets the end closes the line, and nobody is left to be put through."""
+    if end == "limit":
+        monkeypatch.setattr(handover, "LIMIT_S", 0.5)  # before the target's own limit
     guarded = Guarded(pool, ANGRY)
     guarded.desk.gate.clear()
     async with running(*guarded.parts, end="none") as call:
@@ -187,8 +191,7 @@ async def test_the_end_of_the_call_waits_for_the_hand_over(end: str, pool: Infer
         await asyncio.sleep(0.1)
         assert not call.after.of(EndFrame)
         if end == "limit":
-            over = handover.LIMIT_S + 1
-            await call.until(lambda: not guarded.call.hand_over.under_way, over)
+            await call.until(lambda: not guarded.call.hand_over.under_way)
         guarded.desk.gate.set()
     assert not guarded.desk.cancelled
 
