@@ -23,7 +23,7 @@ test-browser: $(VENV)/dev
 test-training: $(VENV)/dev
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet "$$(ls dist/*.whl)[train,distill]"
-	$(BIN)/python -m pytest -rs tests/training tests/models/test_wording.py tests/models/test_recogniser.py
+	$(BIN)/python -m pytest -rs tests/training tests/models/text/test_sentiment.py tests/models/text/test_request_classifier.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check

@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .agent.call import analyze_call
     from .agent.deescalator import Deescalator
-    from .models.classifier import EmotionClassifier, load_classifier
+    from .agent.replay.call import analyze_call
     from .models.errors import DeescalateError
-    from .models.types import EmotionReading, WordReading
-    from .models.wording import load_word_classifier
+    from .models.readings import EmotionReading, WordReading
+    from .models.text.sentiment import load_word_classifier
+    from .models.voice import EmotionClassifier, load_classifier
     from .policies.config import MitigationPolicy, load_policy
     from .policies.record import CallRecord
 
@@ -20,14 +20,14 @@ _HOMES = {
     "CallRecord": ".policies.record",
     "DeescalateError": ".models.errors",
     "Deescalator": ".agent.deescalator",
-    "EmotionClassifier": ".models.classifier",
-    "EmotionReading": ".models.types",
+    "EmotionClassifier": ".models.voice",
+    "EmotionReading": ".models.readings",
     "MitigationPolicy": ".policies.config",
-    "WordReading": ".models.types",
-    "analyze_call": ".agent.call",
-    "load_classifier": ".models.classifier",
+    "WordReading": ".models.readings",
+    "analyze_call": ".agent.replay.call",
+    "load_classifier": ".models.voice",
     "load_policy": ".policies.config",
-    "load_word_classifier": ".models.wording",
+    "load_word_classifier": ".models.text.sentiment",
 }
 
 __all__ = [

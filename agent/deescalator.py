@@ -11,19 +11,19 @@ from typing import Any
 
 from pipecat.processors.frame_processor import FrameProcessor
 
-from ..models.classifier import EmotionClassifier, load_classifier
-from ..models.hearing import CallHearing
-from ..models.wording import WordClassifier
+from ..models.reader import CallReader
+from ..models.text.sentiment import TextClassifier
+from ..models.voice import EmotionClassifier, load_classifier
 from ..policies.config import MitigationPolicy, load_policy
 from ..policies.empathy import Language
 from ..policies.record import CallRecord
-from ..policies.transfer import TransferTarget
-from ..processors.bystander import Bystanders
+from ..policies.transfer.request import TransferTarget
 from ..processors.emotion import EmotionProcessor
-from ..processors.live import LiveCall, phrase_book
 from ..processors.mitigation import MitigationProcessor
-from ..processors.pool import InferencePool
+from ..processors.pass_through import PassThroughChain
 from ..processors.prompts import PromptProcessor, Rewriter
+from ..processors.session.inference import InferencePool
+from ..processors.session.live_call import LiveCall, phrase_book
 from ..processors.transfer import TransferProcessor
 
 
@@ -71,7 +71,7 @@ class Deescalator:
         *,
         call_id: str | None = None,
         language: Language | Path = "en",
-        words: WordClassifier | None = None,
+        words: TextClassifier | None = None,
         rewriter: Rewriter | None = None,
         agents_available: Callable[[], bool] | None = None,
         keep_text: bool = False,
@@ -87,7 +87,7 @@ class Deescalator:
             policy,
             call_id=call_id or uuid.uuid4().hex,
             book=book,
-            hearing=CallHearing(language=book.language, words=words),
+            reader=CallReader(language=book.language, words=words),
             agents_available=agents_available,
             keep_text=keep_text,
         )
@@ -97,8 +97,8 @@ class Deescalator:
         self._transfer = TransferProcessor(transfer, call=self._call)
 
     @cached_property
-    def _listen(self) -> Bystanders:
-        return Bystanders(self._emotion, self._mitigation)
+    def _listen(self) -> PassThroughChain:
+        return PassThroughChain(self._emotion, self._mitigation)
 
     def listen(self) -> FrameProcessor:
         """Hears the turn, decides, edits the LLM's next context; goes before the LLM."""

@@ -25,8 +25,8 @@ from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.workers.runner import WorkerRunner
 
 from pipecat_deescalate import Deescalator
-from pipecat_deescalate.policies.targets import FunctionTransfer
-from pipecat_deescalate.policies.transfer import TransferRequest
+from pipecat_deescalate.policies.transfer.request import TransferRequest
+from pipecat_deescalate.policies.transfer.vendors import FunctionTransfer
 
 INSTRUCTIONS = (
     "You are the telephone assistant of an electricity company. Answer in one or two short "

@@ -38,7 +38,7 @@ from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPI
 from pipecat.workers.runner import WorkerRunner
 
 from pipecat_deescalate import Deescalator
-from pipecat_deescalate.policies.targets import TwilioTransfer
+from pipecat_deescalate.policies.transfer.vendors import TwilioTransfer
 
 INSTRUCTIONS = (
     "You are the telephone assistant of a bank's card service. Answer in one or two short "

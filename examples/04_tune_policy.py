@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from pipecat_deescalate.agent.simulate.assemble import assemble
-from pipecat_deescalate.agent.simulate.command import Options, run_simulation
-from pipecat_deescalate.policies.sweep import Costs
+from pipecat_deescalate.agent.lab.synthetic_calls import assemble
+from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
+from pipecat_deescalate.agent.replay.simulate.statistics.sweep import Costs
 
 
 def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -> None:

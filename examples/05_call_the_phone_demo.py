@@ -18,7 +18,7 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from pipecat_deescalate.models.audio import CallerChannel, read_audio
+from pipecat_deescalate.models.audio.recording import CallerChannel, read_audio
 
 RATE = 8_000
 FRAME = RATE // 50

@@ -12,7 +12,7 @@ from itertools import pairwise, takewhile
 
 import numpy as np
 
-from .types import Cue, Samples
+from .readings import Cue, Samples
 
 _TREND_TURNS = 3
 _SHORTER = 0.9
@@ -23,7 +23,7 @@ BARGE_IN_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class TurnCourse:
+class TurnStats:
     """How one turn went, beside its sound and its words.
 
     `loudness_db` is relative to full scale, None for a turn without audio; `dialog_state` is the
@@ -43,7 +43,7 @@ def loudness_db(samples: Samples) -> float | None:
     return 10.0 * math.log10(power) if power > 0.0 else None
 
 
-def conversation_cues(history: Iterable[TurnCourse]) -> tuple[tuple[Cue, str], ...]:
+def conversation_cues(history: Iterable[TurnStats]) -> tuple[tuple[Cue, str], ...]:
     """The cues of the last turn in view of those before it, each with what was seen."""
     course = list(history)
     if not course:
@@ -60,7 +60,7 @@ def conversation_cues(history: Iterable[TurnCourse]) -> tuple[tuple[Cue, str], .
     return tuple(cues)
 
 
-def reprompts(course: Sequence[TurnCourse]) -> int:
+def reprompts(course: Sequence[TurnStats]) -> int:
     """How often in a row the bot has asked again what the last turn answers.
 
     Turns to which the caller was not asked anew (no dialog state) neither count nor interrupt.
@@ -72,7 +72,7 @@ def reprompts(course: Sequence[TurnCourse]) -> int:
     return sum(1 for _ in takewhile(lambda turn: turn.dialog_state == state, asked)) - 1
 
 
-def _shorter_and_louder(turns: Sequence[TurnCourse]) -> bool:
+def _shorter_and_louder(turns: Sequence[TurnStats]) -> bool:
     return len(turns) == _TREND_TURNS and all(
         after.duration_s < _SHORTER * before.duration_s
         and before.loudness_db is not None

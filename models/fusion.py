@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any, Self
 
 from .errors import ModelFileError
+from .readings import Cue, EmotionReading, WordReading
 from .registry import WEIGHTS
-from .types import Cue, EmotionReading, WordReading
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from .audio import resample
-from .classifier import read_turn
+from .audio.recording import resample
 from .errors import ModelFileError
 from .hugging_face import LOADING_FAULTS
-from .types import SAMPLE_RATE, EmotionReading, Samples
+from .readings import SAMPLE_RATE, EmotionReading, Samples
+from .voice import read_windows
 
 NEGATIVE_LABELS = frozenset(
     {
@@ -71,7 +71,7 @@ class HuggingFaceVoiceClassifier:
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
         """Read one turn; one that cannot be heard, or a fault of the model, is unknown."""
-        return read_turn(audio, sample_rate, self.name, self._probability)
+        return read_windows(audio, sample_rate, self.name, self._probability)
 
     def _probability(self, samples: Samples) -> float | None:
         rate = self._features.sampling_rate

@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..models.errors import UnreadableInputError, first_complaint
-from ..models.types import Cue
+from ..models.readings import Cue
 from .types import Action, Decision, Level
 
 Language = Literal["en", "es", "fr", "de", "pt", "it", "hi"]

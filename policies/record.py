@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ..models.types import EmotionReading, TurnReading
+from ..models.readings import EmotionReading, TurnReading
 from .config import MitigationPolicy
 from .types import Decision, Level
 

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from . import settings
+from ..models.logs import get_logger
 from .empathy import PhraseBook, Rewritten, guidance
-from .logs import get_logger
-from .sending import tls_context
+from .transfer import validators
+from .transfer.http import tls_context
 from .types import Action, Decision
 
 _INSTRUCTIONS = (
@@ -60,8 +60,8 @@ class LlmRewriter:
         self.fallbacks = Counter[str]()
         self._book = book
         self._model = model
-        self._url = f"{settings.address(base_url, name='base_url').rstrip('/')}/chat/completions"
-        self._key = settings.secret(api_key, name="api_key", env="OPENAI_API_KEY")
+        self._url = f"{validators.address(base_url, name='base_url').rstrip('/')}/chat/completions"
+        self._key = validators.secret(api_key, name="api_key", env="OPENAI_API_KEY")
         self._budget_s = budget_s
         self._options = dict(options or {})
         self._client = httpx.AsyncClient(timeout=budget_s, verify=tls_context())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..models.types import TurnReading
+from ..models.readings import TurnReading
 
 
 class Level(StrEnum):

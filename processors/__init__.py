@@ -1,11 +1,11 @@
-"""Thin Pipecat adapters: they hear the caller's turns, edit what the bot says next, hand over."""
+"""Thin Pipecat adapters over `session`: they classify turns, edit the next reply, hand over."""
 
 from .emotion import EmotionProcessor
 from .frames import CallerEmotionFrame, CallerEmotionMetricsData, GuardSpeakFrame, TransferCallFrame
-from .live import LiveCall
 from .mitigation import MitigationProcessor
-from .pool import InferencePool, shared_pool
 from .prompts import PromptProcessor
+from .session.inference import InferencePool, shared_pool
+from .session.live_call import LiveCall
 from .transfer import TransferProcessor
 
 __all__ = [

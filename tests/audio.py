@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.readings import Samples
 
 CALLS = Path(__file__).parents[1] / "examples" / "calls"
 CALM = CALLS / "synthetic_calm.ogg"

@@ -24,8 +24,8 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
-from pipecat_deescalate.models.types import EmotionReading
-from pipecat_deescalate.policies.transfer import TransferOutcome, TransferRequest
+from pipecat_deescalate.models.readings import EmotionReading
+from pipecat_deescalate.policies.transfer.request import TransferOutcome, TransferRequest
 
 from .audio import pcm16, speech_like
 

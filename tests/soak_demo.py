@@ -17,8 +17,8 @@ from typing import Any
 
 from pipecat_deescalate.agent.demo.caller import RATE, calling
 from pipecat_deescalate.agent.demo.samples import CALLS
-from pipecat_deescalate.models.audio import CallerChannel, read_audio
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.audio.recording import CallerChannel, read_audio
+from pipecat_deescalate.models.readings import Samples
 
 SETTLE_S = 4.0
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipecat_deescalate.models.evaluation.conditions import Condition
-from pipecat_deescalate.models.evaluation.report import Role, ScoredClip, report
+from pipecat_deescalate.models.lab.evaluation.conditions import Condition
+from pipecat_deescalate.models.lab.evaluation.evaluation_report import Role, ScoredClip, report
 
 ROOT = Path(__file__).parents[1]
 

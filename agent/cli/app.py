@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ...models.audio import CallerChannel
+from ...models.audio.recording import CallerChannel
 
 app = typer.Typer(
     name="deescalate",
@@ -32,6 +32,6 @@ RemoteCode = Annotated[bool, typer.Option(help="Run the code that comes with a m
 def _options(
     verbose: Annotated[bool, typer.Option(help="Log everything, Pipecat's log included.")] = False,
 ) -> None:
-    from ..telemetry import configure_logging
+    from ..console import configure_logging
 
     configure_logging(verbose=verbose)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..extras import require_extra
+from ..console import require_extra
 from .app import Json, Out, StereoCaller, app
 
 
@@ -33,7 +33,7 @@ def import_calls(
     Exit code 2 if any source could not be read; the others are imported all the same.
     """
     require_extra("annotate", "duckdb")
-    from ..importing import run_import
+    from ..lab.import_calls import run_import
 
     failed = run_import(
         sources,
@@ -67,8 +67,8 @@ def select(
 ) -> None:
     """Choose the turns that are worth labelling, by rules in SQL and at random."""
     require_extra("annotate", "duckdb")
-    from ...models.annotation.selection import Sampling
-    from ..select import run_selection
+    from ...models.lab.annotation.selection import Sampling
+    from ..lab.select_turns import run_selection
 
     sampling = Sampling(seed=seed, per_rule=per_rule, random=random, negatives=negatives)
     run_selection(calls, out=out, rules=rules, sampling=sampling, as_json=as_json, report=report)
@@ -136,16 +136,16 @@ def annotate(
     answer; run it again to ask for them.
     """
     require_extra("annotate", "duckdb")
-    from ...models.annotation.client import Patience
-    from ...models.annotation.estimate import Prices
-    from ...models.annotation.prompts import Strategy
-    from ...models.annotation.wire import Api
-    from ..annotate import Asking, run_annotation
+    from ...models.lab.annotation.client import RetryPolicy
+    from ...models.lab.annotation.estimate import Prices
+    from ...models.lab.annotation.providers import Api
+    from ...models.lab.annotation.strategies import Strategy
+    from ..lab.annotate import AnnotationOptions, run_annotation
 
     failed = run_annotation(
         calls,
         selection=selection,
-        asking=Asking(
+        asking=AnnotationOptions(
             strategies=tuple(
                 Strategy(name.value) for name in strategy or [StrategyChoice.COT_DETAILED]
             ),
@@ -156,7 +156,7 @@ def annotate(
         endpoint=endpoint,
         key_variable=key_variable,
         concurrency=concurrency,
-        patience=Patience(timeout_s=timeout_s, attempts=attempts),
+        patience=RetryPolicy(timeout_s=timeout_s, attempts=attempts),
         out=out,
         prices=Prices(audio=audio_price, text=text_price, output=output_price),
         dry_run=dry_run,
@@ -184,7 +184,7 @@ def clips(
 ) -> None:
     """Cut labelled turns out of calls, the form that train, distill and evaluate read."""
     require_extra("annotate", "duckdb")
-    from ..teaching import run_clips
+    from ..lab.train_lm import run_clips
 
     typer.echo(
         run_clips(
@@ -212,6 +212,6 @@ def agreement(
 ) -> None:
     """Measure how far annotators agree, by strategy and context."""
     require_extra("annotate", "duckdb")
-    from ..agreement import run_agreement
+    from ..lab.label_agreement import run_agreement
 
     run_agreement(labels, reference=reference, as_json=as_json, out=out)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..extras import require_extra
+from ..console import require_extra
 from .app import AudioLmName, Json, Out, RemoteCode, app
 
 
@@ -57,8 +57,8 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Measure a model: accuracy by corpus, and false alarms on real calls."""
-    from ..classifiers import ClassifierChoice
-    from ..evaluate import Evaluation, run_evaluation
+    from ..lab.evaluate import Evaluation, run_evaluation
+    from ..replay.classifier_choice import ClassifierChoice
 
     wanted = Evaluation(
         manifest=data / "manifest.csv" if data is not None and data.is_dir() else data,
@@ -95,7 +95,7 @@ def manifest(
     """List the clips of corpora on disk, as `evaluate --data` reads them; nothing is fetched."""
     from rich.console import Console
 
-    from ..manifest import print_corpora, run_manifest
+    from ..lab.manifest import print_corpora, run_manifest
 
     if corpora:
         typer.echo(run_manifest(corpora, out))
@@ -130,7 +130,7 @@ def train(
     """Train a model; the same again from the same seed, and resumed if it was interrupted."""
     if what is Trainable.TEACHER:
         require_extra("distill", "torch", "transformers", "peft")
-        from ..teaching import run_teacher
+        from ..lab.train_lm import run_teacher
 
         typer.echo(
             run_teacher(
@@ -141,7 +141,7 @@ def train(
     if model is not None or trust_remote_code:
         raise typer.BadParameter("--model and --trust-remote-code are for teacher")
     require_extra("train", "onnx", "scipy", "sklearn")
-    from ..training import run_training
+    from ..lab.train import run_training
 
     typer.echo(run_training(what.value, data=data, out=out, recipe=recipe))
 
@@ -170,7 +170,7 @@ def distill(
 ) -> None:
     """Teach a smaller model what a teacher hears; resumed if it was interrupted."""
     require_extra("distill", "torch", "transformers", "peft")
-    from ..teaching import run_distillation, run_soft_labels
+    from ..lab.train_lm import run_distillation, run_soft_labels
 
     if loss is Distillation.ULD:
         told = run_distillation(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..extras import require_extra
+from ..console import require_extra
 from .app import AudioLmName, Json, Out, RemoteCode, StereoCaller, app
 
 
@@ -36,8 +36,8 @@ def analyze(
 
     Exit code 2 if any call could not be read; the others are analysed all the same.
     """
-    from ..analyze import analyze_files
-    from ..classifiers import ClassifierChoice
+    from ..replay.analyze import analyze_files
+    from ..replay.classifier_choice import ClassifierChoice
 
     failed = analyze_files(
         calls,
@@ -74,7 +74,7 @@ def calibrate(
     Exit code 2 if any call could not be read; the others count all the same.
     """
     require_extra("train", "onnx")
-    from ..calibrate import run_calibration
+    from ..lab.calibrate import run_calibration
 
     failed = run_calibration(
         calls, out=out, model=model, caller_channel=caller_channel, rate=negative_rate
@@ -155,10 +155,10 @@ def simulate(
     Exit code 2 if any call could not be read; the others are counted all the same.
     """
     require_extra("simulate", "duckdb", "fsspec", "pyarrow")
-    from ...policies.staffing import Service
-    from ...policies.sweep import Costs
-    from ..simulate.command import EngineName, Options, run_simulation
-    from ..simulate.told import Shown
+    from ..replay.simulate.call_detail import ReportContent
+    from ..replay.simulate.command import EngineName, Options, run_simulation
+    from ..replay.simulate.statistics.staffing import Service
+    from ..replay.simulate.statistics.sweep import Costs
 
     if engine is EngineChoice.RAY:
         require_extra("ray", "ray")
@@ -184,7 +184,7 @@ def simulate(
             caller_model=caller_model,
             report=report,
             report_calls=report_calls,
-            shown=Shown(words=report_words, audio=report_audio),
+            shown=ReportContent(words=report_words, audio=report_audio),
             as_json=as_json,
             out=out,
         )
@@ -207,6 +207,6 @@ def assemble(
     seed: Annotated[int, typer.Option(help="Another number gives other calls.")] = 2026,
 ) -> None:
     """Put labelled telephone calls together from utterances, to simulate on."""
-    from ..simulate.assemble import assemble as put_together
+    from ..lab.synthetic_calls import assemble as put_together
 
     put_together(data, out, split=split, calls=calls, distressed=distressed, seed=seed, texts=texts)

@@ -14,9 +14,9 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
 
-from ...models.classifier import EmotionClassifier, load_classifier
+from ...models.voice import EmotionClassifier, load_classifier
 from ...policies.config import MitigationPolicy
-from ...policies.transfer import TransferOutcome, TransferTarget
+from ...policies.transfer.request import TransferOutcome, TransferTarget
 from ..deescalator import Deescalator
 from .limits import CallLimits, Ended
 from .parts import Kit

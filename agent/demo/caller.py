@@ -18,7 +18,7 @@ from av import AudioFrame
 from numpy.typing import NDArray
 
 from ...models.errors import DeescalateError
-from ...models.types import Samples
+from ...models.readings import Samples
 
 RATE = 16_000
 _FRAME = RATE // 50

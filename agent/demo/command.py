@@ -9,7 +9,7 @@ from pathlib import Path
 from loguru import logger
 from rich.console import Console
 
-from ...models.audio import CallerChannel, read_audio
+from ...models.audio.recording import CallerChannel, read_audio
 from .caller import RATE
 from .phone import PATH as PHONE_PATH
 from .serve import serving

@@ -26,10 +26,10 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
 from ..deescalator import Deescalator
 from .dialogue import Script
+from .keyword_stt import Spotter, SpottingSTTService
 from .replies import ScriptedReplies
 from .reporter import CallReporter
 from .speech import EspeakTTSService, espeak
-from .spotting import Spotter, SpottingSTTService
 
 STOP_S = 0.1
 """So long a pause ends a stretch of speech; with 0.2 s a reading comes three windows later."""

@@ -14,10 +14,10 @@ from pipecat.serializers.twilio import TwilioFrameSerializer
 from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...policies.targets import TwilioTransfer
-from ...policies.transfer import TransferTarget, WithPacket
+from ...policies.transfer.request import TransferTarget, WithPacket
+from ...policies.transfer.vendors import TwilioTransfer
 from .bot import DemoCall
-from .calls import Calls, RefusedError
+from .connections import ActiveCalls, RefusedError
 from .limits import Ended, RateLimiter
 from .security import Door, bearer
 
@@ -41,7 +41,7 @@ class Start(BaseModel):
 class PhoneLine:
     """Answers media streams; the token, where one is needed, comes as header or parameter."""
 
-    def __init__(self, calls: Calls, *, door: Door, offers: RateLimiter) -> None:
+    def __init__(self, calls: ActiveCalls, *, door: Door, offers: RateLimiter) -> None:
         self._calls = calls
         self._door = door
         self._offers = offers

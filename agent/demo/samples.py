@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from ...models.audio import CallerChannel, open_call
+from ...models.audio.recording import CallerChannel, open_call
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 RATE = 16_000

@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 import uvicorn
 from pydantic import SecretStr
 
-from ...models.classifier import load_classifier
 from ...models.errors import DeescalateError
+from ...models.voice import load_classifier
 from ...policies.config import load_policy
 from .bot import DemoBot
-from .calls import Calls
+from .connections import ActiveCalls
 from .dialogue import load_script
+from .keyword_stt import Spotter
 from .limits import MAX_BODY_BYTES, CallLimits
 from .memory import kept
 from .parts import KeyedKit, KeylessKit
 from .security import Door, is_loopback
 from .server import DemoServer
-from .spotting import Spotter
 
 _LOOPBACK = "127.0.0.1"
 
@@ -115,7 +115,7 @@ async def _bot(policy: str, limits: CallLimits, *, keyless: bool) -> AsyncIterat
 def _server(demo: Demo, *, phone: bool) -> uvicorn.Server:
     secret = SecretStr("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
     hand_over_url = f"http://{_LOOPBACK}:{demo.port}/api/hand-over"
-    calls = Calls(demo.bot, hand_over_url=hand_over_url, secret=secret)
+    calls = ActiveCalls(demo.bot, hand_over_url=hand_over_url, secret=secret)
     app = DemoServer(calls, door=Door(demo.token), secret=secret, phone=phone).app
     config = uvicorn.Config(
         app,

@@ -15,9 +15,9 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from ...policies.sending import fields
-from ...policies.webhook import signed_by
-from .calls import Calls, Candidates, Offer, RefusedError
+from ...policies.transfer.http import fields
+from ...policies.transfer.signed_webhook import signed_by
+from .connections import ActiveCalls, IceCandidates, Offer, RefusedError
 from .limits import MAX_BODY_BYTES, RateLimiter
 from .phone import PATH as PHONE_PATH
 from .phone import PhoneLine
@@ -35,7 +35,9 @@ Body = TypeVar("Body", bound=BaseModel)
 class DemoServer:
     """Handles the requests; `app` is the application to serve."""
 
-    def __init__(self, calls: Calls, *, door: Door, secret: SecretStr, phone: bool = False) -> None:
+    def __init__(
+        self, calls: ActiveCalls, *, door: Door, secret: SecretStr, phone: bool = False
+    ) -> None:
         self._calls = calls
         self._door = door
         self._secret = secret
@@ -97,7 +99,7 @@ class DemoServer:
 
     async def _candidates(self, request: Request) -> Response:
         self._admit(request)
-        await self._calls.candidates(await _body(request, Candidates))
+        await self._calls.candidates(await _body(request, IceCandidates))
         return Response(status_code=204)
 
     async def _hand_over(self, request: Request) -> Response:

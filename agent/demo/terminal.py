@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from ...models.types import Samples
+from ...models.readings import Samples
 from ...policies.types import Action, Level
-from ..timeline import ACTION_STYLE, LEVEL_STYLE, bar, clock
+from ..replay.view import ACTION_STYLE, LEVEL_STYLE, bar, clock
 from .caller import RATE, Caller, calling
 from .serve import serving
 

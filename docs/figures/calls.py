@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipecat_deescalate.agent.cells import cell
+from pipecat_deescalate.agent.console import format_value
 
 
 def alarms(results: dict[str, Any]) -> str:
@@ -35,9 +35,10 @@ def _alarms(report: dict[str, Any]) -> str:
             counts,
             "",
             f"{report['calls']} calls, {report['turns']} turns: "
-            f"{cell(report['share_over_alarm'], '.1%')} over 0.8 "
-            f"({cell(report['share_over_alarm_under_1s'], '.1%')} of those under 1 s), "
-            f"{cell(report['share_over_half'], '.1%')} over 0.5; calls by their highest action: "
+            f"{format_value(report['share_over_alarm'], '.1%')} over 0.8 "
+            f"({format_value(report['share_over_alarm_under_1s'], '.1%')} of those under 1 s), "
+            f"{format_value(report['share_over_half'], '.1%')} over 0.5; "
+            "calls by their highest action: "
             f"{actions.replace('_', ' ')}.",
         ]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipecat_deescalate.agent.cells import cell
+from pipecat_deescalate.agent.console import format_value
 
 NOT_MEASURED = "Not part of the run that these results are from."
 LANGUAGES = {
@@ -25,27 +25,27 @@ def corpora(results: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in report["corpora"]:
-        auc = f"{cell(row['roc_auc'])}{_interval(row)}"
+        auc = f"{format_value(row['roc_auc'])}{_interval(row)}"
         lines.append(_row(LANGUAGES[row["corpus"]], row["role"], auc, row))
     mean = report["mean"]
-    auc = f"**{cell(mean['roc_auc'])}**{_interval(mean)}"
+    auc = f"**{format_value(mean['roc_auc'])}**{_interval(mean)}"
     lines.append(_row("**mean**", "zero-shot", auc, mean))
     return "\n".join([*lines, "", "P / R: precision / recall at p = 0.5. ECE: calibration error."])
 
 
 def _interval(row: dict[str, Any]) -> str:
-    low, high = (cell(row["roc_auc_interval"][bound]) for bound in ("low", "high"))
+    low, high = (format_value(row["roc_auc_interval"][bound]) for bound in ("low", "high"))
     return f" ({low} to {high})"
 
 
 def _row(name: str, role: str, auc: str, figures: dict[str, Any]) -> str:
     classes = " | ".join(
-        " / ".join(cell(figures[side][figure], ".2f") for figure in ("precision", "recall"))
+        " / ".join(format_value(figures[side][figure], ".2f") for figure in ("precision", "recall"))
         for side in ("negative", "not_negative")
     )
     return (
         f"| {name} | {role} | {auc} | {figures['accuracy']:.3f} | {classes} "
-        f"| {cell(figures['calibration_error'])} |"
+        f"| {format_value(figures['calibration_error'])} |"
     )
 
 
@@ -56,7 +56,7 @@ def selective(results: dict[str, Any]) -> str:
     lines = [f"| corpus | | {' | '.join(shares)} | area |", "|---" * (len(shares) + 3) + "|"]
     for row in rows:
         cells = [
-            f"{part['accuracy']:.3f} / {cell(part['negative_precision'], '.2f')}"
+            f"{part['accuracy']:.3f} / {format_value(part['negative_precision'], '.2f')}"
             for part in row["selective"]["decided"]
         ]
         area = f"{row['selective']['risk_coverage_area']:.3f}"
@@ -76,7 +76,7 @@ def robustness(results: dict[str, Any]) -> str:
         "|---" * (len(names) + 3) + "|",
     ]
     for row in rows:
-        cells = [cell(auc) for auc in (*row["by_corpus"].values(), row["roc_auc"])]
+        cells = [format_value(auc) for auc in (*row["by_corpus"].values(), row["roc_auc"])]
         lines.append(f"| {row['condition']} | {' | '.join(cells)} | {row['accuracy']:.3f} |")
     return "\n".join(lines)
 
@@ -101,7 +101,8 @@ def groups(results: dict[str, Any]) -> str:
 
 def _group(name: str, row: dict[str, Any], keys: tuple[str, ...]) -> str:
     auc, *false = (row[key] for key in keys)
-    return f"| {name} | {cell(auc)} | {' | '.join(cell(share, '.1%') for share in false)} |"
+    shares = " | ".join(format_value(share, ".1%") for share in false)
+    return f"| {name} | {format_value(auc)} | {shares} |"
 
 
 def words(results: dict[str, Any]) -> str:
@@ -125,6 +126,6 @@ def assembled(results: dict[str, Any]) -> str:
         "|---|---|---|---|",
     ]
     for name, row in (("per call", report), ("per turn", report["turns"])):
-        cells = [cell(row[source]) for source in ("voice", "words", "both")]
+        cells = [format_value(row[source]) for source in ("voice", "words", "both")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)

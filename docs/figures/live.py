@@ -1,4 +1,4 @@
-"""Tables of `deescalate bench live` and of the demo."""
+"""Tables of `python -m benchmarks live` and of the demo."""
 
 from __future__ import annotations
 

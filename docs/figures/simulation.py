@@ -1,10 +1,10 @@
-"""Tables of `deescalate bench simulate` and of `deescalate simulate`."""
+"""Tables of `python -m benchmarks simulate` and of `deescalate simulate`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipecat_deescalate.agent.cells import cell
+from pipecat_deescalate.agent.console import format_value
 
 
 def sizing(results: dict[str, Any]) -> str:
@@ -54,7 +54,7 @@ def simulated(results: dict[str, Any]) -> str:
 
 def _between(estimate: dict[str, float | None], factor: float, unit: str) -> str:
     value, low, high = (
-        cell(None if found is None else found * factor, ".0f")
+        format_value(None if found is None else found * factor, ".0f")
         for found in (estimate[key] for key in ("value", "low", "high"))
     )
     return f"{value}{unit} ({low} to {high})"

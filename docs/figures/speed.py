@@ -1,4 +1,4 @@
-"""Tables of `deescalate bench`: latency, whole calls, larger models."""
+"""Tables of `python -m benchmarks`: latency, whole calls, larger models."""
 
 from __future__ import annotations
 

@@ -16,19 +16,23 @@ from httpx import AsyncClient
 from pipecat.runner.types import RunnerArguments
 from pipecat.runner.utils import parse_telephony_websocket
 
+from benchmarks.telephony import RATE, FakeTwilio, answering, serving
 from pipecat_deescalate import load_policy
-from pipecat_deescalate.agent.benchmarks.telephony import RATE, FakeTwilio, answering, serving
 from pipecat_deescalate.agent.deescalator import Deescalator
 from pipecat_deescalate.models.errors import PolicyError
 from pipecat_deescalate.policies import MitigationPolicy
-from pipecat_deescalate.policies.targets import FunctionTransfer, TwilioTransfer
-from pipecat_deescalate.policies.transfer import TransferOutcome, TransferRequest, WithPacket
+from pipecat_deescalate.policies.transfer.request import (
+    TransferOutcome,
+    TransferRequest,
+    WithPacket,
+)
+from pipecat_deescalate.policies.transfer.vendors import FunctionTransfer, TwilioTransfer
 from pipecat_deescalate.policies.types import Action
 
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
 from ..pipelines import Scripted, running
 from ..processors.guarded import a_context, take_turn
-from .phone_bot import HUM, HUM_S, FakeOpenAI, PhoneBot, a_transport, callers_speech
+from .demo.phone_bot import HUM, HUM_S, FakeOpenAI, PhoneBot, a_transport, callers_speech
 
 __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 

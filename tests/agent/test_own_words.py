@@ -8,8 +8,8 @@ from pipecat.frames.frames import TranscriptionFrame, TTSSpeakFrame
 
 from pipecat_deescalate import analyze_call
 from pipecat_deescalate.agent.deescalator import Deescalator
-from pipecat_deescalate.models.audio import CallerChannel
-from pipecat_deescalate.models.types import WordReading
+from pipecat_deescalate.models.audio.recording import CallerChannel
+from pipecat_deescalate.models.readings import WordReading
 from pipecat_deescalate.policies.record import TurnRecord
 
 from ..audio import ESCALATING

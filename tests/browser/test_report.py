@@ -6,8 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from ..agent.simulate.conftest import calls, corpus
-from ..agent.simulate.reports import write_reports
+from ..agent.replay.simulate.conftest import calls, corpus
+from ..agent.replay.simulate.reports import write_reports
 from .chromium import CHROMIUM
 
 __all__ = ["calls", "corpus"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipecat_deescalate.models.attributes import (
+from pipecat_deescalate.models.audio.attributes import (
     Attributes,
     Degree,
     Degrees,
@@ -17,7 +17,7 @@ from pipecat_deescalate.models.attributes import (
     measure,
     norms,
 )
-from pipecat_deescalate.models.pitch import pitch_hz
+from pipecat_deescalate.models.audio.pitch import pitch_hz
 
 from ..audio import noise, speech_like, tone
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipecat_deescalate.models.audio import (
+from pipecat_deescalate.models.audio.recording import (
     CallerChannel,
     open_call,
     read_audio,
     resample,
     to_mono_float32,
 )
+from pipecat_deescalate.models.audio.source import ForwardFile
 from pipecat_deescalate.models.errors import SamplesError
-from pipecat_deescalate.models.source import ForwardFile
 
 from ..audio import (
     FORMS,
@@ -181,7 +181,7 @@ def test_a_recording_is_read_once(tmp_path: Path) -> None:
 
 _PEAK_MEMORY = """
 import resource, sys
-from pipecat_deescalate.models.audio import open_call
+from pipecat_deescalate.models.audio.recording import open_call
 with open_call(sys.argv[1]) as call:
     print(sum(block.size for block in call))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipecat_deescalate.models.audio import CallerChannel, open_call, read_audio
+from pipecat_deescalate.models.audio.recording import CallerChannel, open_call, read_audio
 from pipecat_deescalate.models.errors import AudioError
 
 from ..audio import FLOAT, FORMS, noise, pcm16, speech_like, tone, wav_bytes, write_audio, written

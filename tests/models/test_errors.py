@@ -14,14 +14,14 @@ from pydantic import BaseModel, Field, IPvAnyAddress, TypeAdapter, ValidationErr
 
 import pipecat_deescalate
 from pipecat_deescalate.agent.demo.dialogue import BANK_CARD, Script
-from pipecat_deescalate.agent.transcript import Utterance
-from pipecat_deescalate.agent.untimed import UntimedLine
-from pipecat_deescalate.models.annotation.labels import Label
+from pipecat_deescalate.agent.replay.alignment import UntimedLine
+from pipecat_deescalate.agent.replay.simulate.statistics.caller_model import CallerModel
+from pipecat_deescalate.agent.replay.transcript import TranscriptLine
 from pipecat_deescalate.models.errors import first_complaint
-from pipecat_deescalate.models.training.config import Recipe
-from pipecat_deescalate.models.training.lm_recipes import DistilRecipe, TeacherRecipe
-from pipecat_deescalate.models.training.texts import Recipe as TextRecipe
-from pipecat_deescalate.policies.caller_model import CallerModel
+from pipecat_deescalate.models.lab.annotation.labels import Label
+from pipecat_deescalate.models.lab.text_corpora import TextRecipe
+from pipecat_deescalate.models.lab.training.lm_recipes import DistilRecipe, TeacherRecipe
+from pipecat_deescalate.models.lab.training.recipe import Recipe
 from pipecat_deescalate.policies.config import MitigationPolicy
 from pipecat_deescalate.policies.empathy import PhraseBook
 
@@ -44,17 +44,17 @@ def whole() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     ).model_dump(mode="json")
     said = {"start_s": 0, "end_s": 1, "text": "hi", "speaker": "caller", "dialog_state": "pin"}
     label = {"call_id": "a", "turn": 0, "annotator": "x", "label": "negative", "score": 0.5}
-    recipes = ("models", "training")
+    recipes = ("models", "lab", "training")
     return [
         (MitigationPolicy, policy),
-        (CallerModel, shipped("policies", "caller_model.yaml")),
+        (CallerModel, shipped("agent", "replay", "simulate", "statistics", "caller_model.yaml")),
         (PhraseBook, shipped("policies", "phrases", "en.yaml")),
         (Script, yaml.safe_load(BANK_CARD.read_text("utf-8"))),
         (Recipe, shipped(*recipes, "recipe.yaml")),
         (TeacherRecipe, shipped(*recipes, "teacher.yaml")),
         (DistilRecipe, shipped(*recipes, "distil.yaml")),
-        (TextRecipe, shipped(*recipes, "wording.yaml")),
-        (Utterance, said),
+        (TextRecipe, shipped("models", "lab", "text_corpora.yaml")),
+        (TranscriptLine, said),
         (UntimedLine, {"call_id": "a", "order": 0, "speaker": "bot", "text": "hi"}),
         (Label, label),
     ]
@@ -129,5 +129,5 @@ def test_a_complaint_of_an_unknown_kind_keeps_its_reason() -> None:
 def test_a_line_that_is_no_json_says_so() -> None:
     """A line cut short must not look like a wrong key."""
     with pytest.raises(ValidationError) as caught:
-        Utterance.model_validate_json(json.dumps({"text": "hi"})[:-1])
+        TranscriptLine.model_validate_json(json.dumps({"text": "hi"})[:-1])
     assert first_complaint(caught.value, "the line").startswith("the line: is not valid JSON: ")

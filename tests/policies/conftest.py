@@ -8,7 +8,7 @@ import pytest
 
 from ..fakes import FakeServer
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
-from .vendors import Naps
+from .fake_vendors import Naps
 
 __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 

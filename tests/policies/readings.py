@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import math
 
-from pipecat_deescalate.models.types import Cue, EmotionReading, TurnReading, Unknown, WordReading
+from pipecat_deescalate.models.readings import (
+    Cue,
+    EmotionReading,
+    TurnReading,
+    UnknownReason,
+    WordReading,
+)
 from pipecat_deescalate.policies import (
     Action,
     CallState,
@@ -19,7 +25,7 @@ from pipecat_deescalate.policies import (
 def turn(llr: float | None, *, index: int = 0, cues: tuple[Cue, ...] = ()) -> TurnReading:
     """A turn whose voice alone gives this log-likelihood ratio (None: nothing was heard)."""
     p = None if llr is None else 1 / (1 + math.exp(-max(-700.0, min(700.0, llr))))
-    voice = EmotionReading(p, "test", 1.0, 0.0, Unknown.TOO_SHORT if p is None else None)
+    voice = EmotionReading(p, "test", 1.0, 0.0, UnknownReason.TOO_SHORT if p is None else None)
     words = WordReading(None, tuple((cue, cue.value) for cue in cues)) if cues else None
     return TurnReading(index, float(index), index + 1.0, voice, words, llr)
 

@@ -8,8 +8,7 @@ import logging
 import pytest
 
 from pipecat_deescalate.policies import Level
-from pipecat_deescalate.policies.targets import FunctionTransfer
-from pipecat_deescalate.policies.transfer import (
+from pipecat_deescalate.policies.transfer.request import (
     OnceOnly,
     TransferOutcome,
     TransferRequest,
@@ -18,9 +17,10 @@ from pipecat_deescalate.policies.transfer import (
     summarize,
     transfer_request,
 )
+from pipecat_deescalate.policies.transfer.vendors import FunctionTransfer
 
 from ..fakes import FakeServer, Reply
-from .vendors import (
+from .fake_vendors import (
     CALL,
     REQUEST,
     SECRET,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipecat_deescalate.processors.capture import STALE_S, TurnCapture
+from pipecat_deescalate.processors.session.capture import STALE_S, TurnCapture
 
 from ..audio import noise, pcm16
 

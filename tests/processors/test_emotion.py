@@ -23,14 +23,14 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from pipecat_deescalate import EmotionReading, load_classifier
-from pipecat_deescalate.models.types import TurnAudio, TurnReading, Unknown
+from pipecat_deescalate.models.readings import TurnAudio, TurnReading, UnknownReason
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     CallerEmotionMetricsData,
     EmotionProcessor,
     InferencePool,
 )
-from pipecat_deescalate.processors.turn import LiveTurn
+from pipecat_deescalate.processors.session.turn_state import LiveTurn
 
 from ..pipelines import Scripted, Tap, audio_frames, running, speech
 
@@ -95,7 +95,7 @@ async def test_all_that_the_voice_says_reaches_clients_and_the_record() -> None:
     assert frame.reading.voice == voice
     told = {"arousal": 0.512, "valence": -0.4, "timeline": [0.1, 0.912, 0.95]}
     assert message.data.items() >= told.items()
-    assert unread.reading.voice.reason is Unknown.MODEL_FAILED
+    assert unread.reading.voice.reason is UnknownReason.MODEL_FAILED
 
 
 async def test_the_bundled_model_reads_a_turn() -> None:
@@ -172,11 +172,11 @@ async def test_a_stale_reading_is_not_taken() -> None:
     """A reading of less audio than was asked for meanwhile says nothing about the turn."""
     turn = LiveTurn(0)
     audio = TurnAudio(np.zeros(8, np.float32), 8_000, 0.0, 0.001, 0)
-    first, second = turn.expect(audio), turn.expect(audio)
+    first, second = turn.expect(audio, barge_in=False), turn.expect(audio, barge_in=False)
     assert turn.deliver(first, None) is None
-    assert not turn.ready.is_set()
+    assert not turn.is_read
     assert turn.deliver(second, None) is not None
-    assert turn.ready.is_set()
+    assert turn.is_read
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ async def test_a_broken_model_gives_an_unknown_reading(
         await call.sees(CallerEmotionFrame, 2)
     assert first.reading.voice.p_negative is None
     assert first.reading.log_likelihood_ratio is None
-    why = {"model": Unknown.MODEL_FAILED, "refused": Unknown.LATE}
+    why = {"model": UnknownReason.MODEL_FAILED, "refused": UnknownReason.LATE}
     assert first.reading.voice.reason is why[fault]
     assert metrics(call.after)[0].p_negative is None
     assert emotion.call.faults.counts[fault] == 2
@@ -267,7 +267,7 @@ async def test_vad_frames_without_audio_are_told_once(
                 UserStoppedSpeakingFrame(),
             )
         frame = await call.sees(CallerEmotionFrame, 2)
-    assert frame.reading.voice.reason is Unknown.TOO_SHORT
+    assert frame.reading.voice.reason is UnknownReason.TOO_SHORT
     assert [record.msg for record in caplog.records] == [
         "VAD frames but no audio; is audio_passthrough off?"
     ]
@@ -280,7 +280,7 @@ async def test_a_turn_without_speech_is_unknown(pool: InferencePool) -> None:
     async with running(EmotionProcessor(model, pool=pool)) as call:
         await call.send(*audio_frames(1.0), UserStartedSpeakingFrame(), UserStoppedSpeakingFrame())
         frame = await call.sees(CallerEmotionFrame)
-    assert frame.reading.voice.reason is Unknown.TOO_SHORT
+    assert frame.reading.voice.reason is UnknownReason.TOO_SHORT
     assert model.heard == []
 
 

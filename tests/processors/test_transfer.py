@@ -11,7 +11,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from pipecat_deescalate.policies import load_policy
-from pipecat_deescalate.policies.transfer import TransferOutcome, TransferRequest
+from pipecat_deescalate.policies.transfer.request import TransferOutcome, TransferRequest
 from pipecat_deescalate.policies.types import Level
 from pipecat_deescalate.processors import (
     GuardSpeakFrame,

@@ -19,8 +19,8 @@ from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 
-from pipecat_deescalate.models.hearing import CallHearing
-from pipecat_deescalate.models.types import Cue
+from pipecat_deescalate.models.reader import CallReader
+from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 from pipecat_deescalate.processors.context import CallerWords
@@ -44,7 +44,7 @@ def recognised(text: str) -> TranscriptionFrame:
 def a_call(pool: InferencePool, *, scripted: bool) -> Guarded:
     """A calm caller's, with a policy that transfers at the second request for a human."""
     policy = load_policy("gentle")
-    return Guarded(pool, 0.05, hearing=CallHearing(), policy=policy, scripted=scripted)
+    return Guarded(pool, 0.05, reader=CallReader(), policy=policy, scripted=scripted)
 
 
 @pytest.mark.parametrize("then", ["hello?", None])

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import yaml
 
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.readings import Samples
 
 from ..audio import speech_like, write_audio
 
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")
 transformers = pytest.importorskip("transformers")
 
-from pipecat_deescalate.models.evaluation.audio_lm import PROMPT  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.audio_lm import PROMPT  # noqa: E402 - torch
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>"]
 SPECIAL += ["<|audio_bos|>", "<|audio_eos|>"]

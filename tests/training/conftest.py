@@ -55,8 +55,8 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def teaching(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Turns in data/, a model in base/, and what a run made of both in out/, its steps in steps."""
     pytest.importorskip("peft", reason="the extra `distill` is not installed")
-    from pipecat_deescalate.models.training.lm_recipes import load_teacher_recipe  # noqa: PLC0415
-    from pipecat_deescalate.models.training.teacher import train_teacher  # noqa: PLC0415
+    from pipecat_deescalate.models.lab.training.lm_recipes import load_teacher_recipe  # noqa: PLC0415
+    from pipecat_deescalate.models.lab.training.teacher import train_teacher  # noqa: PLC0415
 
     from .audio_lms import a_recipe, nothing, save_qwen2_audio, save_turns  # noqa: PLC0415
 

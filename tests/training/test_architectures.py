@@ -9,9 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")
 transformers = pytest.importorskip("transformers")
 
-from pipecat_deescalate.agent.benchmarks import alone  # noqa: E402 - torch
-from pipecat_deescalate.models.evaluation import architectures  # noqa: E402 - torch
-from pipecat_deescalate.models.evaluation.architectures import (  # noqa: E402 - torch
+from benchmarks import isolated_timing, untrained_models  # noqa: E402 - torch
+from benchmarks.untrained_models import (  # noqa: E402 - torch
     Architecture,
     AudioLmAnswer,
     BertText,
@@ -64,10 +63,10 @@ def tiny_audio_lm(dtype: str = "bfloat16") -> Architecture:
 
 
 @pytest.mark.parametrize("build", [tiny_bert, tiny_wavlm, tiny_audio_lm])
-@pytest.mark.parametrize("turn_s", alone.LENGTHS_S)
+@pytest.mark.parametrize("turn_s", isolated_timing.LENGTHS_S)
 def test_each_reads_turns_of_all_lengths(build, turn_s: float) -> None:
     """Inputs of a wrong shape, or a network that is not whole, would end the measurement."""
-    assert math.isfinite(build()(alone.speech_like(turn_s)))
+    assert math.isfinite(build()(isolated_timing.speech_like(turn_s)))
 
 
 def test_an_audio_language_model_hears_the_turn() -> None:
@@ -79,8 +78,8 @@ def test_an_audio_language_model_hears_the_turn() -> None:
     network.language_model.layers[0].register_forward_hook(
         lambda *call: read.append(call[1][0].shape[1])
     )
-    model(alone.speech_like(1.0))
-    assert read == [3000, 25 + architectures.PROMPT_TOKENS]
+    model(isolated_timing.speech_like(1.0))
+    assert read == [3000, 25 + untrained_models.PROMPT_TOKENS]
 
 
 @pytest.mark.parametrize(
@@ -95,8 +94,8 @@ def test_an_audio_language_model_hears_the_turn() -> None:
 def test_the_configurations_have_the_published_sizes(name: str, millions: float) -> None:
     """A layer too few, or a head that is not shared, would be another architecture."""
     with torch.device("meta"):
-        built = architectures.ARCHITECTURES[name]()
-    assert architectures.parameters(built) / 1e6 == pytest.approx(millions, rel=0.001)
+        built = untrained_models.ARCHITECTURES[name]()
+    assert untrained_models.parameters(built) / 1e6 == pytest.approx(millions, rel=0.001)
 
 
 def test_weights_are_written() -> None:
@@ -108,12 +107,14 @@ def test_weights_are_written() -> None:
 
 def test_the_length_to_compare_is_measured_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow model must not spend its time on turns that no target speaks of."""
-    monkeypatch.setattr(architectures, "ARCHITECTURES", {"tiny": tiny_bert})
-    whole = alone.measure("tiny", threads=(1, 2), runs=2, budget_s=60)
+    monkeypatch.setattr(untrained_models, "ARCHITECTURES", {"tiny": tiny_bert})
+    whole = isolated_timing.measure("tiny", threads=(1, 2), runs=2, budget_s=60)
     assert [row.turn_s for row in whole.times[:2]] == [4.0, 4.0]
     kinds = {(row.turn_s, row.threads) for row in whole.times}
-    assert kinds == {(turn_s, threads) for turn_s in alone.LENGTHS_S for threads in (1, 2)}
-    short = alone.measure("tiny", threads=(1, 2), runs=2, budget_s=0)
+    assert kinds == {
+        (turn_s, threads) for turn_s in isolated_timing.LENGTHS_S for threads in (1, 2)
+    }
+    short = isolated_timing.measure("tiny", threads=(1, 2), runs=2, budget_s=0)
     assert [(row.turn_s, row.threads) for row in short.times] == [(4.0, 1)]
-    assert short.parameters == architectures.parameters(tiny_bert())
+    assert short.parameters == untrained_models.parameters(tiny_bert())
     assert short.peak_memory_mb > 0

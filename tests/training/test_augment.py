@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipecat_deescalate.models.training.augment import (
-    Kind,
+from pipecat_deescalate.models.lab.channel_effects import (
+    Effect,
     Line,
-    changed,
     cropped,
     faster,
     gsm,
@@ -21,18 +20,19 @@ from pipecat_deescalate.models.training.augment import (
     overdriven,
     telephone,
     tilted,
+    with_effect,
 )
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.readings import Samples
 
 from ..audio import noise, speech_like, tone
 
 RATE = 16_000
 AMOUNTS = {
-    Kind.CROP: (0.5, 1.0),
-    Kind.SPEED: (0.1, 0.2),
-    Kind.NOISE: (5.0, 10.0),
-    Kind.TILT: (4.0, 8.0),
-    Kind.OVERDRIVE: (3.0, 9.0),
+    Effect.CROP: (0.5, 1.0),
+    Effect.SPEED: (0.1, 0.2),
+    Effect.NOISE: (5.0, 10.0),
+    Effect.TILT: (4.0, 8.0),
+    Effect.OVERDRIVE: (3.0, 9.0),
 }
 
 
@@ -43,12 +43,12 @@ def _level(samples: Samples, low_hz: float, high_hz: float) -> float:
     return float(10 * np.log10(power[(hertz >= low_hz) & (hertz < high_hz)].sum() + 1e-12))
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_change_is_seeded_and_changes_something(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", Effect)
+def test_a_change_is_seeded_and_changes_something(kind: Effect) -> None:
     """A copy that cannot be drawn again, or that is the clip itself, spoils a training run."""
     clip, noises = speech_like(2.0), [noise(1.0, seed=4)]
     one, again, other = (
-        changed(clip, kind, AMOUNTS[kind], noises, np.random.default_rng(seed))
+        with_effect(clip, kind, AMOUNTS[kind], noises, np.random.default_rng(seed))
         for seed in (1, 1, 2)
     )
     assert np.array_equal(one, again)

@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipecat_deescalate.models.calibration import Calibration
-from pipecat_deescalate.models.classifier import OnnxEmotionClassifier
-from pipecat_deescalate.models.evaluation.recalibration import (
+from pipecat_deescalate.models.files import OutputError
+from pipecat_deescalate.models.lab.evaluation.recalibration import (
     MAX_SHIFT,
     TooFewTurnsError,
     check_output,
     recalibrate,
     write_recalibrated,
 )
-from pipecat_deescalate.models.files import OutputError
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
+from pipecat_deescalate.models.voice import OnnxEmotionClassifier
 
 from ..audio import CALM, speech_like
 from ..commands import in_a_process as deescalate

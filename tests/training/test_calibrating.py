@@ -8,14 +8,14 @@ import pytest
 pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 from pipecat_deescalate.models.calibration import Calibration
-from pipecat_deescalate.models.training.calibrating import (
+from pipecat_deescalate.models.lab.training.head_calibration import (
     calibrated,
     left_out_errors,
     probabilities,
     with_plateau,
 )
-from pipecat_deescalate.models.training.config import Plateau, Recipe, load_recipe
-from pipecat_deescalate.models.training.head import Rows
+from pipecat_deescalate.models.lab.training.lda_head import Rows
+from pipecat_deescalate.models.lab.training.recipe import Plateau, Recipe, load_recipe
 
 PLATEAU = Plateau(start=1.0, calm_over=0.02)
 RNG = np.random.default_rng(3)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipecat_deescalate.models.errors import UnreadableInputError
-from pipecat_deescalate.models.training.config import load_recipe
-from pipecat_deescalate.models.training.lm_recipes import TEACHER_RECIPE, load_teacher_recipe
+from pipecat_deescalate.models.lab.training.lm_recipes import TEACHER_RECIPE, load_teacher_recipe
+from pipecat_deescalate.models.lab.training.recipe import load_recipe
 
 NAN, INFINITE = float("nan"), float("inf")
 SHIPPED: dict[str, Any] = load_recipe().model_dump(mode="json")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.files import OutputError
-from pipecat_deescalate.models.training.data import (
+from pipecat_deescalate.models.lab.datasets import (
     Clip,
     cached_rows,
     read_callers,

@@ -12,32 +12,32 @@ import pytest
 from typer.testing import CliRunner
 
 from pipecat_deescalate.agent.cli import app
-from pipecat_deescalate.models.audio import read_audio
+from pipecat_deescalate.models.audio.recording import read_audio
 from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.files import OutputError
-from pipecat_deescalate.models.training.data import read_manifest
+from pipecat_deescalate.models.lab.datasets import read_manifest
 
 from ..audio import write_audio
 from ..commands import in_a_process as deescalate
-from ..models.annotation.llm_server import LlmServer, by_loudness
+from ..models.lab.annotation.llm_server import LlmServer, by_loudness
 
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")
 pytest.importorskip("peft", reason="the extra `distill` is not installed")
 pytest.importorskip("duckdb", reason="the extra `annotate` is not installed")
 
-from pipecat_deescalate.models.annotation.calls import CallsError  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.annotation.labels import read_labels  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.annotation.validation import load_calls  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.evaluation.audio_lm import AudioLm  # noqa: E402 - torch
-from pipecat_deescalate.models.training.checkpoint import CheckpointError  # noqa: E402 - torch
-from pipecat_deescalate.models.training.distil import distil, write_soft_labels  # noqa: E402
-from pipecat_deescalate.models.training.labelled import (  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.annotation.call_table import CallsError  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.annotation.labels import read_labels  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.annotation.validation import load_calls  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.audio_lm import AudioLm  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.checkpoint import CheckpointError  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.distil import distil, write_soft_labels  # noqa: E402
+from pipecat_deescalate.models.lab.training.labelled_clips import (  # noqa: E402 - DuckDB
     Consensus,
     agree,
     sample,
     write_clips,
 )
-from pipecat_deescalate.models.training.lm_recipes import load_distil_recipe  # noqa: E402
+from pipecat_deescalate.models.lab.training.lm_recipes import load_distil_recipe  # noqa: E402
 
 from .audio_lms import OTHER_LINE, a_recipe, a_turn, nothing, save_qwen2_audio  # noqa: E402
 from .test_teacher import no_file_over  # noqa: E402 - torch

@@ -12,10 +12,8 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 from onnx import ModelProto
 
-from pipecat_deescalate.models.classifier import SAMPLES
 from pipecat_deescalate.models.errors import ModelFileError
-from pipecat_deescalate.models.session import open_session
-from pipecat_deescalate.models.training.encoder import (
+from pipecat_deescalate.models.lab.training.encoder import (
     CHANNELS,
     Encoder,
     Layer,
@@ -24,11 +22,13 @@ from pipecat_deescalate.models.training.encoder import (
     find_base_model,
     read_encoder,
 )
-from pipecat_deescalate.models.training.export import measure_ranges
-from pipecat_deescalate.models.training.features import log_mel
-from pipecat_deescalate.models.training.graph import Head, pooled_graph, voice_graph
-from pipecat_deescalate.models.training.narrow import narrowed, with_short_keys
-from pipecat_deescalate.models.types import Samples
+from pipecat_deescalate.models.lab.training.export import measure_ranges
+from pipecat_deescalate.models.lab.training.features import log_mel
+from pipecat_deescalate.models.lab.training.graph import Head, pooled_graph, voice_graph
+from pipecat_deescalate.models.lab.training.width_pruning import narrowed, with_short_keys
+from pipecat_deescalate.models.readings import Samples
+from pipecat_deescalate.models.session import open_session
+from pipecat_deescalate.models.voice import SAMPLES
 
 from ..audio import speech_like
 

@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
-from pipecat_deescalate.models.training.config import HeadConfig, Recipe, load_recipe
-from pipecat_deescalate.models.training.encoder import CHANNELS
-from pipecat_deescalate.models.training.head import Rows, fit_affect, fit_heads, predict
+from pipecat_deescalate.models.lab.training.encoder import CHANNELS
+from pipecat_deescalate.models.lab.training.lda_head import Rows, fit_affect, fit_heads, predict
+from pipecat_deescalate.models.lab.training.recipe import HeadConfig, Recipe, load_recipe
 
 EMOTIONS = ("anger", "happiness", "sadness", "neutral")
 ANGRY, AROUSED = 0, 1

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from pipecat_deescalate import Deescalator
 from pipecat_deescalate.models.errors import ModelFileError
-from pipecat_deescalate.models.types import EmotionReading, Unknown
+from pipecat_deescalate.models.readings import EmotionReading, UnknownReason
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
-from ..agent.test_measuring import a_manifest
+from ..agent.lab.test_measuring import a_manifest
 from ..audio import CALM, speech_like
 from ..commands import in_a_process as deescalate
 from ..pipelines import running, speech
@@ -25,7 +25,7 @@ from ..pipelines import running, speech
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")
 transformers = pytest.importorskip("transformers")
 
-from pipecat_deescalate.models.evaluation.audio_lm import AudioLanguageModel, AudioLm  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.audio_lm import AudioLanguageModel, AudioLm  # noqa: E402 - torch
 from pipecat_deescalate.models.voice_hf import HuggingFaceVoiceClassifier  # noqa: E402 - torch
 
 from .audio_lms import save_qwen2_audio  # noqa: E402 - torch
@@ -105,7 +105,7 @@ def test_what_cannot_be_heard_is_unknown_to_them_too(wav2vec2: Path, qwen2_audio
     """Silence is not calm, whichever model hears it; an audio language model would not say so."""
     for classifier in (HuggingFaceVoiceClassifier(wav2vec2), AudioLanguageModel(qwen2_audio)):
         silent = classifier.classify(np.zeros(16_000, np.float32), 16_000)
-        assert (silent.p_negative, silent.reason) == (None, Unknown.SILENT)
+        assert (silent.p_negative, silent.reason) == (None, UnknownReason.SILENT)
 
 
 def test_a_model_that_is_not_there_is_one_line_and_nothing_is_fetched(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipecat_deescalate.models.training.data import Clip
-from pipecat_deescalate.models.training.reasoning import Reasoning, reason
+from pipecat_deescalate.models.lab.datasets import Clip
+from pipecat_deescalate.models.lab.training.reasoning import Reasoning, reason
 
 from ..audio import speech_like, write_audio
 
 pytest.importorskip("peft", reason="the extra `distill` is not installed")
 
-from pipecat_deescalate.models.evaluation.audio_lm import REASONING_PROMPT, AudioLm
-from pipecat_deescalate.models.training.lm_recipes import load_teacher_recipe
-from pipecat_deescalate.models.training.teacher import train_teacher
+from pipecat_deescalate.models.lab.audio_lm import REASONING_PROMPT, AudioLm
+from pipecat_deescalate.models.lab.training.lm_recipes import load_teacher_recipe
+from pipecat_deescalate.models.lab.training.teacher import train_teacher
 
 from .audio_lms import a_recipe, nothing
 

@@ -10,12 +10,17 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 import onnx
 from onnx import numpy_helper
 
-from pipecat_deescalate.models.classifier import LOGIT, SAMPLES
+from pipecat_deescalate.models.lab.training.encoder import Linear, find_base_model, read_encoder
+from pipecat_deescalate.models.lab.training.features import log_mel
+from pipecat_deescalate.models.lab.training.int8_saturation import (
+    PAIR,
+    Moments,
+    fitting,
+    within_int16,
+)
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 from pipecat_deescalate.models.session import open_session
-from pipecat_deescalate.models.training.encoder import Linear, find_base_model, read_encoder
-from pipecat_deescalate.models.training.features import log_mel
-from pipecat_deescalate.models.training.sixteen_bits import PAIR, Moments, fitting, in_16_bits
+from pipecat_deescalate.models.voice import LOGIT, SAMPLES
 
 from ..audio import speech_like
 
@@ -46,7 +51,7 @@ def test_every_product_of_an_encoder_fits() -> None:
     encoder = read_encoder(find_base_model(), 2)
     assert max(_greatest_pair(linear.weight) for linear in encoder.products) > PAIR
     turns = [log_mel(speech_like(3.0, seed=seed)) for seed in range(4)]
-    found = in_16_bits(encoder, turns)
+    found = within_int16(encoder, turns)
     assert max(_greatest_pair(linear.weight) for linear in found.products) <= PAIR
     assert found.fingerprint != encoder.fingerprint
 

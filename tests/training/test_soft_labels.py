@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
-from pipecat_deescalate.models.training.config import HeadConfig, Recipe, load_recipe
-from pipecat_deescalate.models.training.encoder import CHANNELS
-from pipecat_deescalate.models.training.head import Rows
-from pipecat_deescalate.models.training.soft_labels import softened
+from pipecat_deescalate.models.lab.training.encoder import CHANNELS
+from pipecat_deescalate.models.lab.training.lda_head import Rows
+from pipecat_deescalate.models.lab.training.recipe import HeadConfig, Recipe, load_recipe
+from pipecat_deescalate.models.lab.training.soft_labels import softened
 
 WRONG = 7
 

@@ -11,31 +11,31 @@ from numpy.typing import NDArray
 pytest.importorskip("onnx", reason="the extra `train` is not installed")
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")
 
-from pipecat_deescalate.models.session import open_session  # noqa: E402 - torch
-from pipecat_deescalate.models.training.augment import Line  # noqa: E402 - torch
-from pipecat_deescalate.models.training.checkpoint import (  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.channel_effects import Line  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.checkpoint import (  # noqa: E402 - torch
     Checkpoint,
     CheckpointError,
 )
-from pipecat_deescalate.models.training.config import StudentConfig  # noqa: E402 - torch
-from pipecat_deescalate.models.training.encoder import (  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.encoder import (  # noqa: E402 - torch
     Encoder,
     find_base_model,
     read_encoder,
 )
-from pipecat_deescalate.models.training.features import log_mel  # noqa: E402 - torch
-from pipecat_deescalate.models.training.graph import pooled_graph  # noqa: E402 - torch
-from pipecat_deescalate.models.training.narrow import narrowed  # noqa: E402 - torch
-from pipecat_deescalate.models.training.student import Lessons, teach  # noqa: E402 - torch
-from pipecat_deescalate.models.training.torch_encoder import (  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.features import log_mel  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.graph import pooled_graph  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.recipe import StudentConfig  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.student import Lessons, teach  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.torch_encoder import (  # noqa: E402 - torch
+    encode,
     encoder_of,
-    listen,
     weights_of,
 )
-from pipecat_deescalate.models.training.voice_teacher import (  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.voice_teacher import (  # noqa: E402 - torch
     VoiceTeacher,
     voice_teacher,
 )
+from pipecat_deescalate.models.lab.training.width_pruning import narrowed  # noqa: E402 - torch
+from pipecat_deescalate.models.session import open_session  # noqa: E402 - torch
 
 from ..audio import noise, speech_like  # noqa: E402 - torch
 
@@ -100,7 +100,7 @@ def test_it_learns_with_the_encoder_that_ships(whole: Encoder, frames: int, nth:
     """Were the graph in torch another one, the student would be taught what it never computes."""
     features = log_mel(speech_like(frames / 100, seed=frames))
     with torch.no_grad():
-        heard = listen(weights_of(whole), torch.from_numpy(features[None]), nth)
+        heard = encode(weights_of(whole), torch.from_numpy(features[None]), nth)
     shipped = _averages(whole, features, nth)
     assert heard.averages(STATES).numpy() == pytest.approx(shipped, abs=2e-3)
 
@@ -133,7 +133,7 @@ def _miss(student: Encoder, teacher: VoiceTeacher, lessons: Lessons) -> float:
     """The miss on copies of the turns that no step has drawn."""
     clean, changed = lessons.draw(10_000, np.arange(len(TURNS)))
     with torch.no_grad():
-        states = listen(weights_of(student), changed, EVERY_NTH)
+        states = encode(weights_of(student), changed, EVERY_NTH)
         return float(teacher.miss(clean, states, EVERY_NTH).total)
 
 

@@ -20,22 +20,22 @@ from ..disk import fill_up, no_file_over
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")
 pytest.importorskip("peft", reason="the extra `distill` is not installed")
 
-from pipecat_deescalate.models.evaluation.audio_lm import AudioLanguageModel  # noqa: E402 - torch
-from pipecat_deescalate.models.training.checkpoint import (  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.audio_lm import AudioLanguageModel  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.checkpoint import (  # noqa: E402 - torch
     CHECKPOINT_FILE,
     CheckpointError,
     TrainingError,
 )
-from pipecat_deescalate.models.training.lm_data import (  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.lm_data import (  # noqa: E402 - torch
     class_weights,
     epoch_batches,
     read_turns,
 )
-from pipecat_deescalate.models.training.lm_recipes import (  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.lm_recipes import (  # noqa: E402 - torch
     load_distil_recipe,
     load_teacher_recipe,
 )
-from pipecat_deescalate.models.training.teacher import train_teacher  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.teacher import train_teacher  # noqa: E402 - torch
 
 from .audio_lms import a_recipe, a_turn, nothing, save_turns  # noqa: E402 - torch
 

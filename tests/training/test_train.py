@@ -15,21 +15,21 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 
 from pipecat_deescalate.models.calibration import Calibration
 from pipecat_deescalate.models.errors import UnreadableInputError
-from pipecat_deescalate.models.evaluation.evaluate import add_evaluation, evaluate
-from pipecat_deescalate.models.evaluation.report import Role
 from pipecat_deescalate.models.files import OutputError
-from pipecat_deescalate.models.session import open_session
-from pipecat_deescalate.models.training.augment import Kind
-from pipecat_deescalate.models.training.config import (
+from pipecat_deescalate.models.lab.channel_effects import Effect
+from pipecat_deescalate.models.lab.evaluation.evaluation_report import Role
+from pipecat_deescalate.models.lab.evaluation.scoring import add_evaluation, evaluate
+from pipecat_deescalate.models.lab.training.lda_head import UnlearnableError
+from pipecat_deescalate.models.lab.training.recipe import (
     Change,
-    Corpus,
+    CorpusRecipe,
     Recipe,
     StudentConfig,
     load_recipe,
 )
-from pipecat_deescalate.models.training.head import UnlearnableError
-from pipecat_deescalate.models.training.train import TrainingResult, train
-from pipecat_deescalate.models.types import EmotionReading, Samples
+from pipecat_deescalate.models.lab.training.train_voice import TrainingResult, train
+from pipecat_deescalate.models.readings import EmotionReading, Samples
+from pipecat_deescalate.models.session import open_session
 
 from ..audio import speech_like, write_audio
 from ..disk import fill_up, no_file_over
@@ -40,7 +40,10 @@ def _quiet(_what: str, _done: int, _all: int) -> None:
 
 
 def _recipe(**changes: object) -> Recipe:
-    corpora = (Corpus(name="first", licence="none"), Corpus(name="second", licence="none"))
+    corpora = (
+        CorpusRecipe(name="first", licence="none"),
+        CorpusRecipe(name="second", licence="none"),
+    )
     tiny = {"corpora": corpora, "folds": 2, "range_clips": 8, "student": None}
     return load_recipe().model_copy(update=tiny | changes)
 
@@ -215,7 +218,7 @@ def test_the_card_takes_its_figures_from_the_runs(result: TrainingResult, tiny_d
 
 def test_what_is_for_evaluation_is_never_trained_on(tiny_data: Path, tmp_path: Path) -> None:
     """One slip here and every figure in the README is worthless."""
-    recipe = _recipe(corpora=(Corpus(name="held_back", licence="none"),))
+    recipe = _recipe(corpora=(CorpusRecipe(name="held_back", licence="none"),))
     with pytest.raises(UnreadableInputError, match="may not be trained on"):
         train(recipe, tiny_data, tmp_path, _quiet)
 
@@ -255,7 +258,7 @@ def test_labels_that_teach_nothing_are_told_as_what_they_are(
     lines = [f"{row[0]},{corpus_speaker_negative(row)},0.8,train" for row in rows]
     manifest.write_text("\n".join([",".join(header), *lines]))
     names = sorted({line.split(",")[1] for line in lines})
-    corpora = tuple(Corpus(name=name, licence="none") for name in names)
+    corpora = tuple(CorpusRecipe(name=name, licence="none") for name in names)
     with pytest.raises(UnlearnableError, match=complaint):
         train(_recipe(changes=(), soft_labels=0.0, corpora=corpora), data, tmp_path / "run", _quiet)
 
@@ -271,7 +274,7 @@ def test_silence_teaches_nothing(tiny_data: Path, tmp_path: Path) -> None:
 
 def test_other_noises_give_another_model(tiny_data: Path, tmp_path: Path) -> None:
     """Averages kept from a run with other noises would be taken for those of these."""
-    noisy = Change(kind=Kind.NOISE, amount=(5.0, 20.0), weight=1.0)
+    noisy = Change(kind=Effect.NOISE, amount=(5.0, 20.0), weight=1.0)
     recipe = _recipe(changes=(noisy,), range_clips=1, seed=6)  # ranges measured without noise
     data = shutil.copytree(tiny_data, tmp_path / "data")
     before = train(recipe, data, tmp_path / "before", _quiet)

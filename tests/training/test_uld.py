@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")
 
-from pipecat_deescalate.models.training.uld import uld_distance  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.uld import uld_distance  # noqa: E402 - torch
 
 
 def by_brute_force(student: list[float], teacher: list[float]) -> float:

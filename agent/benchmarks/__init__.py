@@ -1,1 +1,0 @@
-"""What `deescalate bench` measures."""

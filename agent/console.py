@@ -1,0 +1,147 @@
+"""What every command shares: tables, progress, results, missing packages and logging."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import structlog
+from loguru import logger
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from ..models.audio.recording import AUDIO
+from ..models.errors import DeescalateError
+from ..models.files import whole_file
+
+Emit = Callable[[str, Callable[[Console], None]], None]
+"""Takes one result: its JSON, and what prints it for a person."""
+
+Report = Callable[[str, int, int], None]
+"""Takes what is being done, how many steps are done, and how many there are."""
+
+
+class UsageError(DeescalateError):
+    """Options that do not go together; the message says which."""
+
+
+class NoRecordingsError(DeescalateError):
+    """A folder that was named for its recordings holds none."""
+
+
+class MissingExtraError(DeescalateError):
+    """A command needs packages that the core install leaves out; the message says which extra."""
+
+
+def require_extra(extra: str, *packages: str) -> None:
+    """Raise MissingExtraError unless these packages of an extra are installed."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f'{", ".join(missing)} not installed: pip install "pipecat-deescalate[{extra}]"'
+        )
+
+
+def recordings(path: Path) -> list[Path]:
+    """The recordings of a folder by name; a file is taken for one, whatever it is called.
+
+    Raises:
+        NoRecordingsError: the folder holds none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in AUDIO)
+    if not found:
+        raise NoRecordingsError(f"{path}: no recordings in this folder")
+    return found
+
+
+@contextmanager
+def results(*, as_json: bool, out: Path | None) -> Iterator[Emit]:
+    """Where a command's results go: to the terminal, as JSON or for a person, and to a file.
+
+    The file is opened before the work starts, so that a bad path is known at once, and appears
+    when all of it is done.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    console = Console()
+    with ExitStack() as stack:
+        file = stack.enter_context(whole_file(out)) if out is not None else None
+
+        def emit(text: str, show: Callable[[Console], None]) -> None:
+            if as_json:
+                print(text)
+            else:
+                show(console)
+            if file is not None:
+                file.write(f"{text}\n".encode())
+
+        yield emit
+
+
+def progress_bar() -> Progress:
+    """A bar on stderr that is gone when done; nothing where stderr is no terminal."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def stages() -> Iterator[Report]:
+    """Show one bar a stage."""
+    tasks: dict[str, TaskID] = {}
+    with progress_bar() as progress:
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+def format_value(value: float | None, spec: str = ".3f") -> str:
+    """A figure in a format such as ".1%"; a dash where there is none (None or NaN)."""
+    return "-" if value is None or math.isnan(value) else format(value, spec)
+
+
+def configure_logging(*, verbose: bool = False) -> None:
+    """Send our log, and Pipecat's, to stderr: warnings and worse, or everything if `verbose`."""
+    level = logging.DEBUG if verbose else logging.WARNING
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            ],
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.ExtraAdder()],
+        )
+    )
+    ours = logging.getLogger("pipecat_deescalate")
+    ours.handlers = [handler]
+    ours.setLevel(level)
+    ours.propagate = False
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    _bridge_pipecat(ours, level)
+
+
+def _bridge_pipecat(ours: logging.Logger, level: int) -> None:
+    logger.remove()
+    logger.add(
+        lambda message: ours.log(level, str(message).rstrip()), level=level, format="{message}"
+    )

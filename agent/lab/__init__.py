@@ -1,0 +1,1 @@
+"""What the commands of training, labelling and evaluation do."""

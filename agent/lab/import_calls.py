@@ -1,0 +1,311 @@
+"""The `import` command: recordings, records of calls and tables of turns become calls as data."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from ...models.audio.recording import CallerChannel, open_call
+from ...models.errors import DeescalateError
+from ...models.lab.annotation.call_table import CallsError, CallTurn, file_complaint, write_turns
+from ...models.lab.annotation.jsonl import read_lines
+from ...models.lab.annotation.validation import load_calls
+from ...models.readings import Cue
+from ...models.text.cues import find_cues
+from ...models.voice import EmotionClassifier, load_classifier
+from ..console import UsageError, progress_bar
+from ..replay.call import hear_call
+from ..replay.segments import TurnRules, find_turns
+from ..replay.transcript import Transcript, TranscriptLine, read_utterances, with_states
+from ..replay.vad import SAMPLE_RATE, WINDOW_MS
+
+_TABLES = {".jsonl", ".ndjson", ".json", ".parquet"}
+_RECORDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+_OTHER = {CallerChannel.LEFT: CallerChannel.RIGHT, CallerChannel.RIGHT: CallerChannel.LEFT}
+_Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Voice(BaseModel):
+    p_negative: float | None
+
+
+class _Cue(BaseModel):
+    cue: str
+
+
+class _Words(BaseModel):
+    cues: list[_Cue]
+
+
+class _RecordedTurn(BaseModel):
+    index: int
+    started_at_s: _Time
+    ended_at_s: _Time
+    text: str | None
+    voice: _Voice
+    words: _Words | None
+    dialog_state: str | None
+    action: str
+
+
+class _Record(BaseModel):
+    """What of docs/call-record.md is kept."""
+
+    schema_: Annotated[Literal["deescalate.call/1"], Field(alias="schema")]
+    call_id: str
+    source: str
+    turns: list[_RecordedTurn]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """How sources are read; `folder` is where the turns will be, from which audio is named."""
+
+    folder: Path
+    caller_channel: CallerChannel | None
+    transcripts: Path | None
+    recordings: Path | None
+    language: str
+
+
+def run_import(
+    sources: Sequence[Path],
+    *,
+    out: Path,
+    caller_channel: CallerChannel | None,
+    transcripts: Path | None,
+    recordings: Path | None,
+    language: str,
+    as_json: bool,
+) -> int:
+    """Write the turns of all sources into one file; return how many sources could not be read.
+
+    The others are imported all the same.
+
+    Raises:
+        CallsError: a call is there twice, or there are no turns.
+        UsageError: `out` is one of the sources.
+        OutputError: the file cannot be written.
+    """
+    if out.resolve() in {path.resolve() for path in sources}:
+        raise UsageError(f"--out {out} is one of the sources")
+    options = Import(out.resolve().parent, caller_channel, transcripts, recordings, language)
+    seen: dict[str, Path] = {}
+    failed: list[Path] = []
+    count = write_turns(out, _turns_of(sources, options, seen, failed))
+    if not count and not failed:
+        raise CallsError(file_complaint(out, "not written: there are no turns in these calls"))
+    summary = {"out": str(out), "calls": len(seen), "turns": count, "failed": len(failed)}
+    if as_json:
+        print(json.dumps(summary))
+    elif count:
+        Console().print(f"{out}: {len(seen)} calls, {count} turns", markup=False, soft_wrap=True)
+    return len(failed)
+
+
+def _turns_of(
+    sources: Sequence[Path], options: Import, seen: dict[str, Path], failed: list[Path]
+) -> Iterator[CallTurn]:
+    """The turns of one source after the other; notes whose calls were `seen`, and who `failed`."""
+    classifier = load_classifier()
+    with progress_bar() as progress:
+        for path in sources:
+            task = progress.add_task(path.name, total=None)
+            try:
+                found = list(_read(path, options, classifier, partial(_show, progress, task)))
+            except DeescalateError as error:
+                failed.append(path)
+                print(f"deescalate: {error}", file=sys.stderr)
+                continue
+            finally:
+                progress.remove_task(task)
+            _check_new(path, found, seen)
+            yield from found
+
+
+def _show(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:
+    progress.update(task, completed=done_s, total=total_s)
+
+
+def _check_new(path: Path, turns: Sequence[CallTurn], seen: dict[str, Path]) -> None:
+    for call_id in {turn.call_id for turn in turns}:
+        if seen.setdefault(call_id, path) is not path:
+            raise CallsError(file_complaint(path, f"call {call_id} is in {seen[call_id]}, too"))
+
+
+def _read(
+    path: Path,
+    options: Import,
+    classifier: EmotionClassifier,
+    on_progress: partial[None],
+) -> Iterator[CallTurn]:
+    if path.suffix.lower() not in _TABLES:
+        yield from _recording(path, options, classifier, on_progress)
+    elif _holds_records(path):
+        yield from _records(path, options)
+    else:
+        with load_calls([path]) as calls:
+            for call in calls.each():
+                for turn in call.turns:
+                    found = call.recording(turn)
+                    yield turn if found is None else replace(turn, audio=_name(found[0], options))
+
+
+def _holds_records(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return b'"deescalate.call/1"' in file.readline(1 << 16)
+    except OSError as error:
+        raise CallsError(file_complaint(path, error.strerror or "cannot be read")) from error
+
+
+def _name(audio: Path, options: Import) -> str:
+    """A recording's path from the folder of the turns, so that both can be moved together."""
+    return os.path.relpath(audio.resolve(), options.folder)
+
+
+def _recording(
+    path: Path, options: Import, classifier: EmotionClassifier, on_progress: partial[None]
+) -> Iterator[CallTurn]:
+    """Find the caller's turns; the other side's are the transcript's, or else its channel's."""
+    heard = hear_call(
+        path, classifier, caller_channel=options.caller_channel, on_progress=on_progress
+    )
+    lines = _lines(path, options)
+    channel = options.caller_channel if _is_stereo(path, options) else None
+    said = Transcript(lines or []).beside(heard.turns)
+    audio = _name(path, options)
+    turns = [
+        CallTurn(
+            call_id=path.stem,
+            turn=0,
+            speaker="caller",
+            text=words.text,
+            dialog_state=words.dialog_state,
+            events=_events(words.text, options.language),
+            audio=audio,
+            channel=channel.value if channel else None,
+            start_s=round(turn.started_at_s, 3),
+            end_s=round(turn.ended_at_s, 3),
+            p_negative=_rounded(turn.voice.p_negative),
+        )
+        for turn, words in zip(heard.turns, said, strict=True)
+    ]
+    if lines is not None:
+        turns += _said_by_others(path, lines)
+    elif channel is not None:
+        turns += _heard_of_other(path, _OTHER[channel], audio)
+    turns.sort(key=lambda turn: turn.start_s or 0.0)
+    return (replace(turn, turn=number) for number, turn in enumerate(turns))
+
+
+def _rounded(p_negative: float | None) -> float | None:
+    return None if p_negative is None else round(float(p_negative), 4)
+
+
+def _is_stereo(path: Path, options: Import) -> bool:
+    with open_call(path, caller_channel=options.caller_channel) as call:
+        return call.channels > 1
+
+
+def _lines(path: Path, options: Import) -> list[TranscriptLine] | None:
+    """The transcript beside a recording, in order of time; None if there is none."""
+    if options.transcripts is None:
+        return None
+    transcript = options.transcripts / f"{path.stem}.jsonl"
+    if not transcript.exists():
+        return None
+    return sorted(read_utterances(transcript), key=lambda utterance: utterance.start_s)
+
+
+def _events(text: str | None, language: str) -> tuple[str, ...]:
+    asks = any(cue is Cue.ASKS_FOR_HUMAN for cue, _ in find_cues(text or "", language))
+    return ("agent_request",) if asks else ()
+
+
+def _said_by_others(path: Path, lines: Sequence[TranscriptLine]) -> Iterator[CallTurn]:
+    """What bot and agents said; a line ends where the same speaker's next begins."""
+    states = {id(utterance): state for utterance, state in with_states(lines)}
+    next_s: dict[str, float] = {}
+    for utterance in reversed(lines):
+        if utterance.speaker == "caller":
+            continue
+        end_s = min(utterance.end_s, next_s.get(utterance.speaker, utterance.end_s))
+        if end_s <= utterance.start_s:
+            continue
+        next_s[utterance.speaker] = utterance.start_s
+        yield CallTurn(
+            call_id=path.stem,
+            turn=0,
+            speaker=utterance.speaker,
+            text=utterance.text,
+            dialog_state=states.get(id(utterance)),
+            start_s=round(utterance.start_s, 3),
+            end_s=round(end_s, 3),
+        )
+
+
+def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[CallTurn]:
+    with open_call(
+        path, caller_channel=channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
+    ) as call:
+        for turn in find_turns(call, TurnRules()):
+            yield CallTurn(
+                call_id=path.stem,
+                turn=0,
+                speaker="bot",
+                audio=audio,
+                channel=channel.value,
+                start_s=round(turn.started_at_s, 3),
+                end_s=round(turn.ended_at_s, 3),
+            )
+
+
+def _records(path: Path, options: Import) -> Iterator[CallTurn]:
+    """The caller's turns of records."""
+    for record in read_lines(path, _Record, what="record"):
+        yield from _of_record(record, options)
+
+
+def _recording_of(record: _Record, options: Import) -> Path | None:
+    """The record's source, or what is named after the call in the folder of recordings."""
+    if Path(record.source).is_file():
+        return Path(record.source)
+    if options.recordings is None or "/" in record.call_id:
+        return None
+    places = (options.recordings / f"{record.call_id}{ending}" for ending in _RECORDINGS)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _of_record(record: _Record, options: Import) -> Iterator[CallTurn]:
+    recording = _recording_of(record, options)
+    audio = _name(recording, options) if recording else None
+    channel = options.caller_channel if recording and _is_stereo(recording, options) else None
+    transferred = any(turn.action == "transfer" for turn in record.turns)
+    for turn in record.turns:
+        asks = any(cue.cue == "asks_for_human" for cue in (turn.words.cues if turn.words else ()))
+        timed = turn.ended_at_s > turn.started_at_s
+        yield CallTurn(
+            call_id=record.call_id,
+            turn=turn.index,
+            speaker="caller",
+            text=turn.text,
+            dialog_state=turn.dialog_state,
+            events=("agent_request",) if asks else (),
+            audio=audio if timed else None,
+            channel=channel.value if channel and timed else None,
+            start_s=turn.started_at_s if timed else None,
+            end_s=turn.ended_at_s if timed else None,
+            outcome="transferred" if transferred else None,
+            p_negative=turn.voice.p_negative,
+        )

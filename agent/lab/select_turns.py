@@ -1,0 +1,72 @@
+"""The `select` command: which turns are worth labelling, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ...models.files import whole_file
+from ...models.lab.annotation.call_table import Calls
+from ...models.lab.annotation.selection import RULES, Sampling, Selection, load_rules, select
+from ...models.lab.annotation.validation import load_calls
+from ..console import UsageError, progress_bar, results
+
+_ROWS = "SELECT to_json(selection)::VARCHAR FROM selection ORDER BY call_id, turn"
+
+
+def run_selection(
+    calls: Sequence[Path],
+    *,
+    out: Path,
+    rules: Path | None,
+    sampling: Sampling,
+    as_json: bool,
+    report: Path | None,
+) -> None:
+    """Choose turns, write them to `out` and tell what was chosen and why.
+
+    Raises:
+        CallsError, RuleError, UsageError: the calls, a rule or `out` cannot be used.
+        OutputError: a file cannot be written.
+    """
+    if out.resolve() in {path.resolve() for path in calls}:
+        raise UsageError(f"--out {out} is one of the tables of turns")
+    loaded = load_rules(rules or RULES)
+    with results(as_json=as_json, out=report) as emit:
+        with progress_bar() as progress:
+            progress.add_task("choosing", total=None)
+            with load_calls(calls) as turns:
+                selection = select(turns, loaded, sampling)
+                _write(turns, out)
+        emit(json.dumps(asdict(selection)), partial(_show, selection, out))
+
+
+def _write(calls: Calls, out: Path) -> None:
+    with whole_file(out) as file:
+        file.writelines(f"{row}\n".encode() for (row,) in calls.rows(_ROWS))
+
+
+def _show(selection: Selection, out: Path, console: Console) -> None:
+    table = Table("", "finds", title_justify="left")
+    table.add_column("found", justify="right")
+    table.add_column("chosen", justify="right")
+    for rule in selection.rules:
+        table.add_row(rule.name, escape(rule.finds), f"{rule.found:,}", f"{rule.chosen:,}")
+    table.add_row("random", "Of all that can be heard.", "", f"{selection.random:,}")
+    each = f"{selection.sampling.negatives} for each turn above that no rule found."
+    table.add_row("negative", each, "", f"{selection.negatives:,}")
+    console.print(table)
+    console.print(
+        f"{out}: {selection.chosen:,} turns, of {selection.hearable:,} caller turns with audio "
+        f"({selection.caller_turns:,} caller turns, {selection.calls:,} calls); "
+        f"seed {selection.sampling.seed}",
+        markup=False,
+        soft_wrap=True,
+    )

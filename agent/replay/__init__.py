@@ -1,0 +1,1 @@
+"""A recorded call in, a decided call out."""

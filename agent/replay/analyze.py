@@ -1,0 +1,72 @@
+"""The `analyze` command: several calls, one view or file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from rich.progress import Progress, TaskID
+
+from ...models.audio.recording import CallerChannel
+from ...models.errors import DeescalateError
+from ...policies.config import load_policy
+from ..console import UsageError, progress_bar, results
+from .call import analyze_call
+from .classifier_choice import ClassifierChoice, choose_classifier
+from .view import print_call
+
+
+def analyze_files(
+    calls: Sequence[Path],
+    *,
+    policy: str,
+    caller_channel: CallerChannel | None,
+    transcript: Path | None,
+    language: str,
+    keep_text: bool,
+    started_at: datetime | None,
+    classifier: ClassifierChoice,
+    as_json: bool,
+    out: Path | None,
+) -> int:
+    """Analyse each call and print it as soon as it is done; return how many could not be read.
+
+    JSON is one record a line. `out` appears only once all calls are through.
+    """
+    if transcript is not None and len(calls) > 1:
+        raise UsageError("--transcript belongs to one call; analyse the calls one by one")
+    if out is not None and out.resolve() in {path.resolve() for path in calls}:
+        raise UsageError(f"--out {out} is one of the recordings")
+    rules, voice = load_policy(policy), choose_classifier(classifier)
+    failed = 0
+    with results(as_json=as_json, out=out) as emit, progress_bar() as progress:
+        for path in calls:
+            task = progress.add_task(path.name, total=None)
+            try:
+                record = analyze_call(
+                    path,
+                    policy=rules,
+                    classifier=voice,
+                    caller_channel=caller_channel,
+                    transcript=transcript,
+                    language=language,
+                    keep_text=keep_text,
+                    started_at=started_at,
+                    on_progress=partial(_advance, progress, task),
+                )
+            except DeescalateError as error:
+                failed += 1
+                print(f"deescalate: {error}", file=sys.stderr)
+                continue
+            finally:
+                progress.remove_task(task)
+            emit(json.dumps(record.to_dict(), ensure_ascii=False), partial(print_call, record))
+    return failed
+
+
+def _advance(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:
+    progress.update(task, completed=done_s, total=total_s)

@@ -1,0 +1,171 @@
+"""One call as a report tells it: its envelope, its turns, each policy's decisions and why."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from ....models.audio.recording import read_audio, resample
+from ....models.reader import VoiceTurn
+from ....models.readings import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
+from ....models.voice import TIMELINE_STEP_S
+from ....policies.config import MitigationPolicy, agents_available
+from ....policies.decide import decide
+from ....policies.types import CallState, Decision, Evidence
+from .call_source import CallSource
+from .recording_evidence import ENVELOPE_S, Row, words_of
+from .statistics.call_labels import CallLabel
+from .storage import on_disk
+
+_POINTS = 600
+_AUDIO_RATE = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """What of a call may be in a report beside the figures: nothing, unless it was asked for."""
+
+    words: bool = False
+    audio: bool = False
+
+
+def serialize_call(
+    row: Row,
+    source: CallSource,
+    policies: Sequence[MitigationPolicy],
+    label: CallLabel | None,
+    shown: ReportContent,
+) -> dict[str, Any]:
+    """All that the report's browser draws of a call.
+
+    Raises:
+        DeescalateError: words or audio were asked for and cannot be read any more.
+    """
+    readings = [_reading(index, turn, row["model"]) for index, turn in enumerate(row["turns"])]
+    texts = _texts(row, source) if shown.words else [None] * len(readings)
+    return {
+        "id": row["call_id"],
+        "duration_s": round(row["duration_s"], 2),
+        "started_at": source.started_at.isoformat() if source.started_at else None,
+        "distressed": label.distressed if label is not None else None,
+        "negative": [list(span) for span in label.negative] if label is not None else [],
+        "warnings": row["warnings"],
+        "envelope": _envelope(row["envelope"]),
+        "audio": _audio(source) if shown.audio else None,
+        "turns": [
+            {
+                "start_s": round(reading.started_at_s, 2),
+                "end_s": round(reading.ended_at_s, 2),
+                "voice": _rounded(reading.voice.p_negative),
+                "within": _steps(reading),
+                "words": _rounded(reading.words.p_negative) if reading.words else None,
+                "llr": _rounded(reading.log_likelihood_ratio),
+                "cues": [cue.value for cue, _ in reading.cues],
+                "text": text,
+            }
+            for reading, text in zip(readings, texts, strict=True)
+        ],
+        "policies": [
+            [_decision(one) for one in _decided(row, readings, source, policy)]
+            for policy in policies
+        ],
+    }
+
+
+def _reading(index: int, turn: Row, model: str) -> TurnReading:
+    unknown = UnknownReason(turn["unknown"]) if turn["unknown"] else None
+    length_s = turn["ended_at_s"] - turn["started_at_s"]
+    return TurnReading(
+        index=index,
+        started_at_s=turn["started_at_s"],
+        ended_at_s=turn["ended_at_s"],
+        voice=EmotionReading(
+            turn["voice"], model, length_s, 0.0, unknown, timeline=tuple(turn.get("timeline") or ())
+        ),
+        words=WordReading(turn["words"]) if turn["words"] is not None else None,
+        log_likelihood_ratio=turn["log_likelihood_ratio"],
+        conversation=tuple((Cue[name.upper()], "") for name in turn["cues"]),
+    )
+
+
+def _steps(reading: TurnReading) -> list[list[float]]:
+    """The voice inside the turn: from when each p(negative) is drawn, and at last to when.
+
+    A window of the timeline is drawn for its middle half second. What was heard ends with the turn;
+    it may begin a little before it, or long after.
+    """
+    timeline = reading.voice.timeline
+    began_s = reading.ended_at_s - TIMELINE_STEP_S * (len(timeline) + 1)
+    steps = [
+        [
+            round(max(reading.started_at_s, began_s + TIMELINE_STEP_S * (index + 0.5)), 2),
+            round(p, 3),
+        ]
+        for index, p in enumerate(timeline)
+    ]
+    return [*steps, [round(reading.ended_at_s, 2), steps[-1][1]]] if steps else []
+
+
+def _decided(
+    row: Row, readings: Sequence[TurnReading], source: CallSource, policy: MitigationPolicy
+) -> list[Decision]:
+    state, decisions = CallState(), []
+    for turn, reading in zip(row["turns"], readings, strict=True):
+        humans = agents_available(policy, source.started_at, reading.ended_at_s)
+        state, decision = decide(state, Evidence(reading, turn["dialog_state"], humans), policy)
+        decisions.append(decision)
+    return decisions
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "action": "call_back" if decision.callback else decision.action.value,
+        "level": decision.level.value,
+        "belief": round(decision.belief, 4),
+        "reason": decision.reason,
+    }
+
+
+def _texts(row: Row, source: CallSource) -> list[str | None]:
+    turns = [
+        VoiceTurn(
+            index,
+            turn["started_at_s"],
+            turn["ended_at_s"],
+            turn["loudness_db"],
+            EmotionReading(turn["voice"], row["model"], 0.0, 0.0),
+        )
+        for index, turn in enumerate(row["turns"])
+    ]
+    return [said.text for said in words_of(source).beside(turns)]
+
+
+def _envelope(peaks: bytes) -> dict[str, Any]:
+    """The peaks, fewer where there are many; `step_s` is how far they are apart."""
+    points = np.frombuffer(peaks, np.uint8)
+    stride = max(1, -(-len(points) // _POINTS))
+    padded = np.pad(points, (0, -len(points) % stride))
+    return {
+        "step_s": ENVELOPE_S * stride,
+        "peaks": padded.reshape(-1, stride).max(axis=1).tolist() if len(points) else [],
+    }
+
+
+def _audio(source: CallSource) -> str:
+    """The caller's side as a data URL, Ogg/Opus."""
+    with on_disk(source.place) as path:
+        samples = read_audio(path, caller_channel=source.caller_channel)
+    written = io.BytesIO()
+    narrow = resample(samples, 16_000, _AUDIO_RATE)
+    soundfile.write(written, narrow, _AUDIO_RATE, format="OGG", subtype="OPUS")
+    return "data:audio/ogg;base64," + base64.b64encode(written.getvalue()).decode()
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

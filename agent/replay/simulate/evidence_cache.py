@@ -1,0 +1,66 @@
+"""Evidence on disk or in a bucket: Parquet parts in a folder, one row a call, written once.
+
+Which calls are done is read off the parts; so a run that was killed goes on where it was, and parts
+of other settings, or of calls that changed since, are simply not asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .recording_evidence import Row
+from .storage import found, join, make_folder, writing
+
+_TURN = pa.struct(
+    [
+        ("started_at_s", pa.float64()),
+        ("ended_at_s", pa.float64()),
+        ("loudness_db", pa.float64()),
+        ("voice", pa.float64()),
+        ("unknown", pa.string()),
+        ("words", pa.float64()),
+        ("log_likelihood_ratio", pa.float64()),
+        ("cues", pa.list_(pa.string())),
+        ("dialog_state", pa.string()),
+        ("timeline", pa.list_(pa.float32())),
+    ]
+)
+SCHEMA = pa.schema(
+    [
+        ("call_id", pa.string()),
+        ("evidence_key", pa.string()),
+        ("turns_key", pa.string()),
+        ("duration_s", pa.float64()),
+        ("sample_rate", pa.int32()),
+        ("model", pa.string()),
+        ("warnings", pa.list_(pa.string())),
+        ("envelope", pa.binary()),
+        ("turns", pa.list_(_TURN)),
+    ]
+)
+
+
+class EvidenceCache:
+    """A folder of evidence.
+
+    Raises:
+        UnreadableInputError: the folder cannot be made.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        make_folder(place)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Keep some calls, all of them or none. Raises OutputError."""
+        name = hashlib.sha256(" ".join(row["evidence_key"] for row in rows).encode()).hexdigest()
+        with writing(join(self.place, f"part-{name[:24]}.parquet")) as file:
+            pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")
+
+    def parts(self) -> list[str]:
+        """The parts that there are by now, sorted."""
+        return sorted(part for part in found(self.place) if part.endswith(".parquet"))

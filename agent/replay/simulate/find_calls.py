@@ -1,0 +1,120 @@
+"""Which recorded calls there are: folders, patterns, files and manifests become a list."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Any
+
+from ....models.audio.recording import AUDIO, CallerChannel
+from ....models.errors import DeescalateError, UnreadableInputError
+from .call_source import CallSource
+from .duckdb_io import AT_ONCE, TABLES, read_table
+from .storage import fingerprint, found, is_pattern, join, parent
+from .transcript_lookup import Transcripts, Words
+
+_SILENT = Words(None)
+
+
+class NoCallsError(DeescalateError):
+    """There is nothing to simulate on; the message says where it was looked for."""
+
+
+def find_calls(
+    places: Iterable[str],
+    *,
+    transcripts: Transcripts | None = None,
+    caller_channel: CallerChannel | None = None,
+) -> Iterator[CallSource]:
+    """All recordings at these places, one after the other, in no order.
+
+    Raises:
+        NoCallsError: a place has none.
+        UnreadableInputError: a place or a manifest cannot be read.
+    """
+    for place in places:
+        rows, none = _rows(place), True
+        while some := list(islice(rows, AT_ONCE)):
+            none = False
+            words = transcripts.of(map(_call_id, some)) if transcripts else {}
+            for row in some:
+                yield _source(row, place, words.get(_call_id(row), _SILENT), caller_channel)
+        if none:
+            raise NoCallsError(f"{place}: no recordings there")
+
+
+def _rows(place: str) -> Iterator[dict[str, Any]]:
+    suffix, several = PurePosixPath(place).suffix.lower(), is_pattern(place)
+    if suffix in TABLES and not several:
+        folder = parent(place)
+        for row in read_table(place, "path"):
+            words = row.get("transcript")
+            yield {
+                **row,
+                "path": join(folder, str(row["path"])),
+                "transcript": join(folder, str(words)) if words else None,
+            }
+    elif suffix in AUDIO and not several:
+        yield {"path": place}
+    else:
+        yield from ({"path": file} for file in found(place) if _ends(file, *AUDIO))
+
+
+def _ends(place: str, *suffixes: str) -> bool:
+    return PurePosixPath(place).suffix.lower() in suffixes
+
+
+def _call_id(row: dict[str, Any]) -> str:
+    return str(row.get("call_id") or PurePosixPath(str(row["path"])).stem)
+
+
+def _source(
+    row: dict[str, Any], manifest: str, words: Words, caller_channel: CallerChannel | None
+) -> CallSource:
+    place, call_id = str(row["path"]), _call_id(row)
+    if row.get("transcript"):
+        words = Words(row["transcript"])
+    channel = _channel(row.get("caller_channel"), manifest) or caller_channel
+    return CallSource(
+        call_id=call_id,
+        place=place,
+        recording=_digest(call_id, _fingerprint_or_none(place), channel or ""),
+        words=_digest(fingerprint(words.place)) if words.place else "",
+        transcript=words.place,
+        lines=words.lines,
+        caller_channel=channel,
+        started_at=_moment(row.get("started_at"), manifest),
+    )
+
+
+def _fingerprint_or_none(place: str) -> str:
+    """A file that is not there is found out, and counted, when it is its turn."""
+    try:
+        return fingerprint(place)
+    except UnreadableInputError:
+        return ""
+
+
+def _channel(value: object, manifest: str) -> CallerChannel | None:
+    try:
+        return CallerChannel(str(value)) if value else None
+    except ValueError as error:
+        raise UnreadableInputError(manifest, f"caller_channel {value!r}: left or right") from error
+
+
+def _moment(value: object, manifest: str) -> datetime | None:
+    """An aware datetime; one without a zone is taken as this machine's time."""
+    if not value:
+        return None
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise UnreadableInputError(manifest, f"started_at {value!r}: not ISO 8601") from error
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]

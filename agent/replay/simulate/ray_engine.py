@@ -1,0 +1,102 @@
+"""The evidence stage on a Ray cluster: actors that hold the models, back-pressure, retries.
+
+Each actor hears a handful of calls at a time with the very code of the local engine, so that the
+evidence is the same. An actor that dies is started again, and the calls that were under way are
+heard again; those that end an actor twice are heard each on its own, and a call that ends that
+process, too, is written off.
+
+Recordings, transcripts and a model of one's own must be where every machine finds them: in a
+bucket, or on a shared disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from .call_source import Task
+from .engine import Handful, Tasks, chunks, poisoned
+from .recording_evidence import HearingSettings, Row, hear_all
+
+_NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Off, Ray listens on loopback alone, on Linux as well; it looks once, when it is imported."""
+_HANDFULS_AN_ACTOR = 256
+"""How many are handed to Ray at a time, some hours of work: all would fill the driver's memory."""
+
+
+class _Hearer:
+    """One actor; the models are loaded with the first calls, and stay."""
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        tasks, settings = pickle.loads(batch["work"][0])  # noqa: S301 - written by us, below
+        return {"rows": [pickle.dumps(hear_all(tasks, settings))]}
+
+
+def hear_on_ray(
+    tasks: Tasks, settings: HearingSettings, workers: int | None = None
+) -> Iterator[list[Row]]:
+    """Hear calls on the cluster of `RAY_ADDRESS`, or on one of this machine's own.
+
+    `workers` is the number of actors, each on one core; all cores of the cluster if not given.
+    """
+    if not len(tasks):
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        os.environ.setdefault(_NETWORK, "0")
+    import ray  # noqa: PLC0415 - an extra, and slow to import
+
+    if not ray.is_initialized():
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what is lost is heard again
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = context.print_on_execution_start = False
+    context.max_errored_blocks = -1
+    actors = workers or max(1, int(ray.cluster_resources()["CPU"]))  # type: ignore[no-untyped-call]
+    todo = chunks(tasks, actors)
+    while some := list(islice(todo, _HANDFULS_AN_ACTOR * actors)):
+        lost = {task.evidence_key: task for chunk in some for task in chunk}
+        for rows in _in_a_pool(some, settings, actors):
+            for row in rows:
+                del lost[row["evidence_key"]]
+            yield rows
+        yield from _each_alone(lost.values(), settings)
+
+
+def _in_a_pool(
+    some: Sequence[Handful], settings: HearingSettings, actors: int
+) -> Iterator[list[Row]]:
+    """Hear these; the calls of an actor that died twice are left out."""
+    import ray  # noqa: PLC0415 - as above
+
+    work = [{"work": pickle.dumps((chunk, settings))} for chunk in some]
+    heard = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
+        _Hearer,
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=actors),
+        num_cpus=1,
+        max_task_retries=1,
+    )
+    for row in heard.iter_rows():
+        yield pickle.loads(row["rows"])  # noqa: S301 - written by us, above
+
+
+def _each_alone(tasks: Iterable[Task], settings: HearingSettings) -> Iterator[list[Row]]:
+    import ray  # noqa: PLC0415 - as above
+    from ray.exceptions import (  # noqa: PLC0415 - as above
+        NodeDiedError,
+        OutOfMemoryError,
+        WorkerCrashedError,
+    )
+
+    hear_alone = ray.remote(num_cpus=1, max_retries=1)(hear_all)
+    for task, rows in [(task, hear_alone.remote((task,), settings)) for task in tasks]:
+        try:
+            yield ray.get(rows)
+        except (NodeDiedError, OutOfMemoryError, WorkerCrashedError):
+            yield [poisoned(task)]

@@ -1,0 +1,196 @@
+"""One recording becomes one row of evidence: what every policy decides on, and no word of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....models.errors import DeescalateError
+from ....models.readings import Samples
+from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
+from ....models.voice import load_classifier
+from ..alignment import untimed_at
+from ..call import TurnInput, VoiceCall, hear_call, read_call
+from ..segments import TurnRules
+from ..transcript import Transcript, TranscriptLike, read_transcript
+from ..vad import SAMPLE_RATE
+from .call_source import CallSource, Task
+from .storage import on_disk, reading, storage_complaint
+
+ENVELOPE_S = 0.2
+"""One point of a call's envelope stands for this much audio."""
+
+_SCHEMA = "evidence/1"
+
+Row = dict[str, Any]
+"""One call as the store keeps it; see `store.SCHEMA`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HearingSettings:
+    """Everything but the recording itself that the evidence depends on."""
+
+    model: str | None = None
+    language: str = "en"
+    turn_rules: TurnRules = field(default_factory=TurnRules)
+
+    @property
+    def turns_key(self) -> str:
+        """Changes with what finds the turns."""
+        return _digest([_SCHEMA, asdict(self.turn_rules)])
+
+    @property
+    def key(self) -> str:
+        """Changes with anything that changes the evidence; damaged models raise ModelFileError."""
+        voice = read_model(self.model or BUNDLED_VOICE).card["sha256"]
+        words = [
+            hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(WEIGHTS.glob("*.json"))
+            if path.stem != BUNDLED_VOICE.stem
+        ]
+        return _digest([self.turns_key, voice, words, self.language])
+
+
+def _digest(values: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Iterator[Task]:
+    """What is to be known of these calls, and the keys that it is found again by.
+
+    Raises:
+        ModelFileError: a model is missing or damaged.
+    """
+    key, turns_key = settings.key, settings.turns_key
+    for source in sources:
+        yield Task(
+            source,
+            _digest([key, source.recording, source.words]),
+            _digest([turns_key, source.recording]),
+        )
+
+
+def hear_recording(task: Task, settings: HearingSettings) -> Row:
+    """Hear one call; a recording that cannot be read gives a row that says why."""
+    try:
+        heard, envelope = _hear_audio(task, settings)
+        turns = read_call(heard, words_of(task.source), language=settings.language)
+    except DeescalateError as error:
+        return unheard(task, str(error))
+    except Exception as error:  # noqa: BLE001 - one recording must not cost all others
+        return unheard(task, f"{task.source.place}: {storage_complaint(error)}")
+    return {
+        **_keys(task),
+        "duration_s": heard.duration_s,
+        "sample_rate": heard.sample_rate,
+        "model": heard.model,
+        "warnings": list(heard.warnings),
+        "envelope": envelope,
+        "turns": [
+            _turn(turn, loudness.loudness_db)
+            for turn, loudness in zip(turns, heard.turns, strict=True)
+        ],
+    }
+
+
+def unheard(task: Task, reason: str) -> Row:
+    """The row of a call that could not be heard, and why."""
+    return {**_keys(task), "error": reason}
+
+
+def _keys(task: Task) -> Row:
+    return {
+        "call_id": task.source.call_id,
+        "evidence_key": task.evidence_key,
+        "turns_key": task.turns_key,
+    }
+
+
+def _hear_audio(task: Task, settings: HearingSettings) -> tuple[VoiceCall, bytes]:
+    envelope = Envelope()
+    with on_disk(task.source.place) as path:
+        heard = hear_call(
+            path,
+            load_classifier(settings.model),
+            caller_channel=task.source.caller_channel,
+            turn_rules=settings.turn_rules,
+            known_turns=task.known_turns,
+            on_block=envelope.add,
+        )
+    return heard, envelope.points()
+
+
+def words_of(source: CallSource) -> TranscriptLike:
+    """The words of a call; an empty transcript where there are none.
+
+    Raises:
+        UnreadableInputError, TranscriptError: there should be some, and they cannot be read.
+    """
+    if source.transcript is None or source.lines == ():
+        return Transcript()
+    if source.lines is not None:
+        with reading(source.transcript) as file:
+            return untimed_at(file, source.transcript, source.lines)
+    with on_disk(source.transcript) as path:
+        return read_transcript(path)
+
+
+def _turn(turn: TurnInput, loudness_db: float | None) -> Row:
+    reading, words = turn.reading, turn.reading.words
+    return {
+        "started_at_s": reading.started_at_s,
+        "ended_at_s": reading.ended_at_s,
+        "loudness_db": loudness_db,
+        "voice": reading.voice.p_negative,
+        "unknown": reading.voice.reason,
+        "words": words.p_negative if words is not None else None,
+        "log_likelihood_ratio": reading.log_likelihood_ratio,
+        "cues": [cue.name.lower() for cue, _ in reading.cues],
+        "dialog_state": turn.dialog_state,
+        "timeline": list(reading.voice.timeline),
+    }
+
+
+class Envelope:
+    """The peaks of a call as it goes by, a byte for every `ENVELOPE_S`."""
+
+    def __init__(self) -> None:
+        self._step = round(ENVELOPE_S * SAMPLE_RATE)
+        self._peaks = bytearray()
+        self._peak = 0.0
+        self._seen = 0
+
+    def add(self, block: Samples) -> None:
+        """Take the next samples, fewer than a point stands for."""
+        self._peak = max(self._peak, float(np.abs(block).max(initial=0.0)))
+        self._seen += len(block)
+        if self._seen >= self._step:
+            self._seen -= self._step
+            self._close()
+
+    def points(self) -> bytes:
+        """All peaks; full scale is 255."""
+        if self._seen:
+            self._seen = 0
+            self._close()
+        return bytes(self._peaks)
+
+    def _close(self) -> None:
+        self._peaks.append(min(255, round(self._peak * 255)))
+        self._peak = 0.0
+
+
+def hear_all(tasks: Iterable[Task], settings: HearingSettings) -> list[Row]:
+    """Hear a handful of calls."""
+    return [hear_recording(task, settings) for task in tasks]
+
+
+def preload(settings: HearingSettings) -> None:
+    """Load the models, before a worker is handed its first call."""
+    load_classifier(Path(settings.model) if settings.model else None)

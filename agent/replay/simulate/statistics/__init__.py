@@ -1,0 +1,1 @@
+"""What many replayed calls say about a policy: counts, figures, sweeps, staffing."""

@@ -1,0 +1,296 @@
+"""A scripted phone bot in a process of its own, with or without a guard; it notes what it does."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import time
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import WebSocket
+from loguru import logger
+from pipecat.audio.vad.silero import SileroVADAnalyzer
+from pipecat.audio.vad.vad_analyzer import VADParams
+from pipecat.frames.frames import (
+    Frame,
+    InputAudioRawFrame,
+    TTSAudioRawFrame,
+    TTSSpeakFrame,
+    UserStoppedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.audio.vad_processor import VADProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.runner.utils import parse_telephony_websocket
+from pipecat.serializers.twilio import TwilioFrameSerializer
+from pipecat.services.settings import TTSSettings
+from pipecat.services.tts_service import TTSService
+from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
+from pipecat.turns.user_start import VADUserTurnStartStrategy
+from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
+from pipecat.turns.user_turn_processor import UserTurnProcessor
+from pipecat.turns.user_turn_strategies import UserTurnStrategies
+from pipecat.workers.runner import WorkerRunner
+
+from .affinity import bots_cores, keep_to
+from .frame_watermark import BLOCK, levels
+from .telephony import RATE, FrameMark, answering
+
+if TYPE_CHECKING:
+    from pipecat_deescalate.agent.deescalator import Deescalator
+
+PROMPT = "And what else can I do for you?"
+TURN_GAP_S = 0.3
+WORD_S = 0.15
+
+
+class Guard(StrEnum):
+    """What stands in the bot's pipeline: nothing, or a `Deescalator` with this model."""
+
+    NONE = "none"
+    BUNDLED = "bundled"
+    CRASHING = "crashing"
+    HANGING = "hanging"
+    ANGRY = "angry"
+
+
+@dataclass
+class CallNotes:
+    """What the bot saw of one call.
+
+    `frames` are the caller's audio as it left the pipeline, `stops` the times at which the VAD
+    heard the end of speech, `said` the texts with their first block and the one after the last.
+    `turns` and `faults` are the guard's: what it decided, and what went wrong with it.
+    """
+
+    frames: list[FrameMark] = field(default_factory=list)
+    stops: list[float] = field(default_factory=list)
+    said: list[tuple[str, int, int]] = field(default_factory=list)
+    turns: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the bot's process took of the machine so far."""
+
+    cpu_s: float
+    memory_mb: float
+    at_s: float
+
+
+class CountingTTS(TTSService):
+    """Says each text as levels that count on from one 10 ms block to the next.
+
+    So the other end of the line knows which block it hears, and which ones it never heard.
+    """
+
+    def __init__(self, notes: CallNotes) -> None:
+        settings = TTSSettings(model=None, voice=None, language=None)
+        super().__init__(push_start_frame=True, push_stop_frames=True, settings=settings)
+        self._notes = notes
+        self._next_block = 0
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Yield the audio of a text; no frame is None."""
+        first = self._next_block
+        self._next_block += round(WORD_S * len(text.split()) * RATE / BLOCK)
+        self._notes.said.append((text, first, self._next_block))
+        pcm = levels(first, self._next_block).tobytes()
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for at in range(0, len(pcm), 3200):
+                yield pcm[at : at + 3200]
+
+        async for frame in self._stream_audio_frames_from_iterator(
+            chunks(), in_sample_rate=RATE, context_id=context_id
+        ):
+            if isinstance(frame, TTSAudioRawFrame):
+                yield frame
+
+
+class Dialogue(FrameProcessor):
+    """Answers every turn with the same prompt."""
+
+    def __init__(self, notes: CallNotes) -> None:
+        super().__init__()
+        self._notes = notes
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass every frame on."""
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+        if isinstance(frame, VADUserStoppedSpeakingFrame):
+            self._notes.stops.append(time.monotonic())
+        elif isinstance(frame, UserStoppedSpeakingFrame):
+            await self.push_frame(TTSSpeakFrame(PROMPT))
+
+
+class End(FrameProcessor):
+    """Notes the caller's audio where the pipeline ends."""
+
+    def __init__(self, notes: CallNotes) -> None:
+        super().__init__(enable_direct_mode=True)
+        self._notes = notes
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass every frame on."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame):
+            self._notes.frames.append(FrameMark(time.monotonic(), zlib.crc32(frame.audio)))
+        await self.push_frame(frame, direction)
+
+
+class Bot:
+    """Answers calls; `notes` has what it saw of each, by call id."""
+
+    def __init__(self, guard: Guard, twilio: str | None) -> None:
+        self.notes: dict[str, CallNotes] = {}
+        self._guard = guard
+        self._guards: dict[str, Deescalator] = {}
+        self._twilio = twilio
+
+    def report(self) -> dict[str, CallNotes]:
+        """The notes of all calls, up to now."""
+        for call_id, guard in self._guards.items():
+            notes = self.notes[call_id]
+            notes.turns, notes.faults = len(guard.record().turns), guard.faults
+        return self.notes
+
+    async def __call__(self, websocket: WebSocket) -> None:
+        """Run one call."""
+        _, data = await parse_telephony_websocket(websocket)
+        notes = self.notes[data["call_id"]] = CallNotes()
+        serializer = TwilioFrameSerializer(
+            stream_sid=data["stream_id"],
+            call_sid=data["call_id"],
+            params=TwilioFrameSerializer.InputParams(auto_hang_up=False),
+        )
+        transport = FastAPIWebsocketTransport(
+            websocket,
+            FastAPIWebsocketParams(
+                audio_in_enabled=True, audio_out_enabled=True, serializer=serializer
+            ),
+        )
+        worker = PipelineWorker(
+            Pipeline(self._parts(transport, data["call_id"], notes)),
+            params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),
+            idle_timeout_secs=None,
+        )
+
+        async def hung_up(_transport: object, _client: object) -> None:
+            await worker.cancel()
+
+        transport.add_event_handler("on_client_disconnected", hung_up)
+        runner = WorkerRunner(handle_sigint=False)
+        await runner.add_workers(worker)
+        await runner.run()
+
+    def _parts(
+        self, transport: FastAPIWebsocketTransport, call_id: str, notes: CallNotes
+    ) -> list[FrameProcessor]:
+        stop = SpeechTimeoutUserTurnStopStrategy(
+            user_speech_timeout=TURN_GAP_S, wait_for_transcript=False
+        )
+        strategies = UserTurnStrategies(start=[VADUserTurnStartStrategy()], stop=[stop])
+        turns = [
+            VADProcessor(vad_analyzer=SileroVADAnalyzer(params=VADParams(min_volume=0.0))),
+            UserTurnProcessor(user_turn_strategies=strategies),
+        ]
+        dialogue, tts, end = Dialogue(notes), CountingTTS(notes), End(notes)
+        if self._guard is Guard.NONE:
+            return [transport.input(), *turns, dialogue, tts, transport.output(), end]
+        one = self._guards[call_id] = _guard(self._guard, call_id, self._twilio)
+        heard = [transport.input(), *turns, one.listen(), dialogue, one.speak()]
+        return [*heard, tts, transport.output(), one.hand_over(), end]
+
+
+class RunningBot:
+    """A bot in its own process; `url` is where it answers."""
+
+    def __init__(self, guard: Guard, connection: Connection) -> None:
+        self.guard = guard
+        self.url = ""
+        self._connection = connection
+
+    def usage(self) -> Usage:
+        """What its process took so far."""
+        usage: Usage = self._ask("usage")
+        return usage
+
+    def calls(self) -> dict[str, CallNotes]:
+        """What it saw of its calls so far, by call id."""
+        calls: dict[str, CallNotes] = self._ask("calls")
+        return calls
+
+    def start(self) -> None:
+        """Wait until it answers calls."""
+        self.url = self._connection.recv()
+
+    def _ask(self, what: str) -> Any:
+        self._connection.send(what)
+        return self._connection.recv()
+
+
+@contextmanager
+def running_bot(guard: Guard, twilio: str | None = None) -> Iterator[RunningBot]:
+    """Run a bot in a process of its own until the block ends."""
+    here, there = Pipe()
+    process = get_context("spawn").Process(target=_serve, args=(there, guard, twilio), daemon=True)
+    process.start()
+    there.close()
+    try:
+        bot = RunningBot(guard, here)
+        bot.start()
+        yield bot
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(connection: Connection, guard: Guard, twilio: str | None) -> None:
+    logger.remove()
+    keep_to(bots_cores())
+    if guard is not Guard.NONE:
+        _guard(guard, "none", None)  # loads what all calls share, as a bot should when it starts
+    gc.freeze()  # a full pass of Python's collector over all that was loaded would stop every call
+    asyncio.run(_answer(connection, Bot(guard, twilio)))
+
+
+async def _answer(connection: Connection, bot: Bot) -> None:
+    async with answering(bot) as url:
+        loop = asyncio.get_running_loop()
+        connection.send(url)
+        asked = asyncio.Event()
+        loop.add_reader(connection.fileno(), asked.set)
+        while True:
+            await asked.wait()
+            asked.clear()
+            while connection.poll():
+                what = connection.recv()
+                connection.send(_usage() if what == "usage" else bot.report())
+
+
+def _usage() -> Usage:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    memory_mb = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return Usage(used.ru_utime + used.ru_stime, memory_mb, time.monotonic())
+
+
+def _guard(model: Guard, call_id: str, twilio: str | None) -> Deescalator:
+    from .bot_variants import guard  # noqa: PLC0415 - a bot without a guard must not pay for one
+
+    return guard(model.value, call_id, twilio)

@@ -1,0 +1,1 @@
+"""Recordings and samples: opened, decoded, measured."""

@@ -1,0 +1,62 @@
+"""How loud a recording is, and how much of it was clipped, measured while it streams by."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..readings import Samples
+
+_SILENCE_RANGE = 2.0**-11
+"""Range from the lowest to the highest sample that still is silence: A-law has no zero, its silence
+alternates between -8 and 8 of 32,768, which is this."""
+_FULL_SCALE = {
+    "PCM_U8": 127 / 128,
+    "ULAW": 32_124 / 32_768,
+    "ALAW": 32_256 / 32_768,
+}
+_FULL_SCALE_16_BIT = 32_767 / 32_768
+
+
+class LevelMeter:
+    """Counters over one pass of samples, before they are resampled or limited to [-1, 1].
+
+    A sample counts as clipped if it is beyond full scale, or at full scale beside another one that
+    is. `subtype` is libsndfile's name of the sample format: it tells where full scale is.
+    """
+
+    def __init__(self, subtype: str = "PCM_16") -> None:
+        self._full_scale = _FULL_SCALE.get(subtype, _FULL_SCALE_16_BIT)
+        self._undecided = np.zeros(2, dtype=np.float32)
+        self._low = np.inf
+        self._high = -np.inf
+        self.clipped_samples = 0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether all samples so far are the same, but for the smallest step of A-law.
+
+        Constant bytes are silence whatever value they decode to (zeros in 8-bit PCM are -1).
+        """
+        return self._high - self._low <= _SILENCE_RANGE
+
+    def add(self, samples: Samples) -> None:
+        """Count finite samples, shape (samples,); the last one is decided by the next call."""
+        if samples.size == 0:
+            return
+        low, high = float(samples.min()), float(samples.max())
+        self._low, self._high = min(self._low, low), max(self._high, high)
+        loudest = max(-low, high, float(self._undecided.max()))
+        if loudest >= self._full_scale:
+            self._count(np.concatenate((self._undecided, np.abs(samples))))
+        self._undecided = np.abs(np.concatenate((self._undecided, samples[-2:]))[-2:])
+
+    def finish(self) -> None:
+        """Decide the last sample: nothing follows it."""
+        self._count(np.concatenate((self._undecided, np.zeros(1, dtype=np.float32))))
+        self._undecided = np.zeros(2, dtype=np.float32)
+
+    def _count(self, magnitudes: Samples) -> None:
+        full = magnitudes >= self._full_scale
+        inner = magnitudes[1:-1]
+        clipped = full[1:-1] & (full[:-2] | full[2:] | (inner > 1))
+        self.clipped_samples += int(np.count_nonzero(clipped))

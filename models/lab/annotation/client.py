@@ -1,0 +1,229 @@
+"""Asks an endpoint about turns: as many at once as allowed, again where that can help.
+
+Nothing of a request or an answer is logged: they carry a key and what a caller said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import SecretStr
+
+from ...errors import DeescalateError
+from .answers import AnnotatorAnswer, UnparsableAnswerError, read_answer
+from .providers import ProviderReply, Question, Wire, read_refusal
+
+_MAX_REPLY_BYTES = 1 << 20
+_MAX_KEPT_CHARS = 2_000
+_RETRIED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
+
+
+class EndpointError(DeescalateError):
+    """An endpoint will not answer until a person does something; the message says what it said."""
+
+
+class NoAnswerError(DeescalateError):
+    """One turn got no answer, however often it was asked; another run asks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to ask, and as whom. `url` is what the wire's path is put behind."""
+
+    wire: Wire
+    url: str
+    model: str
+    key: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long and how often one turn is asked about.
+
+    `timeout_s` bounds one request. Faults are tried `attempts` times; the wait before attempt
+    n + 1 is `first_delay_s` * 2^(n - 1), at most 30 s, times a random 0.5 to 1. Being told to slow
+    down counts as no attempt, but no longer than `rate_limit_s` in all.
+    """
+
+    timeout_s: float = 120.0
+    attempts: int = 6
+    first_delay_s: float = 0.5
+    rate_limit_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationResult:
+    """What came of one turn. Without an `answer` it could not be read, twice.
+
+    `unparsable` is the last answer that could not be read, cut to 2,000 characters. The tokens
+    are of all requests that were answered.
+    """
+
+    answer: AnnotatorAnswer | None
+    unparsable: str | None
+    times: int
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    what: str
+    retry: bool
+
+
+class AnnotatorClient:
+    """One endpoint; use it with `async with`.
+
+    When the endpoint says to slow down, all requests wait, not only the one that was told so.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        concurrency: int,
+        tls: ssl.SSLContext,
+        patience: RetryPolicy | None = None,
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+    ) -> None:
+        self._endpoint = endpoint
+        self._patience = patience or RetryPolicy()
+        self._sleep = sleep
+        self._url = endpoint.url.rstrip("/") + endpoint.wire.path(endpoint.model)
+        self._resume_at = 0.0
+        # One connection each: what httpx's pool does for a request grows with its connections.
+        self._free = [
+            httpx.AsyncHTTPTransport(verify=tls, limits=httpx.Limits(max_connections=1))
+            for _ in range(concurrency)
+        ]
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for connection in self._free:
+            await connection.aclose()
+
+    async def ask(self, question: Question) -> AnnotationResult:
+        """Ask, and ask once more if the answer cannot be read.
+
+        Raises:
+            EndpointError: the endpoint refuses this key, model or account.
+            NoAnswerError: there was none.
+        """
+        content = json.dumps(self._endpoint.wire.body(self._endpoint.model, question)).encode()
+        unparsable, used_in, used_out = None, 0, 0
+        for times in (1, 2):
+            reply = await self._reply(content)
+            used_in, used_out = used_in + reply.input_tokens, used_out + reply.output_tokens
+            try:
+                answer = read_answer(reply.text or "", reasoning=question.reasoning)
+            except UnparsableAnswerError:
+                unparsable = (reply.text or "")[:_MAX_KEPT_CHARS]
+                continue
+            return AnnotationResult(answer, unparsable, times, used_in, used_out)
+        return AnnotationResult(None, unparsable, 2, used_in, used_out)
+
+    async def _reply(self, content: bytes) -> ProviderReply:
+        patience, clock = self._patience, asyncio.get_running_loop().time
+        attempt, give_up_at = 1, clock() + patience.rate_limit_s
+        while True:
+            while (wait_s := self._resume_at - clock()) > 0:
+                await self._sleep(wait_s)
+            result = await self._attempt(content)
+            if isinstance(result, ProviderReply):
+                return result
+            if isinstance(result, float):  # told to slow down
+                self._resume_at = max(self._resume_at, clock() + result)
+                if self._resume_at > give_up_at:
+                    raise EndpointError(
+                        f"the endpoint allows no more requests for {result:.0f} s; "
+                        "run again later, it goes on where it stopped"
+                    )
+                continue
+            if not result.retry or attempt >= patience.attempts:
+                raise NoAnswerError(result.what)
+            await self._sleep(self._backoff_s(attempt))
+            attempt += 1
+
+    def _backoff_s(self, attempt: int) -> float:
+        delay_s = min(30.0, self._patience.first_delay_s * 2.0 ** (attempt - 1))
+        return delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
+
+    async def _attempt(self, content: bytes) -> ProviderReply | float | _Fault:
+        """One request: its reply, or how many seconds to wait, or why there is none."""
+        try:
+            async with self._slots, asyncio.timeout(self._patience.timeout_s):
+                status, headers, body = await self._exchange(content)
+        except (TimeoutError, httpx.TimeoutException):
+            return _Fault("no answer in time", retry=True)
+        except httpx.HTTPError as error:
+            return _Fault(f"connection lost: {type(error).__name__}", retry=True)
+        return self._judge(status, headers, body)
+
+    def _judge(
+        self, status: int, headers: httpx.Headers, body: bytes
+    ) -> ProviderReply | float | _Fault:
+        if status == 200:
+            try:
+                return self._endpoint.wire.reply(json.loads(body))
+            except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+                return _Fault("HTTP 200, but not this kind of endpoint's answer", retry=True)
+        refusal = read_refusal(status, headers, body)
+        what = f"HTTP {status}" + (f" {refusal.code}" if refusal.code else "")
+        if refusal.final:
+            raise EndpointError(f"the endpoint refuses: {what}{_advice(status)}")
+        if refusal.wait_s is not None and status in (429, 503):
+            return refusal.wait_s
+        if status == 429:
+            return self._backoff_s(3)
+        return _Fault(what, retry=status in _RETRIED)
+
+    async def _exchange(self, content: bytes) -> tuple[int, httpx.Headers, bytes]:
+        # The transport itself, not a client: a client logs addresses, and follows nothing anyway.
+        timeout = httpx.Timeout(self._patience.timeout_s)
+        headers = {"Content-Type": "application/json", "User-Agent": "pipecat-deescalate"}
+        request = httpx.Request(
+            "POST",
+            self._url,
+            content=content,
+            headers=headers | self._endpoint.wire.headers(self._endpoint.key.get_secret_value()),
+            extensions={"timeout": timeout.as_dict()},
+        )
+        connection = self._free.pop()
+        body = bytearray()
+        try:
+            response = await connection.handle_async_request(request)
+            try:
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > _MAX_REPLY_BYTES:
+                        break
+            finally:
+                await response.aclose()
+        finally:
+            self._free.append(connection)
+        return response.status_code, response.headers, bytes(body)
+
+
+def _advice(status: int) -> str:
+    if status in (401, 403):
+        return "; is the key right?"
+    if status in (404, 405) or 300 <= status < 400:
+        return "; are --endpoint, --api and --model right?"
+    return ""

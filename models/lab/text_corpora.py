@@ -1,0 +1,153 @@
+"""The texts that the word model is trained and measured on, and what a recogniser makes of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import UnreadableInputError, first_complaint
+
+RECIPE = Path(__file__).with_name("text_corpora.yaml")
+Flags = NDArray[np.bool_]
+
+_INSERTED = ("um", "uh", "like", "you know", "well", "i mean")
+_FALSE_STARTS = ("i", "the", "to", "a", "my", "we", "you", "it", "is", "and")
+
+
+class TextRecipe(BaseModel):
+    """What the training does; every key is told in the YAML file beside this module."""
+
+    model_config = ConfigDict(extra="forbid")
+    seed: int
+    negative_labels: list[str]
+    negative_weight: float
+    regularisation: float
+    min_texts: int
+    cucom_weight: float
+    cucom_held_out: int
+    heated_phrases: list[str]
+    signs_of_heat: list[str]
+    own_weight: float
+    calm_turns: list[str]
+    heated_turns: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Texts, whether each is negative, and whether each is neutral and nothing else."""
+
+    texts: list[str]
+    negative: Flags
+    neutral: Flags
+
+
+def read_text_recipe(path: Path = RECIPE) -> TextRecipe:
+    """Read and check a recipe.
+
+    Raises:
+        UnreadableInputError: naming the file and the key.
+    """
+    try:
+        return TextRecipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UnreadableInputError(path, str(error)) from error
+    except ValidationError as error:
+        raise UnreadableInputError(path, first_complaint(error)) from error
+
+
+def spoken(text: str, rng: random.Random) -> str:
+    """A text as a speech recogniser may give it: no marks, no case, fillers, false starts."""
+    out = []
+    for word in re.sub(r"[^\w\s'\u2019]", " ", text).lower().split():
+        draw = rng.random()
+        if draw < 0.03:
+            out.append(rng.choice(_INSERTED))
+        elif draw < 0.05:
+            out.append(word)
+        elif draw < 0.06:
+            out.append(rng.choice(_FALSE_STARTS))
+        out.append(word)
+    return " ".join(out)
+
+
+def read_goemotions(folder: Path, split: str, negative_labels: Sequence[str]) -> Labelled:
+    """One split of GoEmotions (tab-separated text, label numbers, id)."""
+    path = folder / "goemotions" / "labels.txt"
+    try:
+        names = path.read_text(encoding="utf-8").split()
+        wanted = {names.index(label) for label in negative_labels}
+        neutral = names.index("neutral")
+        path = path.with_name(f"{split}.tsv")
+        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line]
+        labels = [{int(number) for number in row[1].split(",")} for row in rows]
+    except (OSError, ValueError, IndexError) as error:
+        raise UnreadableInputError(path, str(error)) from error
+    return Labelled(
+        [row[0] for row in rows],
+        np.array([bool(wanted & have) for have in labels]),
+        np.array([have == {neutral} for have in labels]),
+    )
+
+
+def read_cucom(folder: Path, recipe: TextRecipe) -> tuple[Labelled, Labelled, list[str]]:
+    """CuCom's customer turns by their signs of heat: to train on, held out; and agents' sentences.
+
+    Turns with one sign alone are in neither class and left out.
+    """
+    path = folder / "cucom_ecommerce.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        calls = [json.loads(line)["turns"] for line in lines if line]
+        said = [[(turn["role"], turn["content"]) for turn in turns] for turns in calls]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableInputError(path, str(error)) from error
+    held_out = max(0, len(said) - recipe.cucom_held_out)
+    agents = {text for call in said[:held_out] for role, text in call if role != "user"}
+    sentences = {
+        sentence
+        for text in sorted(agents)
+        for sentence in re.split(r"(?<=[.?!])\s+", text)
+        if 3 < len(sentence) < 120
+    }
+    return (
+        _by_heat(said[:held_out], recipe),
+        _by_heat(said[held_out:], recipe),
+        sorted(sentences),
+    )
+
+
+def _by_heat(calls: list[list[tuple[str, str]]], recipe: TextRecipe) -> Labelled:
+    phrases = re.compile("|".join(map(re.escape, recipe.heated_phrases)), re.IGNORECASE)
+    words = "|".join(map(re.escape, (*recipe.heated_phrases, *recipe.signs_of_heat)))
+    signs = re.compile(rf"[!?]{{2}}|!.*!|\b[A-Z]{{4,}}\b|(?i:{words})")
+    texts, negative = [], []
+    for text in sorted({text for call in calls for role, text in call if role == "user"}):
+        heated = phrases.search(text) is not None or len(signs.findall(text)) > 1
+        if heated or (signs.search(text) is None and "!" not in text):
+            texts.append(text)
+            negative.append(heated)
+    flags = np.array(negative)
+    return Labelled(texts, flags, ~flags)
+
+
+def read_meld(folder: Path) -> Labelled:
+    """MELD's test utterances: anger and disgust are negative. For evaluation only."""
+    path = folder / "meld_test.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        emotions = np.array([row["Emotion"] for row in rows])
+        texts = [row["Utterance"] for row in rows]
+    except (OSError, KeyError) as error:
+        raise UnreadableInputError(path, str(error)) from error
+    return Labelled(texts, np.isin(emotions, ["anger", "disgust"]), emotions == "neutral")

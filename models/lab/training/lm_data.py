@@ -1,0 +1,103 @@
+"""The turns that audio language models learn from: the clips of a manifest, and their order."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ...audio.recording import read_audio
+from ...errors import AudioError, UnreadableInputError
+from ...readings import Samples
+from ...voice import MIN_AUDIO_S
+from ..datasets import TRAIN_SPLIT, Clip, read_manifest
+
+MANIFEST = Path("speech") / "manifest.csv"
+"""Where the labelled clips of a folder of data are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Labelled turns: those to train on, and those kept apart to measure on (may be none)."""
+
+    train: tuple[Clip, ...]
+    held_out: tuple[Clip, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what is trained on: names and labels."""
+        rows = (f"{c.corpus}/{c.path.name} {c.negative} {c.soft_negative}" for c in self.train)
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    @property
+    def negative(self) -> NDArray[np.bool_]:
+        """The labels of the turns to train on."""
+        return np.array([bool(clip.negative) for clip in self.train])
+
+
+def read_turns(data: Path) -> Turns:
+    """Read the labelled turns of a folder of data, and look at each file's length.
+
+    Raises:
+        UnreadableInputError: the manifest cannot be used, or lacks one of the classes in its train
+            split.
+        AudioError: a turn's audio is missing, or too short to be heard.
+    """
+    manifest = data / MANIFEST
+    clips = read_manifest(manifest)
+    train = tuple(clip for clip in clips if clip.split == TRAIN_SPLIT)
+    for negative, name in ((True, "negative"), (False, "non-negative")):
+        if not any(clip.negative is negative for clip in train):
+            raise UnreadableInputError(manifest, f"has no {name} turns in its train split")
+    for clip in clips:
+        _check(clip.path)
+    return Turns(train, tuple(clip for clip in clips if clip.split != TRAIN_SPLIT))
+
+
+def _check(path: Path) -> None:
+    try:
+        duration_s = soundfile.info(path).duration
+    except (OSError, soundfile.SoundFileError) as error:
+        reason = "is not audio" if path.is_file() else "no such file"
+        raise AudioError(path, reason) from error
+    if duration_s < MIN_AUDIO_S:
+        raise AudioError(path, f"{duration_s:.2f} s are too short to be heard")
+
+
+def read_clips(clips: Sequence[Clip]) -> list[Samples]:
+    """Read the audio of clips at 16 kHz. Raises AudioError."""
+    return [read_audio(clip.path) for clip in clips]
+
+
+def class_weights(negative: NDArray[np.bool_], others_per_negative: float | None) -> list[float]:
+    """Return the weight of each turn in the loss: classes alike, or 1 if they are sampled."""
+    if others_per_negative is not None:
+        return [1.0] * len(negative)
+    share = float(negative.mean())
+    return [0.5 / (share if is_negative else 1 - share) for is_negative in negative]
+
+
+def epoch_batches(
+    negative: NDArray[np.bool_],
+    others_per_negative: float | None,
+    *,
+    batch: int,
+    seed: int,
+    epoch: int,
+) -> list[list[int]]:
+    """Return the indices of an epoch's turns in batches; the same for a seed and an epoch."""
+    draw = np.random.default_rng([seed, epoch])
+    chosen = np.arange(len(negative))
+    if others_per_negative is not None:
+        others = np.flatnonzero(~negative)
+        wanted = min(len(others), math.ceil(others_per_negative * int(negative.sum())))
+        taken = draw.choice(others, wanted, replace=False)
+        chosen = np.concatenate([np.flatnonzero(negative), taken])
+    order = draw.permutation(chosen)
+    return [order[at : at + batch].tolist() for at in range(0, len(order), batch)]

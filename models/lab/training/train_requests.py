@@ -1,0 +1,190 @@
+"""Train a recogniser of one cue on sentences that were written for it, and write its card."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from ...errors import UnreadableInputError
+from ...registry import write_model
+from ...text.cues import LANGUAGES, Language, readable
+from ...text.request_classifier import BUCKETS, RequestClassifier, Said, unit_length
+from ..text_corpora import Flags, read_goemotions
+
+SENTENCES = Path(__file__).with_name("asks_for_human_en.tsv")
+OUT_FILE = "asks_for_human_en.npz"
+LANGUAGE = "en"
+INVERSE_PENALTY = 100.0
+COMMENTS = 4_000
+"""So many texts about anything but calls are counted as not asking, each with `COMMENT_WEIGHT`."""
+COMMENT_WEIGHT = 0.1
+SNIPPET_WORDS = 4
+PRECISION = 0.95
+"""A caller who is handed over unasked costs more than one who has to ask again."""
+SEED = 0
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """Sentences, whether each holds the cue, and the set that it was written for."""
+
+    texts: list[str]
+    holds: Flags
+    sets: NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestClassifierReport:
+    """Precision and recall of each set by a model of all the other sets, and over all of them."""
+
+    sentences: int
+    precision: float
+    recall: float
+    by_set: dict[str, tuple[float, float]]
+
+
+def train_request_classifier(
+    data: Path,
+    out: Path,
+    sentences: Path = SENTENCES,
+    tell: Callable[[str], None] = lambda _: None,
+) -> RequestClassifierReport:
+    """Train on `sentences` and, for what callers never mean, on GoEmotions under `data`.
+
+    The threshold is set on sentences of sets left out that have both kinds. Writes the weights to
+    `out` and the card beside them.
+
+    Raises:
+        UnreadableInputError: a file cannot be read, or holds no such sentences.
+    """
+    known = read_sentences(sentences)
+    comments = _with_snippets(read_goemotions(data, "train", ()).texts[:COMMENTS])
+    tell("hashing the sentences")
+    rows = _matrix([*known.texts, *comments])
+    holds = np.concatenate([known.holds, np.zeros(len(comments), np.bool_)])
+    weight = np.where(np.arange(len(holds)) < len(known.texts), 1.0, COMMENT_WEIGHT)
+    left_out = np.zeros(len(known.texts))
+    for name in np.unique(known.sets):
+        tell(f"fitting without set {name}")
+        held = np.flatnonzero(known.sets == name)
+        train = np.setdiff1d(np.arange(len(holds)), held)
+        model = _fit(rows[train], holds[train], weight[train])
+        left_out[held] = model.decision_function(rows[held])
+    balanced = np.isin(known.sets, known.sets[known.holds])
+    threshold = _threshold(left_out[balanced], known.holds[balanced])
+    tell(f"fitting {len(holds)} texts")
+    recogniser = _quantised(_fit(rows, holds, weight), threshold)
+    report = _report(left_out > threshold, known)
+    _write(recogniser, report, sentences, out)
+    return report
+
+
+def read_sentences(path: Path) -> Sentences:
+    """Read a tab-separated file with the columns set, asks (1 or 0) and sentence.
+
+    Raises:
+        UnreadableInputError: it cannot be read, or a line is not of this form.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        flags = [{"0": False, "1": True}[row["asks"]] for row in rows]
+        texts = [row["sentence"] for row in rows]
+        if len(set(flags)) < 2:
+            raise UnreadableInputError(path, "needs sentences that ask and sentences that do not")
+        return Sentences(texts, np.array(flags), np.array([row["set"] for row in rows]))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableInputError(path, f"cannot be read ({error})") from error
+    except KeyError as error:
+        raise UnreadableInputError(path, f"a line without a good value: {error}") from error
+
+
+def _with_snippets(comments: list[str]) -> list[str]:
+    """The comments, and of each some words in a row: callers' turns are often as short."""
+    rng = random.Random(SEED)  # noqa: S311 - a draw of words, not security
+    snippets = []
+    for comment in comments:
+        words = comment.split()
+        length = rng.randint(1, SNIPPET_WORDS)
+        start = rng.randint(0, max(len(words) - length, 0))
+        snippets.append(" ".join(words[start : start + length]))
+    return [*comments, *snippets]
+
+
+def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
+    language = Language(LANGUAGES / f"{LANGUAGE}.yaml", trained=False)
+    columns = [
+        sorted(Said.of(language.words(readable(text)), language.wording).features())
+        for text in texts
+    ]
+    counts = np.array([len(column) for column in columns])
+    values = np.repeat([1.0 / unit_length(count) for count in counts], counts)
+    return sp.csr_matrix(
+        (values, np.concatenate(columns).astype(np.int64), np.cumsum([0, *counts])),
+        shape=(len(texts), BUCKETS),
+    )
+
+
+def _fit(rows: sp.csr_matrix, holds: Flags, weight: Floats) -> LogisticRegression:
+    model = LogisticRegression(
+        C=INVERSE_PENALTY, solver="liblinear", intercept_scaling=10.0, random_state=0
+    )
+    return model.fit(rows, holds, sample_weight=weight)
+
+
+def _threshold(scores: Floats, holds: Flags) -> float:
+    """The lowest threshold over which a share of `PRECISION` holds the cue."""
+    order = np.argsort(-scores)
+    precision = np.cumsum(holds[order]) / np.arange(1, len(order) + 1)
+    last = int(np.flatnonzero(precision >= PRECISION)[-1])
+    return float(scores[order[last]] + scores[order[min(last + 1, len(order) - 1)]]) / 2
+
+
+def _quantised(model: LogisticRegression, threshold: float) -> RequestClassifier:
+    fitted = model.coef_[0]
+    unit = float(np.abs(fitted).max()) / 127
+    weight = np.round(fitted / unit).astype(np.int8)
+    return RequestClassifier(weight, unit, float(model.intercept_[0]) - threshold)
+
+
+def _report(found: Flags, known: Sentences) -> RequestClassifierReport:
+    def figures(some: Flags) -> tuple[float, float]:
+        hits = int((found & known.holds & some).sum())
+        precision = hits / max(int((found & some).sum()), 1)
+        return round(precision, 4), round(hits / max(int((known.holds & some).sum()), 1), 4)
+
+    every = np.full(len(known.texts), True)
+    by_set = {str(name): figures(known.sets == name) for name in np.unique(known.sets)}
+    return RequestClassifierReport(len(known.texts), *figures(every), by_set)
+
+
+def _write(
+    recogniser: RequestClassifier, report: RequestClassifierReport, sentences: Path, out: Path
+) -> None:
+    content = BytesIO()
+    np.savez_compressed(content, **asdict(recogniser))
+    card = {
+        "name": out.stem,
+        "what": "logistic regression over hashed word sequences; the cue is there above 0",
+        "language": LANGUAGE,
+        "trained_on": {
+            f"{report.sentences} sentences written for this project": "BSD-2-Clause",
+            "GoEmotions (train), as texts that do not ask": "Apache-2.0",
+        },
+        "sentences_sha256": hashlib.sha256(sentences.read_bytes()).hexdigest(),
+        "set_left_out": asdict(report),
+        "limits": ["English only", "sentences and their labels are by one kind of author"],
+    }
+    write_model(out, content.getvalue(), card)

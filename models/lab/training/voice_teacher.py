@@ -1,0 +1,110 @@
+"""The teacher of our own student: the whole encoder, hearing clean turns.
+
+It says of every frame what the states are before a line has changed them, and by how much a
+student that hears the changed turn misses them. A miss is measured by frame, and by its average
+over the turn in a metric in which all directions count alike that a ridge head can read: it is the
+miss of the logits of all such heads at once, whatever they would be fitted to. So no label is
+needed, and what is measured later on clips left out was not learnt from their labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .encoder import Encoder
+from .torch_encoder import States, Weights, encode, weights_of
+
+_RIDGE = 0.2
+"""In units of the standardised averages' variance, as the heads' own penalty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """How far a student is off, 1.0 being as far as turns differ from one another."""
+
+    frames: Tensor
+    averages: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Return what the student is to make small."""
+        return self.frames + self.averages
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceTeacher:
+    """An encoder's weights, and what a miss of its states is measured in.
+
+    `states` are those that the heads read. `precision` is one over the variance of each state's
+    channels, (3, 384); `metric` maps averages, (384 a state, as many), to units of their spread.
+    """
+
+    weights: Weights
+    states: tuple[int, ...]
+    precision: Tensor
+    metric: Tensor
+
+    def miss(self, clean: Tensor, student: States, every_nth: int) -> Miss:
+        """Compare a student's states of changed turns with those of the clean ones' features."""
+        with torch.no_grad():
+            states = encode(self.weights, clean, 1)
+            target = states.averages(self.states)
+        pairs = (
+            (student.stem, states.stem),
+            (student.first, states.first),
+            (student.last(every_nth), states.last(1)[:, ::every_nth]),
+        )
+        squares = [
+            ((own - aim).square() * precision).mean()
+            for (own, aim), precision in zip(pairs, self.precision, strict=True)
+        ]
+        difference = student.averages(self.states) - target
+        return Miss(
+            torch.stack(squares).mean(),
+            (difference @ self.metric).square().sum(1).mean(),
+        )
+
+
+def voice_teacher(
+    encoder: Encoder,
+    states: tuple[int, ...],
+    averages: NDArray[np.float32],
+    turns: Sequence[NDArray[np.float32]],
+) -> VoiceTeacher:
+    """Return the teacher with this two-layer encoder.
+
+    `averages` are those of these states over clean turns, (turns, 384 a state), `turns` the
+    features of some of them, (80, frames) each.
+    """
+    weights = weights_of(encoder)
+    with torch.no_grad():
+        heard = [encode(weights, torch.from_numpy(turn[None]), 1) for turn in turns]
+        every = (
+            torch.cat([s.stem[0] for s in heard]),
+            torch.cat([s.first[0] for s in heard]),
+            torch.cat([s.last(1)[0] for s in heard]),
+        )
+        precision = torch.stack([1 / (state.var(0) + 1e-6) for state in every])
+    return VoiceTeacher(
+        weights,
+        states,
+        precision,
+        torch.from_numpy(_metric(averages.astype(np.float64)).astype(np.float32)),
+    )
+
+
+def _metric(averages: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the map into the space where a ridge head's directions all count alike."""
+    spread = averages.std(0) + 1e-6
+    standard = (averages - averages.mean(0)) / spread
+    values, axes = np.linalg.eigh(standard.T @ standard / len(standard))
+    values = np.maximum(values, 0)
+    counted = (values / (values + _RIDGE)).sum()
+    scaled: NDArray[np.float64] = axes / np.sqrt((values + _RIDGE) * counted) / spread[:, None]
+    return scaled

@@ -1,0 +1,116 @@
+"""A narrower encoder that answers like the wide one: no label is needed for that.
+
+Of an MLP, the hidden units that move its output most stay, and the second product is fitted again,
+so that it makes up for what the others did on real speech (least squares, as in Luo et al., ThiNet,
+2017). Of a head's attention, queries and keys only count by their products, so both are shortened
+to the few axes on which those differ most on real speech (a truncated singular value decomposition,
+the best there is of its rank: Eckart and Young, 1936).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...session import open_session
+from .activation_stats import Moments, moments_of_inputs
+from .encoder import HEADS, Encoder, Layer, Linear
+from .graph import inputs_graph
+
+_ACTIVATIONS = "layer0.gelu"
+_FRAMES_EACH = 200
+_PENALTY = 1e-3
+"""Of the mean variance of the units that stay."""
+_LEAST = 1e-9
+"""Variance of an axis, of the greatest one's; a lesser one counts as this."""
+
+
+def narrowed(encoder: Encoder, units: int, turns: Iterable[NDArray[np.float32]]) -> Encoder:
+    """Return the encoder with `units` hidden units left in its first layer's MLP.
+
+    `turns` are log-mel features of speech, (80, frames) each. An MLP of no more units stays as it
+    is.
+    """
+    first, *others = encoder.layers
+    if units >= first.fc1.bias.size:
+        return encoder
+    activations = _activations(encoder, turns)
+    mean = activations.mean(axis=0)
+    centred = activations - mean
+    dense = first.fc2.dense.astype(np.float64)
+    moved = centred.std(axis=0) * np.linalg.norm(dense, axis=1)
+    kept = np.sort(np.argsort(-moved, kind="stable")[:units])
+    inputs = centred[:, kept]
+    gram = inputs.T @ inputs
+    gram[np.diag_indices(units)] += _PENALTY * np.trace(gram) / units
+    weight = np.linalg.solve(gram, inputs.T @ (centred @ dense))
+    bias = first.fc2.bias + mean @ dense - mean[kept] @ weight
+    fc1 = Linear(first.fc1.weight[:, kept], first.fc1.scale[kept], first.fc1.bias[kept])
+    layer = replace(first, fc1=fc1, fc2=Linear.rounded(weight, bias))
+    return replace(encoder, layers=(layer, *others))
+
+
+def _activations(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return activations of evenly spaced frames of every turn, (frames, units)."""
+    session = open_session(inputs_graph(encoder).SerializeToString())
+    rows = []
+    for log_mel in turns:
+        values = session.run([_ACTIVATIONS], {"log_mel": log_mel[None]})[0][0]
+        chosen = np.linspace(0, len(values) - 1, min(_FRAMES_EACH, len(values))).astype(int)
+        rows.append(values[chosen])
+    return np.concatenate(rows).astype(np.float64)
+
+
+def with_short_keys(
+    encoder: Encoder, sizes: Sequence[int], turns: Iterable[NDArray[np.float32]]
+) -> Encoder:
+    """Return the encoder with queries and keys of fewer numbers a head than 64.
+
+    `sizes` has one for each layer, or none: then it stays as it is. `turns` are log-mel features of
+    speech, (80, frames) each.
+    """
+    if not sizes:
+        return encoder
+    moments = moments_of_inputs(encoder, turns)
+    layers = tuple(
+        replace(layer, qkv=_shortened(layer, size, moments[f"layer{index}.attention_norm"]))
+        for index, (layer, size) in enumerate(zip(encoder.layers, sizes, strict=True))
+    )
+    return replace(encoder, layers=layers)
+
+
+def _shortened(layer: Layer, size: int, moments: Moments) -> Linear:
+    """Return a layer's projections, with queries and keys of `size` numbers a head.
+
+    What all keys of a turn have in common changes no weight, so of their inputs the covariance
+    counts, and no bias; of those of queries the mean as well, and a 1 beside them for the bias.
+    """
+    query, key, value = layer.projections
+    mean = np.append(moments.mean, 1.0)
+    asking = np.pad(moments.covariance, (0, 1)) + np.outer(mean, mean)
+    root, back = _square_root(asking)
+    key_root, key_back = _square_root(moments.covariance)
+    queries, keys = [], []
+    every = np.vstack([query.dense, query.bias])
+    heads = (np.split(part, HEADS, axis=1) for part in (every, key.dense))
+    for asks, answers in zip(*heads, strict=True):
+        left, spread, right = np.linalg.svd(root @ asks @ answers.T @ key_root)
+        share = np.sqrt(spread[:size])
+        queries.append(back @ left[:, :size] * share)
+        keys.append(key_back @ right[:size].T * share)
+    short = np.concatenate(queries, axis=1)
+    weight = np.concatenate([short[:-1], *keys, value.dense], axis=1)
+    bias = np.concatenate([short[-1], np.zeros(HEADS * size), value.bias])
+    return Linear.rounded(weight, bias)
+
+
+def _square_root(
+    covariance: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the square root of a matrix, and its inverse."""
+    values, axes = np.linalg.eigh(covariance)
+    spread = np.sqrt(np.maximum(values, _LEAST * values[-1]))
+    return axes * spread @ axes.T, axes / spread @ axes.T

@@ -1,0 +1,1 @@
+"""What the caller's words say: sentiment, requests for a human, cues."""

@@ -1,0 +1,291 @@
+"""What a caller's words ask for or complain of: cues as a language file tells them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
+
+from ..errors import ModelFileError, first_complaint
+from ..readings import Cue
+from ..registry import WEIGHTS
+from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
+from .request_classifier import RequestClassifier, Wording
+
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
+_log = logging.getLogger(__name__)
+
+LANGUAGES = Path(__file__).parent / "languages"
+MAX_CHARS = 2_000
+"""Longer turns are read at both ends: half of this from the start, half from the end."""
+_MAX_WORDS_SHOWN = 120
+_TOKEN = re.compile(r"[^\W_][\w\u0300-\u036f\u0900-\u097f'*@#$]*|[.?!;:,\u0964\u2026]+")
+_STARRED = re.compile(r"(?<=\w)[*@#$_]+")
+_MARKS = re.compile("[\u0300-\u036f]")
+_UNSAFE = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\ud800-\udfff\ufeff]+")
+
+
+def readable(text: object) -> str:
+    """Any transcript as text of at most `MAX_CHARS`; "" for what is not text.
+
+    Control characters and lone surrogates become spaces. Of a longer text the first and the last
+    half of the limit are kept, with a sentence end between.
+    """
+    if not isinstance(text, str):
+        return ""
+    if len(text) > MAX_CHARS:
+        half = MAX_CHARS // 2
+        text = text[:half].rpartition(" ")[0] + " . " + text[-half:].partition(" ")[2]
+    return _UNSAFE.sub(" ", text).replace("\u2019", "'")
+
+
+class _CueSource(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    say: list[StrictStr] = []
+    unless: list[StrictStr] = []
+    trained: Annotated[StrictStr, Field(pattern=r"^\w+\.npz$")] | None = None
+
+    @model_validator(mode="after")
+    def _finds_something(self) -> Self:
+        if not self.say and self.trained is None:
+            raise ValueError("needs patterns under say, or a recogniser under trained")
+        return self
+
+
+CueName = Literal[
+    "asks_for_human",
+    "repeats_request",
+    "not_understood",
+    "complaint_about_system",
+    "profanity",
+    "threatens_to_leave",
+    "waiting",
+]
+
+
+class _LanguageFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: StrictStr
+    apostrophe: Literal["drop", "split"] = "drop"
+    also: list[StrictStr] = []
+    fillers: list[StrictStr] = []
+    stutters: list[StrictStr] = []
+    answers: list[StrictStr] = []
+    small_words: list[StrictStr] = []
+    negations: list[StrictStr] = []
+    resumes: list[StrictStr] = []
+    classes: dict[StrictStr, list[StrictStr]] = {}
+    words: dict[StrictStr, Annotated[list[StrictStr], Field(min_length=1)]] = {}
+    cues: dict[CueName, _CueSource] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """A turn as normalised words and sentence ends, and where each stood in the text."""
+
+    words: list[str]
+    origins: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _CueRule:
+    """How one cue is found: by what is said, unless, or by a trained recogniser."""
+
+    cue: Cue
+    say: Patterns
+    unless: Patterns
+    recogniser: RequestClassifier | None
+
+    def spans(self, turn: TurnTokens, words: list[str], wording: Wording) -> list[tuple[int, int]]:
+        """Where the cue is in a turn; as (first word, word after the last)."""
+        spans = self.say.spans(turn)
+        if spans:
+            void = self.unless.spans(turn)
+            spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
+        if self.recogniser is not None:
+            span = self.recogniser.span(words, wording)
+            spans += [] if span is None else [span]
+        return spans
+
+
+class Language:
+    """One language file, compiled."""
+
+    def __init__(self, path: Path, *, trained: bool = True) -> None:
+        """Read and compile a file; without its recognisers (`trained`) for those who train them.
+
+        Raises:
+            ModelFileError: naming the file, the key and what is wrong with it.
+        """
+        try:
+            # It makes every scalar a string, so that `no` and `on` are words, not booleans.
+            raw = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - builds no objects
+            source = _LanguageFile.model_validate(raw)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ModelFileError(path, " ".join(str(error).split())) from error
+        except ValidationError as error:
+            raise ModelFileError(path, first_complaint(error, "the file")) from error
+        self.name = source.name
+        self.also = tuple(source.also)
+        self._split = source.apostrophe == "split"
+        self._fillers = frozenset(map(self._plain, source.fillers))
+        self._stutters = frozenset(map(self._plain, source.stutters))
+        self._answers = frozenset(map(self._plain, source.answers))
+        self._small = frozenset(
+            map(self._plain, (*source.fillers, *source.answers, *source.small_words))
+        )
+        self.wording = Wording(
+            self._fillers,
+            frozenset(map(self._plain, source.negations)),
+            frozenset(map(self._plain, source.resumes)),
+            {self._plain(word): name for name, words in source.classes.items() for word in words},
+        )
+        self._cues = tuple(self._compile(path, source, trained=trained))
+
+    def _plain(self, text: str) -> str:
+        return _plain(text, self._split)
+
+    def _compile(self, path: Path, source: _LanguageFile, *, trained: bool) -> list[_CueRule]:
+        lists: dict[str, Node] = {}
+
+        def node(key: str, pattern: str) -> Node:
+            try:
+                return parse(self._plain(pattern), lists)
+            except PatternError as error:
+                raise ModelFileError(path, f"{key}: {error}") from error
+
+        for name, entries in source.words.items():
+            lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
+        rules = []
+        for name, cue in source.cues.items():
+            say = [node(f"cues.{name}.say.{i}", p) for i, p in enumerate(cue.say)]
+            unless = [node(f"cues.{name}.unless.{i}", p) for i, p in enumerate(cue.unless)]
+            rules.append(
+                _CueRule(
+                    Cue[name.upper()],
+                    Patterns(say, self._stutters),
+                    Patterns(unless, self._stutters),
+                    RequestClassifier.load(WEIGHTS / cue.trained)
+                    if trained and cue.trained
+                    else None,
+                )
+            )
+        return rules
+
+    def find(self, text: str) -> list[tuple[Cue, str]]:
+        """The cues of one `readable` turn, each once, with the words that matched longest."""
+        tokens = self._tokens(text)
+        turn = TurnTokens(tokens.words, self._fillers)
+        found = []
+        for rule in self._cues:
+            spans = rule.spans(turn, tokens.words, self.wording)
+            if spans:
+                longest = max(spans, key=lambda span: (span[1] - span[0], -span[0]))
+                found.append((rule.cue, _words_of(text, tokens, longest)))
+        return found
+
+    def words(self, text: str) -> list[str]:
+        """The normalised words of a `readable` turn, with `SENTENCE_END` around each sentence."""
+        return self._tokens(text).words
+
+    def content(self, text: str) -> list[str]:
+        """The words of a turn that carry a request: no fillers, answers, small words, digits."""
+        return [
+            word
+            for word in self._tokens(text).words
+            if len(word) > 1 and word not in self._small and not word[0].isdigit()
+        ]
+
+    def _tokens(self, text: str) -> _Tokens:
+        words = [SENTENCE_END]
+        origins = [(0, 0)]
+        for match in _TOKEN.finditer(text):
+            raw: str = match[0]
+            if raw[0] in ".?!;:,\u0964\u2026":
+                after_answer = (
+                    len(words) > 1 and words[-2] == SENTENCE_END and words[-1] in self._answers
+                )
+                if raw not in {",", ":"} or after_answer:
+                    self._end_sentence(words, origins, match.end())
+                continue
+            if not raw.isalnum():
+                raw = _STARRED.sub("_", raw)
+            for word in self._plain(raw).split():
+                repeated = word == words[-1] and word in self._stutters
+                if not repeated:
+                    words.append(word)
+                    origins.append(match.span())
+        self._end_sentence(words, origins, len(text))
+        return _Tokens(words, origins)
+
+    @staticmethod
+    def _end_sentence(words: list[str], origins: list[tuple[int, int]], position: int) -> None:
+        if words[-1] != SENTENCE_END:
+            words.append(SENTENCE_END)
+            origins.append((position, position))
+
+
+def _plain(text: str, split: bool) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    text = text.casefold()
+    if "'" in text:
+        text = text.replace("'", " " if split else "")
+    return text
+
+
+def _words_of(text: str, tokens: _Tokens, span: tuple[int, int]) -> str:
+    inside = [
+        origin
+        for word, origin in zip(
+            tokens.words[slice(*span)], tokens.origins[slice(*span)], strict=True
+        )
+        if word != SENTENCE_END
+    ]
+    shown = " ".join(text[inside[0][0] : inside[-1][1]].split())
+    return shown if len(shown) <= _MAX_WORDS_SHOWN else shown[:_MAX_WORDS_SHOWN].rstrip() + "…"
+
+
+@cache
+def load_language(code: str) -> Language | None:
+    """The compiled language of a code such as "en", "en-US" or "hi_Latn"; None without a file.
+
+    Says once, in the log, that a language has no file.
+
+    Raises:
+        ModelFileError: if the file is there and not valid.
+    """
+    primary = re.split(r"[-_]", code.strip().casefold(), maxsplit=1)[0]
+    path = LANGUAGES / f"{primary}.yaml"
+    if not re.fullmatch("[a-z]{2,3}", primary) or not path.is_file():
+        _log.warning("no language file: the words of this language give no cues: %r", primary[:8])
+        return None
+    return Language(path)
+
+
+def languages() -> tuple[str, ...]:
+    """The codes that have a language file."""
+    return tuple(sorted(path.stem for path in LANGUAGES.glob("*.yaml")))
+
+
+def find_cues(text: object, language: str = "en") -> tuple[tuple[Cue, str], ...]:
+    """The cues of one turn in the words of one language, each with the words that triggered it."""
+    found: dict[Cue, str] = {}
+    loaded = load_language(language)
+    turn = readable(text)
+    if loaded is None or not turn:
+        return ()
+    for cue, words in loaded.find(turn):
+        found.setdefault(cue, words)
+    for code in loaded.also:
+        other = load_language(code)
+        for cue, words in other.find(turn) if other is not None else ():
+            found.setdefault(cue, words)
+    return tuple(found.items())

@@ -1,0 +1,205 @@
+"""What the caller's words say: a small linear model over hashed words, and the cues they hold."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import registry
+from ..readings import WordReading
+from .cues import find_cues, load_language, readable
+
+WEIGHTS = registry.WEIGHTS / "wording.npz"
+BUCKETS = 1 << 19
+_MAX_TOKENS = 200
+_MARK = ord("<")
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(64 - 19)
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d[\d.,:%]*|[!?]+|\.{2,}|[^\w\s,]")
+_STRETCHED = re.compile(r"(.)\1{2,}")
+_FILLERS = frozenset(
+    ["um", "uh", "uhm", "umm", "er", "erm", "hmm", "hm", "hmmm", "mm", "uhh", "ah", "eh"]
+)
+# fmt: off
+_NUMBERS = frozenset([
+    "zero", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred",
+    "thousand",
+])
+_STUTTERS = frozenset([
+    "i", "im", "a", "an", "the", "to", "my", "we", "you", "it", "is", "and", "that", "so", "of",
+    "in", "on", "with",
+])
+# fmt: on
+
+
+class TextClassifier(Protocol):
+    """Anything that reads one caller turn of text."""
+
+    def classify(self, text: str | None, language: str = "en") -> WordReading:
+        """Read one turn; never raises for what a caller said."""
+        ...
+
+
+def tokens(text: str) -> list[str]:
+    """Words, marks and numbers of a turn as the model knows them.
+
+    Case goes (a turn with words in capitals gets a mark of its own), apostrophes and fillers go,
+    numbers become one token whether written or spoken, stuttered small words count once.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    lowered = text.lower()
+    shouted = 0
+    if lowered != text:
+        shouted = sum(len(word) > 2 and word.isupper() for word in _TOKEN.findall(text))
+    stretched = _STRETCHED.search(lowered) is not None
+    out: list[str] = []
+    for token in _TOKEN.findall(lowered):
+        if token[0].isalpha():
+            word = token.replace("'", "")
+            if stretched:
+                word = _STRETCHED.sub(r"\1\1", word)
+            if word in _FILLERS or (out and word == out[-1] and word in _STUTTERS):
+                continue
+            mark = "<num>" if word in _NUMBERS else word
+        else:
+            mark = _mark(token)
+        if mark == "<num>" and out and out[-1] == mark:
+            continue
+        out.append(mark)
+    if shouted:
+        out.append("<caps>" if shouted == 1 else "<CAPS>")
+    return out
+
+
+def _mark(token: str) -> str:
+    if token[0].isdigit():
+        return "<num>"
+    if token[0] in "!?":
+        if "!" in token and "?" in token:
+            return "<?!>"
+        return f"<{token[0] * min(len(token), 2)}>"
+    return "<...>" if token[0] == "\u2026" or len(token) > 1 else token
+
+
+def features(text: str) -> NDArray[np.int64]:
+    """The hashed features of a turn: one to three words, three to five letters of a word.
+
+    Shape (features,), each in [0, BUCKETS), no duplicates.
+    """
+    crc = zlib.crc32
+    words = tokens(text)[:_MAX_TOKENS]
+    encoded = [word.encode() for word in words]
+    ones = [crc(word, 1) for word in encoded]
+    twos = list(map(crc, encoded[1:], ones))
+    whole = np.array([*ones, *twos, *map(crc, encoded[2:], twos)], dtype=np.uint64)
+    spelled = {word for word in encoded if word[0] != _MARK and len(word) > 1}
+    letters = b"".join([b"<%b>" % word for word in spelled])
+    hashed = np.concatenate([whole * _MIX, *_letter_groups(letters)]) >> _SHIFT
+    return np.unique(hashed.astype(np.int64))
+
+
+def _letter_groups(letters: bytes) -> list[NDArray[np.uint64]]:
+    """Hashes of every three to five letters within the words of "<some><words>"."""
+    codes = np.frombuffer(letters, np.uint8).astype(np.uint64)
+    opens = codes == _MARK
+    groups = []
+    mixed = codes
+    crosses = np.zeros(len(codes), np.bool_)
+    for n in range(1, min(5, len(codes))):
+        mixed = (mixed[:-1] + np.uint64(n)) * _MIX ^ codes[n:]
+        crosses = crosses[:-1] | opens[n:]
+        if n >= 2:
+            groups.append((mixed[~crosses] ^ mixed[~crosses] >> np.uint64(31)) * _MIX)
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A linear model on 8-bit weights.
+
+    `weight` (BUCKETS,) int8 in units of `weight_unit`; `rarity` (BUCKETS,) uint8, the inverse
+    document frequency in units of `rarity_unit`, 0 for what training did not see often enough.
+    The logit of the calibrated probability at even odds is slope * score + offset.
+    """
+
+    weight: NDArray[np.int8]
+    weight_unit: float
+    rarity: NDArray[np.uint8]
+    rarity_unit: float
+    intercept: float
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def score(self, hashed: NDArray[np.int64]) -> float:
+        """The raw score of one turn's features; they are weighted by rarity to unit length."""
+        rarity = self.rarity[hashed].astype(np.float32)
+        length = float(np.sqrt(rarity @ rarity))
+        if length == 0.0:
+            return self.intercept
+        return float(rarity @ self.weight[hashed]) / length * self.weight_unit + self.intercept
+
+    def probability(self, text: str) -> float:
+        """P(negative) at even odds, within [0.001, 0.999]."""
+        logit = self.slope * self.score(features(text)) + self.offset
+        return min(max(1.0 / (1.0 + math.exp(-max(min(logit, 30.0), -30.0))), 0.001), 0.999)
+
+    @classmethod
+    def load(cls, path: Path) -> Weights:
+        """Read weights and check them against the SHA-256 in the card beside them.
+
+        Raises:
+            ModelFileError: if either file is missing, damaged, or does not belong to the other.
+        """
+        scalars = dict.fromkeys(("weight_unit", "rarity_unit", "intercept", "slope", "offset"), ())
+        vectors = dict.fromkeys(("weight", "rarity"), (BUCKETS,))
+        return cls(**registry.read_arrays(path, {**vectors, **scalars}))
+
+
+class BundledTextClassifier:
+    """The word model of this package and the cues of its language files. Thread-safe, no state."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+
+    def classify(self, text: str | None, language: str | None = "en") -> WordReading:
+        """Read one turn; a recogniser that names no language is taken to hear English.
+
+        What is not text, or holds no letters or digits, has no probability and no cues. The model
+        reads English alone: in any other language `p_negative` is None. Of more than 2,000
+        characters the first and the last 1,000 are read.
+        """
+        turn = readable(text)
+        if not any(map(str.isalnum, turn)):
+            return WordReading(None)
+        language = language or "en"
+        english = _primary(language) == "en"
+        probability = self._weights.probability(turn) if english else None
+        return WordReading(probability, find_cues(turn, language))
+
+
+@cache
+def load_word_classifier(path: Path = WEIGHTS) -> BundledTextClassifier:
+    """The bundled word classifier, one a process.
+
+    Raises:
+        ModelFileError: if the weights or a language file are missing or damaged.
+    """
+    load_language("en")
+    return BundledTextClassifier(Weights.load(path))
+
+
+def _primary(language: str) -> str:
+    return re.split(r"[-_]", language.strip().casefold(), maxsplit=1)[0]

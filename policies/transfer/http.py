@@ -1,0 +1,258 @@
+"""How a request reaches a vendor: attempts within a time budget, retried only where that is safe.
+
+Nothing of a request is logged: addresses, headers and bodies carry secrets and caller data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+
+import httpx
+
+from ...models.logs import get_logger
+from .request import TransferOutcome, TransferRequest
+
+JSON = "application/json"
+_MAX_ID = 500
+_MAX_BODY = 64 * 1024
+_MAX_DELAY_S = 4.0
+
+log = get_logger("transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often a vendor is tried.
+
+    `budget_s` bounds the whole, waits included; `attempt_s` one request with its answer; the wait
+    before attempt n + 1 is `first_delay_s` * 2^(n - 1), at most 4 s, times a random 0.5 to 1.
+    """
+
+    budget_s: float = 8.0
+    attempt_s: float = 3.0
+    attempts: int = 5
+    first_delay_s: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A POST for one vendor. `headers` are made anew for every attempt."""
+
+    url: str = field(repr=False)
+    content: bytes = field(repr=False)
+    headers: Callable[[], dict[str, str]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    detail: str
+    retry: bool
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    retry_after: str | None
+    body: bytes | None
+
+
+class Sender:
+    """Sends one message to a vendor until it is accepted, refused or out of time.
+
+    Tried again: 429 (with its Retry-After), connections that could not be made, and, if the
+    vendor's request is repeatable, 5xx, timeouts and dropped connections. Final: every other
+    status, redirects included. A connection is opened for each attempt and closed after it, so
+    that nothing outlives a call. `proxy` is the URL of an HTTP proxy; the environment's is not
+    used.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        proxy: str | None = None,
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._proxy = httpx.Proxy(proxy) if proxy else None
+        self._sleep = sleep
+        self._clock = clock
+        self._tls = tls_context()
+
+    async def send(self, message: Message, vendor: HttpTarget, call_id: str) -> TransferOutcome:
+        """Send it. Never raises for what a vendor or a network does."""
+        deadline = self._clock() + self._limits.budget_s
+        events = log.bind(target=vendor.name, call_id=call_id)
+        attempt = 0
+        while True:
+            attempt += 1
+            left = deadline - self._clock()
+            result = await self._attempt(
+                message, vendor, call_id, min(self._limits.attempt_s, left)
+            )
+            if isinstance(result, str):
+                events.info("transfer accepted", attempts=attempt, detail=result)
+                return TransferOutcome(True, result, attempt)
+            wait_s = max(result.wait_s, self._backoff(attempt))
+            again = result.retry and attempt < self._limits.attempts
+            if not again or self._clock() + wait_s >= deadline:
+                events.warning("transfer failed", attempts=attempt, detail=result.detail)
+                return TransferOutcome(False, result.detail, attempt)
+            events.info("transfer attempt failed", attempt=attempt, detail=result.detail)
+            await self._sleep(wait_s)
+
+    def _backoff(self, attempt: int) -> float:
+        delay = min(_MAX_DELAY_S, self._limits.first_delay_s * 2.0 ** (attempt - 1))
+        return delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
+
+    async def _attempt(
+        self, message: Message, vendor: HttpTarget, call_id: str, timeout_s: float
+    ) -> str | _Failed:
+        """One request: what the vendor accepted it with, or why it failed."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._exchange(message, timeout_s)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            return _Failed(f"not connected: {type(error).__name__}", retry=True)
+        except (TimeoutError, httpx.TimeoutException):
+            return _Failed("no answer in time", retry=vendor.repeatable)
+        except httpx.HTTPError as error:
+            return _Failed(f"connection lost: {type(error).__name__}", retry=vendor.repeatable)
+        except Exception as error:  # noqa: BLE001 - the call goes on, and the text may hold a secret
+            return _Failed(type(error).__name__, retry=False)
+        return _judge(answer, vendor, call_id)
+
+    async def _exchange(self, message: Message, timeout_s: float) -> _Answer:
+        # The transport itself, not a client: a client logs addresses, and these hold tokens.
+        timeout = httpx.Timeout(timeout_s, connect=timeout_s * 0.8)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "pipecat-deescalate"}
+        request = httpx.Request(
+            "POST",
+            message.url,
+            content=message.content,
+            headers=headers | message.headers(),
+            extensions={"timeout": timeout.as_dict()},
+        )
+        async with httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy) as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                body = await _read(response)
+            finally:
+                await response.aclose()
+        return _Answer(response.status_code, response.headers.get("retry-after"), body)
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """The TLS settings of the process, and whatever else a first connection would wait for.
+
+    Reading the certificates and importing what httpx connects with take a tenth of a second each:
+    now, when a target is built, and not in the event loop while a caller is on the line.
+    """
+    context = httpx.create_ssl_context()
+    httpx.AsyncHTTPTransport(verify=context)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("anyio._backends._asyncio")
+    return context
+
+
+class HttpTarget:
+    """A target that is one POST to a vendor, repeated while that is safe.
+
+    `repeatable` says whether a request that may have arrived can be sent again without harm.
+    """
+
+    name: str
+    repeatable: bool
+
+    def __init__(self, sender: Sender | None) -> None:
+        self._sender = sender or Sender()
+
+    async def transfer(self, request: TransferRequest) -> TransferOutcome:
+        """Hand the call over."""
+        if request.call_id in {"", ".", ".."} or len(request.call_id) > _MAX_ID:
+            return TransferOutcome(False, "the call has no id to transfer it by", 0)
+        return await self._sender.send(self.message(request), self, request.call_id)
+
+    def message(self, request: TransferRequest) -> Message:
+        """The request to send."""
+        raise NotImplementedError
+
+    def accepts(self, body: bytes | None, call_id: str) -> bool:
+        """Whether a 2xx answer is this vendor's yes; `body` is None if it was cut short."""
+        raise NotImplementedError
+
+    def error_code(self, body: bytes) -> str | None:
+        """The vendor's own code in an error answer, if it has them."""
+        return None
+
+
+def to_json(value: object) -> bytes:
+    """A value as compact JSON in UTF-8."""
+    # Half a surrogate pair, as broken text has them, must not keep a caller from a human.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def fields(body: bytes | None) -> dict[str, Any]:
+    """The JSON object in a body; an empty one if there is none."""
+    try:
+        value = json.loads(body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+async def _read(response: httpx.Response) -> bytes | None:
+    """The body, or its first 64 KiB; None if the connection broke before its end."""
+    parts = bytearray()
+    try:
+        async for part in response.aiter_bytes():
+            parts += part
+            if len(parts) >= _MAX_BODY:
+                break
+    except httpx.HTTPError:
+        return None
+    return bytes(parts[:_MAX_BODY])
+
+
+def _judge(answer: _Answer, vendor: HttpTarget, call_id: str) -> str | _Failed:
+    status, body = answer.status, answer.body
+    said = f"HTTP {status}"
+    if 200 <= status < 300:
+        if vendor.accepts(body, call_id):
+            return said
+        if body is None:
+            return _Failed(f"{said}, cut short", retry=vendor.repeatable)
+        return _Failed(f"{said}, but not {vendor.name}'s answer", retry=False)
+    if 300 <= status < 400:
+        return _Failed(f"{said}, a redirect: correct the address", retry=False)
+    code = vendor.error_code(body) if body else None
+    detail = f"{said}, code {code}" if code else said
+    # 429 and 503 say that nothing was done; after another 5xx something may have been.
+    retry = status in {429, 503} or (status >= 500 and vendor.repeatable)
+    return _Failed(detail, retry, _wait_asked_for(answer.retry_after))
+
+
+def _wait_asked_for(retry_after: str | None) -> float:
+    """Seconds that a Retry-After asks for, as a number or as a date; 0 if it says neither."""
+    if retry_after is None:
+        return 0.0
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0

@@ -1,0 +1,1 @@
+"""One call's state and inference, without any framework."""

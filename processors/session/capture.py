@@ -1,0 +1,121 @@
+"""Cuts the caller's turns out of a live call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...models.readings import TurnAudio
+from ...models.turn_buffer import TurnBuffer
+
+STALE_S = 2.0
+BATCH_S = 1.0
+"""Audio is buffered in batches: frame by frame costs the event loop five times as much."""
+
+
+class TurnCapture:
+    """The audio of each turn, as the VAD and the turn strategies report its start and end.
+
+    Speech outside a turn (a cough that no strategy takes for a turn) is dropped after `STALE_S`
+    seconds. A turn without speech has no samples.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
+        self._batch = bytearray()
+        self._channels = 1
+        self._turn_open = False
+        self._heard_before_s = 0.0
+        self._started_at_s = self._stopped_at_s = 0.0
+        self._speech_in_turn = False
+
+    @property
+    def sample_rate(self) -> int:
+        """The rate of the audio in Hz."""
+        return self._buffer.sample_rate
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of audio so far."""
+        return self._heard_before_s + self._up_to_now().elapsed_s
+
+    @property
+    def deaf(self) -> bool:
+        """Whether no audio came since speech began."""
+        return self.elapsed_s == self._started_at_s
+
+    def audio(self, pcm: bytes, sample_rate: int, channels: int = 1) -> None:
+        """Take the next PCM16 bytes: the first of several channels; a new rate starts a new buffer.
+
+        Raises:
+            ValueError: bytes that are not whole samples of every channel.
+        """
+        if len(pcm) % (2 * channels):
+            raise ValueError(f"{len(pcm)} bytes are not whole samples of {channels} channels")
+        if sample_rate != self._buffer.sample_rate or channels != self._channels:
+            self._change(sample_rate, channels)
+        self._batch += pcm
+        if len(self._batch) >= BATCH_S * sample_rate * 2 * channels:
+            self._up_to_now()
+
+    def speech_started(self, start_secs: float) -> bool:
+        """Speech began `start_secs` ago; whether a turn began with it."""
+        buffer = self._up_to_now()
+        stale = buffer.elapsed_s - self._stopped_at_s > STALE_S
+        if buffer.in_turn and not buffer.is_speaking and not self._turn_open and stale:
+            buffer.end()
+        begins = not buffer.in_turn
+        buffer.start(start_secs)
+        self._speech_in_turn = True
+        self._started_at_s = self.elapsed_s
+        return begins
+
+    def speech_stopped(self, stop_secs: float) -> TurnAudio | None:
+        """Speech ended `stop_secs` ago: the turn so far."""
+        buffer = self._up_to_now()
+        buffer.stop(stop_secs)
+        self._stopped_at_s = buffer.elapsed_s
+        return self._placed(buffer.snapshot())
+
+    def turn_started(self) -> None:
+        """The caller's turn began."""
+        self._turn_open = True
+
+    def turn_stopped(self) -> TurnAudio | None:
+        """The turn is over: its audio, unless `speech_stopped` returned all of it already."""
+        buffer = self._up_to_now()
+        without_speech = self._turn_open and not self._speech_in_turn
+        unread = buffer.is_speaking or without_speech
+        if without_speech:
+            buffer.start()
+        audio = buffer.end()
+        self._turn_open = self._speech_in_turn = False
+        if audio is None or not unread:
+            return None
+        if without_speech:
+            audio = replace(audio, samples=audio.samples[:0])
+        return self._placed(audio)
+
+    def _up_to_now(self) -> TurnBuffer:
+        """The buffer, with all the audio so far."""
+        if self._batch:
+            self._buffer.append(np.frombuffer(bytes(self._batch), "<i2")[:: self._channels])
+            self._batch.clear()
+        return self._buffer
+
+    def _change(self, sample_rate: int, channels: int) -> None:
+        heard = self._up_to_now()
+        self._channels = channels
+        if sample_rate != heard.sample_rate:
+            self._heard_before_s += heard.elapsed_s
+            self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
+
+    def _placed(self, audio: TurnAudio | None) -> TurnAudio | None:
+        """The turn at its time in the whole call, if the sample rate changed in it."""
+        before = self._heard_before_s
+        if audio is None or not before:
+            return audio
+        return replace(
+            audio, started_at_s=audio.started_at_s + before, ended_at_s=audio.ended_at_s + before
+        )
