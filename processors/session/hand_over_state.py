@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ class HandOver:
 
     def begin(self) -> None:
         """A transfer was decided."""
-        self._since = time.monotonic()
+        self._since = _now()
         self._ended.clear()
 
     def end(self, *, ok: bool) -> None:
@@ -46,7 +45,7 @@ class HandOver:
         if self._since is None:
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._since + LIMIT_S - time.monotonic()):
+            async with asyncio.timeout_at(self._since + LIMIT_S):
                 await self._ended.wait()
 
     @property
@@ -60,7 +59,7 @@ class HandOver:
 
         False after `LIMIT_S` at the latest, in case the hand-over got lost in the pipeline.
         """
-        return self._since is not None and time.monotonic() - self._since < LIMIT_S
+        return self._since is not None and _now() - self._since < LIMIT_S
 
     def available(self, policy: MitigationPolicy) -> bool:
         """Whether a human could take the call now."""
@@ -73,3 +72,8 @@ class HandOver:
                 "agents", "agents_available raised; nobody counts as available", error
             )
             return False
+
+
+def _now() -> float:
+    """By the loop's clock, which is that of its timers."""
+    return asyncio.get_running_loop().time()

@@ -14,10 +14,7 @@ from pipecat.frames.frames import (
     UserStoppedSpeakingFrame,
 )
 from pipecat.processors.aggregators.llm_context import LLMContext
-from pipecat.processors.aggregators.llm_response_universal import (
-    LLMContextAggregatorPair,
-    LLMUserAggregatorParams,
-)
+from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
@@ -56,9 +53,7 @@ async def test_words_that_were_not_answered_count_once(
 ) -> None:
     """Who asks for a human and coughs before the bot replies has not asked a second time."""
     guarded = a_call(pool, scripted=False)
-    soon = LLMUserAggregatorParams(user_turn_stop_timeout=0.2)
-    aggregators = LLMContextAggregatorPair(LLMContext(), user_params=soon)
-    async with running(aggregators.user(), *guarded.parts) as call:
+    async with running(LLMContextAggregatorPair(LLMContext()).user(), *guarded.parts) as call:
         for count, text in enumerate((REQUEST, then), 1):
             await call.send(*spoken(), *([recognised(text)] if text else []))
             await call.until(lambda n=count: len(guarded.actions) == n, 8.0)

@@ -48,6 +48,14 @@ def calls(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def heard(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The evidence of these calls. Not to be changed."""
+    folder = tmp_path_factory.mktemp("heard") / "evidence"
+    assert deescalate("simulate", calls, "--workers", "1", "--evidence", folder).returncode == 0
+    return folder
+
+
 @pytest.fixture
 def simulate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `deescalate simulate` in this test's folder, and with its evidence there."""
