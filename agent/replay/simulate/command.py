@@ -167,7 +167,7 @@ def _tell(
 ) -> list[dict[str, Any]]:
     """The calls that the report shows, told turn by turn."""
     tasks, rows = roster.tasks(list(picked)), archive.in_full(list(picked))
-    labels = roster.labels_of(list(picked))
+    labels = roster.labels(list(picked))
     return [
         {
             "kind": kind.value,
