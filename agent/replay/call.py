@@ -79,7 +79,7 @@ def analyze_call(
         policy = load_policy(policy)
     if isinstance(transcript, str | Path):
         transcript = read_transcript(Path(transcript))
-    heard = hear_call(
+    heard = classify_call(
         path,
         classifier or load_classifier(),
         caller_channel=caller_channel,
@@ -97,7 +97,7 @@ def analyze_call(
     )
 
 
-def hear_call(
+def classify_call(
     path: str | Path,
     classifier: EmotionClassifier,
     *,
@@ -179,7 +179,7 @@ def read_call(
     """Put the words beside the turns that were heard; no policy has a part in this."""
     hearing = CallReader(language=language, words=words)
     turns = []
-    for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
+    for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
         reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         turns.append(TurnInput(reading, said.dialog_state, said.text))

@@ -19,7 +19,7 @@ from ....policies.config import MitigationPolicy, agents_available
 from ....policies.decide import decide
 from ....policies.types import CallState, Decision, Evidence
 from .call_source import CallSource
-from .recording_evidence import ENVELOPE_S, Row, words_of
+from .recording_evidence import ENVELOPE_S, Row, transcript_of
 from .statistics.call_labels import CallLabel
 from .storage import on_disk
 
@@ -143,7 +143,7 @@ def _texts(row: Row, source: CallSource) -> list[str | None]:
         )
         for index, turn in enumerate(row["turns"])
     ]
-    return [said.text for said in words_of(source).beside(turns)]
+    return [said.text for said in transcript_of(source).align(turns)]
 
 
 def _envelope(peaks: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from .call_source import Task
-from .duckdb_io import count_rows, fill
+from .duckdb_io import count_rows, create_table
 from .find_calls import NoCallsError
 from .label_files import LabelRow
 from .statistics.call_labels import CallLabel
@@ -61,7 +61,7 @@ class CallIndex:
             NoCallsError: two recordings have the same call id.
         """
         self._database = database
-        fill(database, "unsorted_calls", _CALL, map(_call_row, tasks))
+        create_table(database, "unsorted_calls", _CALL, map(_call_row, tasks))
         duplicate = database.execute(_DUPLICATE).fetchone()
         if duplicate is not None:
             one, other, call_id = duplicate
@@ -77,7 +77,7 @@ class CallIndex:
 
     def label(self, rows: Iterable[LabelRow]) -> None:
         """Store the labels; `labelled` is the number of calls that they name."""
-        fill(self._database, "label_rows", _LABEL, map(asdict, rows))
+        create_table(self._database, "label_rows", _LABEL, map(asdict, rows))
         self._database.execute(_GROUP_LABELS)
         self.labelled = count_rows(self._database, "labels")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ....models.audio.recording import CallerChannel
-from ..alignment import Stretch
+from ..alignment import ByteRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class CallSource:
     recording: str
     words: str = ""
     transcript: str | None = None
-    lines: tuple[Stretch, ...] | None = None
+    lines: tuple[ByteRange, ...] | None = None
     caller_channel: CallerChannel | None = None
     started_at: datetime | None = None
 

@@ -23,25 +23,25 @@ from ...console import Report, results, stages
 from .call_detail import ReportContent, serialize_call
 from .call_index import CallIndex
 from .comparison import Comparison
-from .decision_export import outcome_files
+from .decision_export import decision_files
 from .duckdb_io import scratch
-from .engine import Engine, hear_locally
+from .engine import Engine, extract_locally
 from .evidence_cache import EvidenceCache
 from .evidence_columns import EvidenceColumns, FailedCall
 from .find_calls import find_calls
 from .label_files import read_call_labels
-from .recording_evidence import HearingSettings, tasks_for
+from .recording_evidence import EvidenceSettings, tasks_for
 from .report import render
-from .report_sampling import CallKind, Picker
+from .report_sampling import CallKind, CallSampler
 from .run_sweep import Sweep, run_sweep, write_policy
 from .statistics.call_labels import BatchLabels
 from .statistics.caller_model import closed_loop, load_caller_model
 from .statistics.staffing import Service
 from .statistics.sweep import Axis, Costs, grid
 from .statistics.tally import Outcomes
-from .summary import findings
-from .terminal_view import print_study
-from .transcript_lookup import Transcripts
+from .summary import summarize
+from .terminal_view import print_summary
+from .transcript_lookup import TranscriptIndex
 from .vectorized import CallBatch
 
 _NAMED = 5
@@ -99,36 +99,36 @@ def run_simulation(options: Options) -> int:
     caller = load_caller_model(options.caller_model) if options.caller_model else None
     with ExitStack() as stack:
         emit = stack.enter_context(results(as_json=options.as_json, out=options.out))
-        writer = stack.enter_context(outcome_files(options.results)) if options.results else None
+        writer = stack.enter_context(decision_files(options.results)) if options.results else None
         if options.best is not None:
             stack.enter_context(whole_file(options.best))  # a bad path is known before the work
         page = stack.enter_context(whole_file(options.report)) if options.report else None
         database = stack.enter_context(scratch(options.evidence))
-        roster, archive = _evidence(options, database)
-        study, picker = Comparison(policies), Picker(options.report_calls if page else 0)
+        index, evidence = _evidence(options, database)
+        comparison, sampler = Comparison(policies), CallSampler(options.report_calls if page else 0)
         with stages() as progress:
-            tick = _counting(progress, "replaying", len(roster))
+            tick = _counting(progress, "replaying", len(index))
 
             def watch(
                 batch: CallBatch, known: BatchLabels | None, seen: Sequence[Outcomes]
             ) -> None:
-                picker.see(batch, known, seen)
+                sampler.see(batch, known, seen)
                 tick(batch)
 
-            study.add(archive.batches(), writer, watch)
-            failed = archive.failed()
-            found = findings(
-                study,
+            comparison.add(evidence.batches(), writer, watch)
+            failed = evidence.failed()
+            found = summarize(
+                comparison,
                 costs=options.costs,
                 base_rate=options.base_rate,
                 service=options.service,
                 calls_a_day=options.calls_a_day,
                 failed=failed,
-                unmatched=roster.unmatched(),
+                unmatched=index.unmatched(),
             )
             if sweep is not None:
-                tick = _counting(progress, "sweeping", len(roster))
-                swept = run_sweep(policies[0], sweep, archive.batches, tick)
+                tick = _counting(progress, "sweeping", len(index))
+                swept = run_sweep(policies[0], sweep, evidence.batches, tick)
                 found["sweep"] = swept.told
                 if options.best is not None:
                     write_policy(options.best, swept, ", ".join(options.calls))
@@ -137,11 +137,13 @@ def run_simulation(options: Options) -> int:
                     policies, caller, options.costs, handling_s=options.service.handling_s
                 )
             if page is not None:
-                told = _tell(picker.picked(), roster, archive, policies, options.shown)
+                told = _serialized_calls(
+                    sampler.sampled(), index, evidence, policies, options.shown
+                )
                 levels = [_levels(policy) for policy in policies]
                 page.write(render({**found, "levels": levels, "calls_told": told}, _title(options)))
-        emit(json.dumps(finite(found), allow_nan=False), partial(print_study, found))
-    _complain(failed)
+        emit(json.dumps(finite(found), allow_nan=False), partial(print_summary, found))
+    _print_failures(failed)
     return len(failed)
 
 
@@ -158,16 +160,16 @@ def _levels(policy: MitigationPolicy) -> dict[str, float]:
     }
 
 
-def _tell(
-    picked: Mapping[str, CallKind],
-    roster: CallIndex,
-    archive: EvidenceColumns,
+def _serialized_calls(
+    sampled: Mapping[str, CallKind],
+    index: CallIndex,
+    evidence: EvidenceColumns,
     policies: Sequence[MitigationPolicy],
     shown: ReportContent,
 ) -> list[dict[str, Any]]:
     """The calls that the report shows, told turn by turn."""
-    tasks, rows = roster.tasks(list(picked)), archive.in_full(list(picked))
-    labels = roster.labels(list(picked))
+    tasks, rows = index.tasks(list(sampled)), evidence.in_full(list(sampled))
+    labels = index.labels(list(sampled))
     return [
         {
             "kind": kind.value,
@@ -175,7 +177,7 @@ def _tell(
                 rows[call_id], tasks[call_id].source, policies, labels.get(call_id), shown
             ),
         }
-        for call_id, kind in picked.items()
+        for call_id, kind in sampled.items()
     ]
 
 
@@ -214,54 +216,54 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
 
 def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[CallIndex, EvidenceColumns]:
     """The calls and their evidence, once all of them are heard."""
-    transcripts = Transcripts(database, options.transcripts) if options.transcripts else None
-    settings = HearingSettings(options.model, options.language)
+    transcripts = TranscriptIndex(database, options.transcripts) if options.transcripts else None
+    settings = EvidenceSettings(options.model, options.language)
     sources = find_calls(
         options.calls, transcripts=transcripts, caller_channel=options.caller_channel
     )
-    roster = CallIndex(database, tasks_for(sources, settings))
-    archive = EvidenceColumns(database, roster, EvidenceCache(options.evidence))
+    index = CallIndex(database, tasks_for(sources, settings))
+    evidence = EvidenceColumns(database, index, EvidenceCache(options.evidence))
     if options.labels is not None:
-        roster.label(read_call_labels(options.labels))
-        _check_labels(roster, options.labels)
-    archive.gather()
-    missing = archive.missing()
-    done, total = len(roster) - len(missing), len(roster)
+        index.label(read_call_labels(options.labels))
+        _check_labels(index, options.labels)
+    evidence.gather()
+    missing = evidence.missing()
+    done, total = len(index) - len(missing), len(index)
     with stages() as progress:
         progress("hearing", done, total)
         try:
             for rows in _engine(options)(missing, settings):
-                archive.keep(rows)
+                evidence.keep(rows)
                 done += len(rows)
                 progress("hearing", done, total)
         except KeyboardInterrupt as error:
             raise SimulationError(
                 f"stopped after {done} of {total} calls; the same command goes on from there"
             ) from error
-    archive.gather()
-    archive.settle()
-    return roster, archive
+    evidence.gather()
+    evidence.sort()
+    return index, evidence
 
 
 def _engine(options: Options) -> Engine:
     workers = options.workers or os.cpu_count() or 1
     if options.engine is EngineName.RAY:
-        from .ray_engine import hear_on_ray  # noqa: PLC0415 - an extra of its own
+        from .ray_engine import extract_on_ray  # noqa: PLC0415 - an extra of its own
 
-        return partial(hear_on_ray, workers=options.workers)
-    return partial(hear_locally, workers=workers)
+        return partial(extract_on_ray, workers=options.workers)
+    return partial(extract_locally, workers=workers)
 
 
-def _check_labels(roster: CallIndex, labels: str) -> None:
+def _check_labels(index: CallIndex, labels: str) -> None:
     """Tell of labels without a call; that all of them are is an error."""
-    unmatched = roster.unmatched()
-    if unmatched and len(unmatched) == roster.labelled:
+    unmatched = index.unmatched()
+    if unmatched and len(unmatched) == index.labelled:
         raise SimulationError(f"{labels}: no label is for any of these calls")
     if unmatched:
         print(f"deescalate: {_some(unmatched)}: labelled, but not among the calls", file=sys.stderr)
 
 
-def _complain(failed: Sequence[FailedCall]) -> None:
+def _print_failures(failed: Sequence[FailedCall]) -> None:
     for one in failed[:_NAMED]:
         print(f"deescalate: {one.reason}", file=sys.stderr)
     if len(failed) > _NAMED:

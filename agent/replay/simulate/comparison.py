@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from ....policies.config import MitigationPolicy
-from .decision_export import OutcomeWriter
+from .decision_export import DecisionWriter
 from .statistics.call_labels import BatchLabels
 from .statistics.figures import PolicyFigures, figures_of
 from .statistics.staffing import Service, Staffing, day_of, even_day, staffing
@@ -39,7 +39,7 @@ class Comparison:
     def __post_init__(self) -> None:
         self.tallies = [Tally() for _ in self.policies]
 
-    def add(self, batches: Batches, writer: OutcomeWriter | None, watch: Watch) -> None:
+    def add(self, batches: Batches, writer: DecisionWriter | None, watch: Watch) -> None:
         """Replay all calls under all policies."""
         for batch, labels in batches:
             self.days |= days_of(batch)

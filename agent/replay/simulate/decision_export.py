@@ -53,7 +53,7 @@ _TURN = pa.schema(
 )
 
 
-class OutcomeWriter:
+class DecisionWriter:
     """Takes one batch under one policy after the other."""
 
     def __init__(self, calls: pq.ParquetWriter, turns: pq.ParquetWriter) -> None:
@@ -108,7 +108,7 @@ class OutcomeWriter:
 
 
 @contextmanager
-def outcome_files(folder: str) -> Iterator[OutcomeWriter]:
+def decision_files(folder: str) -> Iterator[DecisionWriter]:
     """Both files in a folder; they appear when the block ends without an error.
 
     Raises:
@@ -120,7 +120,7 @@ def outcome_files(folder: str) -> Iterator[OutcomeWriter]:
         for name, schema in ((CALLS, _CALL), (TURNS, _TURN)):
             file = stack.enter_context(writing(join(folder, name)))
             writers.append(stack.enter_context(pq.ParquetWriter(file, schema, compression="zstd")))
-        yield OutcomeWriter(*writers)
+        yield DecisionWriter(*writers)
 
 
 def _counted(numbers: NDArray[np.int64]) -> pa.Array:

@@ -23,7 +23,7 @@ _READERS = {
     ".jsonl": "read_json(?, format = 'newline_delimited')",
 }
 TABLES = frozenset(_READERS)
-AT_ONCE = 4_096
+ROWS_AT_ONCE = 4_096
 """How many rows are held in memory at a time."""
 
 
@@ -62,7 +62,7 @@ def _connect(database: str, spill: str, places: tuple[str, ...]) -> duckdb.DuckD
     return connection
 
 
-def fill(
+def create_table(
     database: duckdb.DuckDBPyConnection,
     name: str,
     schema: pa.Schema,
@@ -73,7 +73,7 @@ def fill(
     database.execute(f"CREATE TABLE {name} AS SELECT * FROM block")  # noqa: S608 - ours
     database.unregister("block")
     left, done = iter(rows), 0
-    while some := list(islice(left, AT_ONCE)):
+    while some := list(islice(left, ROWS_AT_ONCE)):
         database.register("block", pa.Table.from_pylist(some, schema))
         database.execute(f"INSERT INTO {name} SELECT * FROM block")  # noqa: S608 - ours
         database.unregister("block")
@@ -81,7 +81,7 @@ def fill(
     return done
 
 
-def columns(database: duckdb.DuckDBPyConnection, query: str, values: object) -> pa.Table:
+def query(database: duckdb.DuckDBPyConnection, query: str, values: object) -> pa.Table:
     """What a query finds, in columns; all of it is in memory."""
     return database.sql(query, params=values).to_arrow_table()
 
@@ -92,14 +92,14 @@ def count_rows(database: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(found[0])
 
 
-def streamed(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+def stream_rows(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
     """The rows of a query, some thousand at a time; other queries may be asked meanwhile."""
     found = database.cursor().execute(query)
-    while rows := found.fetchmany(AT_ONCE):
+    while rows := found.fetchmany(ROWS_AT_ONCE):
         yield from rows
 
 
-def literal(place: str) -> str:
+def escape_pattern(place: str) -> str:
     """A place as DuckDB takes it, which sees a pattern in *, ? and [."""
     return glob.escape(place)
 
@@ -119,12 +119,12 @@ def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
         raise UnreadableInputError(place, "is not there")
     connection = _connect(":memory:", tempfile.gettempdir(), (place,))
     try:
-        found = connection.execute(f"SELECT * FROM {reader}", [literal(place)])  # noqa: S608 - ours
+        found = connection.execute(f"SELECT * FROM {reader}", [escape_pattern(place)])  # noqa: S608 - ours
         names = [column[0] for column in found.description or ()]
         missing = [name for name in required if name not in names]
         if missing:
             raise UnreadableInputError(place, f"has no column {', '.join(missing)}")
-        while rows := found.fetchmany(AT_ONCE):
+        while rows := found.fetchmany(ROWS_AT_ONCE):
             yield from (dict(zip(names, row, strict=True)) for row in rows)
     except duckdb.Error as error:
         raise UnreadableInputError(place, f"is not such a table ({first_line(error)})") from error

@@ -18,7 +18,7 @@ from ....models.errors import UnreadableInputError, first_line
 from ....models.readings import Cue
 from .call_index import CallIndex, task_of
 from .call_source import Task
-from .duckdb_io import AT_ONCE, columns, count_rows, literal, streamed
+from .duckdb_io import ROWS_AT_ONCE, count_rows, escape_pattern, query, stream_rows
 from .evidence_cache import EvidenceCache
 from .recording_evidence import Row
 from .statistics.call_labels import BatchLabels, label_batch
@@ -107,7 +107,7 @@ class Missing:
         return self.size
 
     def __iter__(self) -> Iterator[Task]:
-        for task, known in streamed(self.database, _MISSING):
+        for task, known in stream_rows(self.database, _MISSING):
             turns = None if known is None else tuple(map(tuple, known))
             yield replace(task_of(task), known_turns=turns)
 
@@ -153,7 +153,7 @@ class EvidenceColumns:
             self._cache.add(stored)
         self._failed += [FailedCall(row["call_id"], row["error"]) for row in rows if "error" in row]
 
-    def settle(self) -> None:
+    def sort(self) -> None:
         """Sort the evidence once all of it is gathered."""
         self._database.execute(_SORT)
 
@@ -162,12 +162,12 @@ class EvidenceColumns:
         return sorted(self._failed, key=lambda failed: failed.call_id)
 
     def batches(
-        self, calls_at_once: int = AT_ONCE
+        self, calls_at_once: int = ROWS_AT_ONCE
     ) -> Iterator[tuple[CallBatch, BatchLabels | None]]:
         """The calls that have evidence, by call id, some thousand at a time, with their labels."""
         labelled = self._index.labelled is not None
         for first in range(0, len(self._index), calls_at_once):
-            found = columns(self._database, _BATCH, [first, first + calls_at_once - 1])
+            found = query(self._database, _BATCH, [first, first + calls_at_once - 1])
             if len(found):
                 batch = _batch(found)
                 labels = self._index.labels(batch.call_ids) if labelled else None
@@ -176,16 +176,18 @@ class EvidenceColumns:
     def in_full(self, call_ids: Sequence[str]) -> dict[str, Row]:
         """All that the cache holds of a few calls, by call id."""
         wanted = list(call_ids)
-        parts = [literal(part) for (part,) in self._database.execute(_PARTS, [wanted]).fetchall()]
+        parts = [
+            escape_pattern(part) for (part,) in self._database.execute(_PARTS, [wanted]).fetchall()
+        ]
         if not parts:
             return {}
         with self._reading():
-            found = columns(self._database, _IN_FULL, {"parts": parts, "wanted": wanted})
+            found = query(self._database, _IN_FULL, {"parts": parts, "wanted": wanted})
             return {row["call_id"]: row for row in found.to_pylist()}
 
     def _read(self, statement: str, parts: Sequence[str]) -> None:
         for at in range(0, len(parts), _PARTS_AT_ONCE):
-            some = [literal(part) for part in parts[at : at + _PARTS_AT_ONCE]]
+            some = [escape_pattern(part) for part in parts[at : at + _PARTS_AT_ONCE]]
             with self._reading():
                 self._database.execute(statement, {"parts": some})
 

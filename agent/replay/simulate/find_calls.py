@@ -12,9 +12,9 @@ from typing import Any
 from ....models.audio.recording import AUDIO, CallerChannel
 from ....models.errors import DeescalateError, UnreadableInputError
 from .call_source import CallSource
-from .duckdb_io import AT_ONCE, TABLES, read_table
+from .duckdb_io import ROWS_AT_ONCE, TABLES, read_table
 from .storage import fingerprint, found, is_pattern, join, parent
-from .transcript_lookup import Transcripts, Words
+from .transcript_lookup import TranscriptIndex, Words
 
 _SILENT = Words(None)
 
@@ -26,7 +26,7 @@ class NoCallsError(DeescalateError):
 def find_calls(
     places: Iterable[str],
     *,
-    transcripts: Transcripts | None = None,
+    transcripts: TranscriptIndex | None = None,
     caller_channel: CallerChannel | None = None,
 ) -> Iterator[CallSource]:
     """All recordings at these places, one after the other, in no order.
@@ -37,7 +37,7 @@ def find_calls(
     """
     for place in places:
         rows, none = _rows(place), True
-        while some := list(islice(rows, AT_ONCE)):
+        while some := list(islice(rows, ROWS_AT_ONCE)):
             none = False
             words = transcripts.of(map(_call_id, some)) if transcripts else {}
             for row in some:

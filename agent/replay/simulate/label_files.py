@@ -25,7 +25,7 @@ class LabelRow:
 def read_call_labels(place: str) -> Iterator[LabelRow]:
     """Read `call_id` with `distressed`, or with `start_s`, `end_s`, `negative`, row by row.
 
-    A call with a negative stretch is a distressed one; one whose stretches are all not is calm.
+    A call with a negative stretch is a distressed one; one whose ranges are all not is calm.
 
     Raises:
         UnreadableInputError: the table cannot be read, or a value is not a label.

@@ -19,25 +19,25 @@ from itertools import islice
 from typing import Any
 
 from .call_source import Task
-from .engine import Handful, Tasks, chunks, poisoned
-from .recording_evidence import HearingSettings, Row, hear_all
+from .engine import Chunk, Tasks, chunks, poisoned
+from .recording_evidence import EvidenceSettings, Row, extract_all
 
 _NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Off, Ray listens on loopback alone, on Linux as well; it looks once, when it is imported."""
-_HANDFULS_AN_ACTOR = 256
+_CHUNKS_PER_ACTOR = 256
 """How many are handed to Ray at a time, some hours of work: all would fill the driver's memory."""
 
 
-class _Hearer:
+class _EvidenceActor:
     """One actor; the models are loaded with the first calls, and stay."""
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         tasks, settings = pickle.loads(batch["work"][0])  # noqa: S301 - written by us, below
-        return {"rows": [pickle.dumps(hear_all(tasks, settings))]}
+        return {"rows": [pickle.dumps(extract_all(tasks, settings))]}
 
 
-def hear_on_ray(
-    tasks: Tasks, settings: HearingSettings, workers: int | None = None
+def extract_on_ray(
+    tasks: Tasks, settings: EvidenceSettings, workers: int | None = None
 ) -> Iterator[list[Row]]:
     """Hear calls on the cluster of `RAY_ADDRESS`, or on one of this machine's own.
 
@@ -59,24 +59,24 @@ def hear_on_ray(
     context.max_errored_blocks = -1
     actors = workers or max(1, int(ray.cluster_resources()["CPU"]))  # type: ignore[no-untyped-call]
     todo = chunks(tasks, actors)
-    while some := list(islice(todo, _HANDFULS_AN_ACTOR * actors)):
+    while some := list(islice(todo, _CHUNKS_PER_ACTOR * actors)):
         lost = {task.evidence_key: task for chunk in some for task in chunk}
         for rows in _in_a_pool(some, settings, actors):
             for row in rows:
                 del lost[row["evidence_key"]]
             yield rows
-        yield from _each_alone(lost.values(), settings)
+        yield from _one_by_one(lost.values(), settings)
 
 
 def _in_a_pool(
-    some: Sequence[Handful], settings: HearingSettings, actors: int
+    some: Sequence[Chunk], settings: EvidenceSettings, actors: int
 ) -> Iterator[list[Row]]:
     """Hear these; the calls of an actor that died twice are left out."""
     import ray  # noqa: PLC0415 - as above
 
     work = [{"work": pickle.dumps((chunk, settings))} for chunk in some]
     heard = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
-        _Hearer,
+        _EvidenceActor,
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=1,
@@ -86,7 +86,7 @@ def _in_a_pool(
         yield pickle.loads(row["rows"])  # noqa: S301 - written by us, above
 
 
-def _each_alone(tasks: Iterable[Task], settings: HearingSettings) -> Iterator[list[Row]]:
+def _one_by_one(tasks: Iterable[Task], settings: EvidenceSettings) -> Iterator[list[Row]]:
     import ray  # noqa: PLC0415 - as above
     from ray.exceptions import (  # noqa: PLC0415 - as above
         NodeDiedError,
@@ -94,8 +94,8 @@ def _each_alone(tasks: Iterable[Task], settings: HearingSettings) -> Iterator[li
         WorkerCrashedError,
     )
 
-    hear_alone = ray.remote(num_cpus=1, max_retries=1)(hear_all)
-    for task, rows in [(task, hear_alone.remote((task,), settings)) for task in tasks]:
+    isolated = ray.remote(num_cpus=1, max_retries=1)(extract_all)
+    for task, rows in [(task, isolated.remote((task,), settings)) for task in tasks]:
         try:
             yield ray.get(rows)
         except (NodeDiedError, OutOfMemoryError, WorkerCrashedError):

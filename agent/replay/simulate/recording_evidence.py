@@ -15,8 +15,8 @@ from ....models.errors import DeescalateError
 from ....models.readings import Samples
 from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
 from ....models.voice import load_classifier
-from ..alignment import untimed_at
-from ..call import TurnInput, VoiceCall, hear_call, read_call
+from ..alignment import read_untimed_at
+from ..call import TurnInput, VoiceCall, classify_call, read_call
 from ..segments import TurnRules
 from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..vad import SAMPLE_RATE
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class HearingSettings:
+class EvidenceSettings:
     """Everything but the recording itself that the evidence depends on."""
 
     model: str | None = None
@@ -61,7 +61,7 @@ def _digest(values: Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Iterator[Task]:
+def tasks_for(sources: Iterable[CallSource], settings: EvidenceSettings) -> Iterator[Task]:
     """What is to be known of these calls, and the keys that it is found again by.
 
     Raises:
@@ -76,15 +76,15 @@ def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Itera
         )
 
 
-def hear_recording(task: Task, settings: HearingSettings) -> Row:
+def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
     """Hear one call; a recording that cannot be read gives a row that says why."""
     try:
-        heard, envelope = _hear_audio(task, settings)
-        turns = read_call(heard, words_of(task.source), language=settings.language)
+        heard, envelope = _classify_audio(task, settings)
+        turns = read_call(heard, transcript_of(task.source), language=settings.language)
     except DeescalateError as error:
-        return unheard(task, str(error))
+        return failed_row(task, str(error))
     except Exception as error:  # noqa: BLE001 - one recording must not cost all others
-        return unheard(task, f"{task.source.place}: {storage_complaint(error)}")
+        return failed_row(task, f"{task.source.place}: {storage_complaint(error)}")
     return {
         **_keys(task),
         "duration_s": heard.duration_s,
@@ -99,7 +99,7 @@ def hear_recording(task: Task, settings: HearingSettings) -> Row:
     }
 
 
-def unheard(task: Task, reason: str) -> Row:
+def failed_row(task: Task, reason: str) -> Row:
     """The row of a call that could not be heard, and why."""
     return {**_keys(task), "error": reason}
 
@@ -112,10 +112,10 @@ def _keys(task: Task) -> Row:
     }
 
 
-def _hear_audio(task: Task, settings: HearingSettings) -> tuple[VoiceCall, bytes]:
+def _classify_audio(task: Task, settings: EvidenceSettings) -> tuple[VoiceCall, bytes]:
     envelope = Envelope()
     with on_disk(task.source.place) as path:
-        heard = hear_call(
+        heard = classify_call(
             path,
             load_classifier(settings.model),
             caller_channel=task.source.caller_channel,
@@ -126,7 +126,7 @@ def _hear_audio(task: Task, settings: HearingSettings) -> tuple[VoiceCall, bytes
     return heard, envelope.points()
 
 
-def words_of(source: CallSource) -> TranscriptLike:
+def transcript_of(source: CallSource) -> TranscriptLike:
     """The words of a call; an empty transcript where there are none.
 
     Raises:
@@ -136,7 +136,7 @@ def words_of(source: CallSource) -> TranscriptLike:
         return Transcript()
     if source.lines is not None:
         with reading(source.transcript) as file:
-            return untimed_at(file, source.transcript, source.lines)
+            return read_untimed_at(file, source.transcript, source.lines)
     with on_disk(source.transcript) as path:
         return read_transcript(path)
 
@@ -186,11 +186,11 @@ class Envelope:
         self._peak = 0.0
 
 
-def hear_all(tasks: Iterable[Task], settings: HearingSettings) -> list[Row]:
+def extract_all(tasks: Iterable[Task], settings: EvidenceSettings) -> list[Row]:
     """Hear a handful of calls."""
-    return [hear_recording(task, settings) for task in tasks]
+    return [extract_evidence(task, settings) for task in tasks]
 
 
-def preload(settings: HearingSettings) -> None:
+def preload(settings: EvidenceSettings) -> None:
     """Load the models, before a worker is handed its first call."""
     load_classifier(Path(settings.model) if settings.model else None)

@@ -26,7 +26,7 @@ class CallKind(StrEnum):
     QUIET = "left alone"
 
 
-class Picker:
+class CallSampler:
     """Sees all batches and keeps at most `limit` calls, in memory that does not grow with them."""
 
     def __init__(self, limit: int) -> None:
@@ -43,7 +43,7 @@ class Picker:
             insort(kept, (hashlib.sha256(call_id.encode()).hexdigest(), call_id))
             del kept[self._limit :]
 
-    def picked(self) -> dict[str, CallKind]:
+    def sampled(self) -> dict[str, CallKind]:
         """The calls by id, each kind getting its turn until there are enough."""
         found: dict[str, CallKind] = {}
         for place in range(self._limit):

@@ -75,10 +75,10 @@ def run_sweep(
         SweepError: a half of the labelled calls lacks distressed or calm ones.
     """
     candidates, invalid = grid(base, sweep.axes)
-    study = Comparison([candidate.policy for candidate in candidates])
-    study.add(half(batches(), to_choose=True), None, lambda batch, *_: watch(batch))
-    _check(study, "to choose by")
-    points = [sweep.point(counts) for counts in study.tallies]
+    comparison = Comparison([candidate.policy for candidate in candidates])
+    comparison.add(half(batches(), to_choose=True), None, lambda batch, *_: watch(batch))
+    _check(comparison, "to choose by")
+    points = [sweep.point(counts) for counts in comparison.tallies]
     best = cheapest(points)
     chosen = candidates[best].policy.model_copy(update={"name": f"{base.name}-swept"})
     check = Comparison([base, chosen])
@@ -101,8 +101,8 @@ def run_sweep(
     return Swept(told, chosen)
 
 
-def _check(study: Comparison, what_for: str) -> None:
-    counts = study.tallies[0]
+def _check(comparison: Comparison, what_for: str) -> None:
+    counts = comparison.tallies[0]
     if not counts.distressed or not counts.calm:
         raise SweepError(
             f"a sweep splits the labelled calls in two; of those {what_for} {counts.distressed} "

@@ -18,8 +18,8 @@ CANNOT_KNOW = (
 )
 
 
-def findings(
-    study: Comparison,
+def summarize(
+    comparison: Comparison,
     *,
     costs: Costs,
     base_rate: float,
@@ -35,9 +35,9 @@ def findings(
     """
     policies = []
     for index, (figures, counts) in enumerate(
-        zip(study.figures(base_rate), study.tallies, strict=True)
+        zip(comparison.figures(base_rate), comparison.tallies, strict=True)
     ):
-        load = study.load(index, service, calls_a_day)
+        load = comparison.load(index, service, calls_a_day)
         policies.append(
             {
                 **asdict(figures),
@@ -47,7 +47,7 @@ def findings(
             }
         )
     priced = [index for index, policy in enumerate(policies) if policy["cost"] is not None]
-    counts = study.tallies[0]
+    counts = comparison.tallies[0]
     return {
         "calls": counts.calls,
         "turns": counts.turns,

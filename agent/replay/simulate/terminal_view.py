@@ -14,7 +14,7 @@ Found = dict[str, Any]
 _Cell = Callable[[Found], str]
 
 
-def print_study(found: Found, console: Console) -> None:
+def print_summary(found: Found, console: Console) -> None:
     """All policies side by side, a column each."""
     policies = found["policies"]
     title = f"{found['calls']} calls, {found['turns']} turns ({found['unknown_turns']} unknown)"
@@ -28,7 +28,7 @@ def print_study(found: Found, console: Console) -> None:
     if policies[0]["cost"] is not None:
         rows.append(("cost per 1,000 calls", lambda p: format_value(p["cost"], ".0f")))
     if policies[0]["load"] is not None:
-        rows += _load_rows(policies[0]["load"], found["service"])
+        rows += _staffing_rows(policies[0]["load"], found["service"])
     for name, shown in rows:
         table.add_row(name, *(shown(policy) for policy in policies))
     console.print(table)
@@ -95,7 +95,7 @@ def _labelled_rows(labelled: Found) -> list[tuple[str, _Cell]]:
     ]
 
 
-def _load_rows(load: Found, service: Found) -> list[tuple[str, _Cell]]:
+def _staffing_rows(load: Found, service: Found) -> list[tuple[str, _Cell]]:
     when = "in the busiest hour" if load["by_clock"] else "an hour, spread evenly"
     promise = f"{service['level']:.0%} within {service['wait_s']:g} s"
 

@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from ....models.errors import UnreadableInputError
-from ..alignment import Stretch, untimed_lines
-from .duckdb_io import fill
+from ..alignment import ByteRange, read_untimed_lines
+from .duckdb_io import create_table
 from .storage import found, reading
 
 _FILES = pa.schema([("call_id", pa.string()), ("place", pa.string())])
@@ -24,10 +24,10 @@ class Words:
     """Where one call's words are: in a file of its own, or in some `lines` of an untimed one."""
 
     place: str | None
-    lines: tuple[Stretch, ...] | None = None
+    lines: tuple[ByteRange, ...] | None = None
 
 
-class Transcripts:
+class TranscriptIndex:
     """A folder of `<call id>.jsonl`, or one file of untimed lines.
 
     Places are kept in the table `transcripts`, no word of what is there.
@@ -43,8 +43,8 @@ class Transcripts:
         self._database = database
         self._untimed = place if PurePosixPath(place).suffix.lower() == ".jsonl" else None
         if self._untimed is not None:
-            fill(database, "transcripts", _LINES, _lines(place))
-        elif not fill(database, "transcripts", _FILES, _files(place)):
+            create_table(database, "transcripts", _LINES, _lines(place))
+        elif not create_table(database, "transcripts", _FILES, _files(place)):
             raise UnreadableInputError(place, "holds no transcripts (<call id>.jsonl)")
 
     def of(self, call_ids: Iterable[str]) -> dict[str, Words]:
@@ -81,5 +81,5 @@ def _files(place: str) -> Iterator[dict[str, Any]]:
 
 def _lines(place: str) -> Iterator[dict[str, Any]]:
     with reading(place) as file:
-        for line, (start, length) in untimed_lines(file, place):
+        for line, (start, length) in read_untimed_lines(file, place):
             yield {"call_id": line.call_id, "start": start, "length": length}

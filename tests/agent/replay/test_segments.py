@@ -38,7 +38,7 @@ def test_speech_is_heard_as_pipecat_hears_it(windows: list[np.ndarray]) -> None:
     theirs.set_sample_rate(SAMPLE_RATE)
     ours = VoiceActivity(TurnRules())
     talking = (VADState.SPEAKING, VADState.STOPPING)
-    heard = [(ours.hear(w), theirs._run_analyzer(pcm(w)) in talking) for w in windows]
+    heard = [(ours.update(w), theirs._run_analyzer(pcm(w)) in talking) for w in windows]
     assert sum(a for a, _ in heard) > 100
     assert all(a == b for a, b in heard)
 

@@ -34,7 +34,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class HeardAs(_Strict):
+class RatioDistribution(_Strict):
     """What a turn's log-likelihood ratio is drawn from: a normal distribution, in nats."""
 
     mean: float
@@ -59,8 +59,8 @@ class CallerModel(_Strict):
     hang_up_rate: Share
     seconds_a_turn: Annotated[float, Field(gt=0)]
     negative_above: Share
-    heard_calm: HeardAs
-    heard_negative: HeardAs
+    heard_calm: RatioDistribution
+    heard_negative: RatioDistribution
 
 
 def load_caller_model(path: str | Path = BUNDLED) -> CallerModel:
@@ -212,7 +212,7 @@ def _decided(
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Sensitivity:
     """What each policy costs when one assumption is other than thought, and which costs least."""
 
     assumption: str
@@ -229,7 +229,7 @@ def doubts(
     handling_s: float,
     calls: int = 300,
     factors: Sequence[float] = (0.5, 1.5),
-) -> list[Doubt]:
+) -> list[Sensitivity]:
     """Change one assumption at a time by these factors, and play again.
 
     Values that leave their range are cut to it; what is heard is changed as a whole, in nats.
@@ -245,7 +245,7 @@ def doubts(
                 for policy in policies
             }
             told = float(_numbers_of(changed)[key])
-            found.append(Doubt(key, told, played, min(played, key=lambda name: played[name])))
+            found.append(Sensitivity(key, told, played, min(played, key=lambda name: played[name])))
     return found
 
 

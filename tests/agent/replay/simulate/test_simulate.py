@@ -22,8 +22,8 @@ from pipecat_deescalate.agent.replay.simulate.call_index import CallIndex
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import scratch
 from pipecat_deescalate.agent.replay.simulate.find_calls import NoCallsError, find_calls
-from pipecat_deescalate.agent.replay.simulate.recording_evidence import HearingSettings, tasks_for
-from pipecat_deescalate.agent.replay.simulate.transcript_lookup import Transcripts
+from pipecat_deescalate.agent.replay.simulate.recording_evidence import EvidenceSettings, tasks_for
+from pipecat_deescalate.agent.replay.simulate.transcript_lookup import TranscriptIndex
 from pipecat_deescalate.models.errors import DeescalateError
 
 from .conftest import Run
@@ -220,7 +220,7 @@ def test_no_calls_are_an_error(tmp_path: Path) -> None:
         (tmp_path / side / "call.wav").write_bytes(b"")
     twice = find_calls([str(tmp_path / "a"), str(tmp_path / "b")])
     with scratch() as database, pytest.raises(NoCallsError, match="are both call call"):
-        CallIndex(database, tasks_for(twice, HearingSettings()))
+        CallIndex(database, tasks_for(twice, EvidenceSettings()))
 
 
 @pytest.mark.parametrize("asked", ["", "calls.csv", "*.wav", "call-00000[01].wav"])
@@ -253,7 +253,7 @@ def test_an_ending_in_capitals_is_an_ending(calls: Path, tmp_path: Path) -> None
     (tmp_path / "LINES.JSONL").write_text(said)
     for name in ("CALL.WAV", "CALLS.CSV"):
         with scratch() as database:
-            words = Transcripts(database, str(tmp_path / "LINES.JSONL"))
+            words = TranscriptIndex(database, str(tmp_path / "LINES.JSONL"))
             (source,) = find_calls([str(tmp_path / name)], transcripts=words)
         assert (source.call_id, source.lines) == ("CALL", ((0, len(said)),))
 
