@@ -17,21 +17,21 @@ from .label_files import LabelRow
 from .statistics.call_labels import CallLabel
 
 _CALL = pa.schema(
-    [
-        ("call_id", pa.string()),
-        ("place", pa.string()),
-        ("started_at", pa.string()),
-        ("evidence_key", pa.string()),
-        ("turns_key", pa.string()),
-        ("task", pa.binary()),
-    ]
+    {
+        "call_id": pa.string(),
+        "place": pa.string(),
+        "started_at": pa.string(),
+        "evidence_key": pa.string(),
+        "turns_key": pa.string(),
+        "task": pa.binary(),
+    }
 )
 _LABEL = pa.schema(
-    [
-        ("call_id", pa.string()),
-        ("distressed", pa.bool_()),
-        ("span", pa.list_(pa.float64())),
-    ]
+    {
+        "call_id": pa.string(),
+        "distressed": pa.bool_(),
+        "span": pa.list_(pa.float64()),
+    }
 )
 _DUPLICATE = """
     SELECT min(place), max(place), call_id FROM unsorted_calls

@@ -1,11 +1,11 @@
-"""The `simulate` command: hear what is not heard yet, replay all policies, tell."""
+"""The `simulate` command: extract missing evidence, replay all policies, report."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,7 +22,7 @@ from ....policies.config import MitigationPolicy, load_policy
 from ...console import Report, results, stages
 from .call_detail import ReportContent, serialize_call
 from .call_index import CallIndex
-from .comparison import Comparison
+from .comparison import Batches, Comparison
 from .decision_export import decision_files
 from .duckdb_io import scratch
 from .engine import Engine, extract_locally
@@ -34,22 +34,19 @@ from .recording_evidence import EvidenceSettings, tasks_for
 from .report import render
 from .report_sampling import CallKind, CallSampler
 from .run_sweep import Sweep, run_sweep, write_policy
-from .statistics.call_labels import BatchLabels
 from .statistics.caller_model import closed_loop, load_caller_model
 from .statistics.staffing import Service
 from .statistics.sweep import Axis, Costs, grid
-from .statistics.tally import Outcomes
 from .summary import summarize
 from .terminal_view import print_summary
 from .transcript_lookup import TranscriptIndex
-from .vectorized import CallBatch
 
 _NAMED = 5
-"""Of many, how many are named in a message."""
+"""A message names at most this many."""
 
 
 class SimulationError(DeescalateError):
-    """The options do not go together, or a run was stopped; the message says what to do."""
+    """Options that do not go together, or a stopped run; the message says what to do."""
 
 
 class EngineName(StrEnum):
@@ -61,7 +58,7 @@ class EngineName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `deescalate simulate` was told; places are paths or URLs."""
+    """The options of `deescalate simulate`; places are paths or URLs."""
 
     calls: Sequence[str]
     policies: Sequence[str]
@@ -89,10 +86,10 @@ class Options:
 
 
 def run_simulation(options: Options) -> int:
-    """Do all of it; return how many calls could not be read.
+    """Run a simulation; return how many calls could not be read.
 
     Raises:
-        DeescalateError: what was asked for cannot be done; known before the work starts.
+        DeescalateError: the options cannot work; known before the work starts.
     """
     policies = _policies(options.policies)
     sweep = _sweep(options, policies[0])
@@ -105,31 +102,23 @@ def run_simulation(options: Options) -> int:
         page = stack.enter_context(whole_file(options.report)) if options.report else None
         database = stack.enter_context(scratch(options.evidence))
         index, evidence = _evidence(options, database)
-        comparison, sampler = Comparison(policies), CallSampler(options.report_calls if page else 0)
+        sampler = CallSampler(options.report_calls if page else 0)
         with stages() as progress:
-            tick = _counting(progress, "replaying", len(index))
-
-            def watch(
-                batch: CallBatch, known: BatchLabels | None, seen: Sequence[Outcomes]
-            ) -> None:
-                sampler.see(batch, known, seen)
-                tick(batch)
-
-            comparison.add(evidence.batches(), writer, watch)
-            failed = evidence.failed()
+            batches = partial(_counted, progress, index, evidence)
+            comparison = Comparison(policies)
+            comparison.add(batches("replaying"), writer, sampler.add)
             found = summarize(
                 comparison,
                 costs=options.costs,
                 base_rate=options.base_rate,
                 service=options.service,
                 calls_a_day=options.calls_a_day,
-                failed=failed,
+                failed=evidence.failed(),
                 unmatched=index.unmatched(),
             )
             if sweep is not None:
-                tick = _counting(progress, "sweeping", len(index))
-                swept = run_sweep(policies[0], sweep, evidence.batches, tick)
-                found["sweep"] = swept.told
+                swept = run_sweep(policies[0], sweep, partial(batches, "sweeping"))
+                found["sweep"] = swept.summary
                 if options.best is not None:
                     write_policy(options.best, swept, ", ".join(options.calls))
             if caller is not None:
@@ -137,14 +126,22 @@ def run_simulation(options: Options) -> int:
                     policies, caller, options.costs, handling_s=options.service.handling_s
                 )
             if page is not None:
-                told = _serialized_calls(
-                    sampler.sampled(), index, evidence, policies, options.shown
-                )
+                shown = _shown_calls(sampler.sampled(), index, evidence, policies, options.shown)
                 levels = [_levels(policy) for policy in policies]
-                page.write(render({**found, "levels": levels, "calls_told": told}, _title(options)))
+                content = {**found, "levels": levels, "calls_told": shown}
+                page.write(render(content, _title(options)))
         emit(json.dumps(finite(found), allow_nan=False), partial(print_summary, found))
-    _print_failures(failed)
-    return len(failed)
+    _print_failures(evidence.failed())
+    return len(evidence.failed())
+
+
+def _counted(progress: Report, index: CallIndex, evidence: EvidenceColumns, what: str) -> Batches:
+    """The batches of calls, reporting how many calls are done."""
+    done = 0
+    for batch, labels in evidence.batches():
+        yield batch, labels
+        done += len(batch.call_ids)
+        progress(what, done, len(index))
 
 
 def _title(options: Options) -> str:
@@ -152,7 +149,7 @@ def _title(options: Options) -> str:
 
 
 def _levels(policy: MitigationPolicy) -> dict[str, float]:
-    """The beliefs that a report draws lines at; a dialog state may have others."""
+    """The beliefs at which a report draws lines; a dialog state may have others."""
     return {
         "prior": policy.expected_negative_rate,
         "strained": policy.strained.enter,
@@ -160,16 +157,17 @@ def _levels(policy: MitigationPolicy) -> dict[str, float]:
     }
 
 
-def _serialized_calls(
+def _shown_calls(
     sampled: Mapping[str, CallKind],
     index: CallIndex,
     evidence: EvidenceColumns,
     policies: Sequence[MitigationPolicy],
     shown: ReportContent,
 ) -> list[dict[str, Any]]:
-    """The calls that the report shows, told turn by turn."""
-    tasks, rows = index.tasks(list(sampled)), evidence.in_full(list(sampled))
-    labels = index.labels(list(sampled))
+    """The calls that the report shows, turn by turn."""
+    call_ids = list(sampled)
+    tasks, rows = index.tasks(call_ids), evidence.in_full(call_ids)
+    labels = index.labels(call_ids)
     return [
         {
             "kind": kind.value,
@@ -181,22 +179,10 @@ def _serialized_calls(
     ]
 
 
-def _counting(progress: Report, what: str, calls: int) -> Callable[..., None]:
-    """Something that reports how many calls went by, a batch at a time."""
-    done = 0
-
-    def watch(batch: CallBatch, *_: object) -> None:
-        nonlocal done
-        done += len(batch.call_ids)
-        progress(what, done, calls)
-
-    return watch
-
-
 def _sweep(options: Options, base: MitigationPolicy) -> Sweep | None:
     if not options.sweep:
         if options.best is not None:
-            raise SimulationError("--best is the cheapest policy of a --sweep")
+            raise SimulationError("--best needs a --sweep to choose from")
         return None
     if options.labels is None:
         raise SimulationError("a --sweep needs --labels to tell good from bad")
@@ -215,7 +201,7 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
 
 
 def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[CallIndex, EvidenceColumns]:
-    """The calls and their evidence, once all of them are heard."""
+    """The calls and their evidence, once all of it is extracted."""
     transcripts = TranscriptIndex(database, options.transcripts) if options.transcripts else None
     settings = EvidenceSettings(options.model, options.language)
     sources = find_calls(
@@ -230,12 +216,12 @@ def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[CallIndex
     missing = evidence.missing()
     done, total = len(index) - len(missing), len(index)
     with stages() as progress:
-        progress("hearing", done, total)
+        progress("extracting evidence", done, total)
         try:
             for rows in _engine(options)(missing, settings):
                 evidence.keep(rows)
                 done += len(rows)
-                progress("hearing", done, total)
+                progress("extracting evidence", done, total)
         except KeyboardInterrupt as error:
             raise SimulationError(
                 f"stopped after {done} of {total} calls; the same command goes on from there"
@@ -255,7 +241,7 @@ def _engine(options: Options) -> Engine:
 
 
 def _check_labels(index: CallIndex, labels: str) -> None:
-    """Tell of labels without a call; that all of them are is an error."""
+    """Warn about labels that match no call; if none match, that is an error."""
     unmatched = index.unmatched()
     if unmatched and len(unmatched) == index.labelled:
         raise SimulationError(f"{labels}: no label is for any of these calls")

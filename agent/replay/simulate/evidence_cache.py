@@ -16,31 +16,31 @@ from .recording_evidence import Row
 from .storage import found, join, make_folder, writing
 
 _TURN = pa.struct(
-    [
-        ("started_at_s", pa.float64()),
-        ("ended_at_s", pa.float64()),
-        ("loudness_db", pa.float64()),
-        ("voice", pa.float64()),
-        ("unknown", pa.string()),
-        ("words", pa.float64()),
-        ("log_likelihood_ratio", pa.float64()),
-        ("cues", pa.list_(pa.string())),
-        ("dialog_state", pa.string()),
-        ("timeline", pa.list_(pa.float32())),
-    ]
+    {
+        "started_at_s": pa.float64(),
+        "ended_at_s": pa.float64(),
+        "loudness_db": pa.float64(),
+        "voice": pa.float64(),
+        "unknown": pa.string(),
+        "words": pa.float64(),
+        "log_likelihood_ratio": pa.float64(),
+        "cues": pa.list_(pa.string()),
+        "dialog_state": pa.string(),
+        "timeline": pa.list_(pa.float32()),
+    }
 )
 SCHEMA = pa.schema(
-    [
-        ("call_id", pa.string()),
-        ("evidence_key", pa.string()),
-        ("turns_key", pa.string()),
-        ("duration_s", pa.float64()),
-        ("sample_rate", pa.int32()),
-        ("model", pa.string()),
-        ("warnings", pa.list_(pa.string())),
-        ("envelope", pa.binary()),
-        ("turns", pa.list_(_TURN)),
-    ]
+    {
+        "call_id": pa.string(),
+        "evidence_key": pa.string(),
+        "turns_key": pa.string(),
+        "duration_s": pa.float64(),
+        "sample_rate": pa.int32(),
+        "model": pa.string(),
+        "warnings": pa.list_(pa.string()),
+        "envelope": pa.binary(),
+        "turns": pa.list_(_TURN),
+    }
 )
 
 
