@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from ...models.errors import first_complaint
 from ...models.reader import VoiceTurn
+from ...models.readings import TurnReading
 from .transcript import PromptStates, Speaker, TranscriptError, TurnWords
 
 _S_PER_CHARACTER = 0.07
@@ -54,7 +55,7 @@ class AlignedTranscript:
                 state, prompted = prompts.name(text), True
         self.has_caller = bool(self._said) or not lines
 
-    def align(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
+    def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
         """The words of each turn; a turn without a line keeps the dialog state before it."""
         durations_s = [turn.ended_at_s - turn.started_at_s for turn in turns]
         found: list[TurnWords] = []

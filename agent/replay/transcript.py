@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from ...models.conversation import BARGE_IN_S
 from ...models.errors import UnreadableInputError, first_complaint
 from ...models.reader import VoiceTurn
+from ...models.readings import TurnReading
 
 NEAR_S = 3.0
 """Words at most this far from any turn belong to the nearest one."""
@@ -97,7 +98,7 @@ class TranscriptLike(Protocol):
     def has_caller(self) -> bool:
         """False if there are words, but none of the caller's."""
 
-    def align(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
+    def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
         """The words of each turn, in order."""
 
 
@@ -110,7 +111,7 @@ class Transcript:
         self._bot = list(with_states(by_time))
         self.has_caller = bool(self._caller) or not by_time
 
-    def align(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
+    def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
         """The words of each turn, in order."""
         said: list[list[str]] = [[] for _ in turns]
         for utterance in self._caller:

@@ -1,8 +1,8 @@
-"""The evidence stage on one machine: as many processes as it has cores, and none of them needed.
+"""The evidence stage on one machine: a pool of processes, any of which may die.
 
-A worker that dies (killed, or by a crash in a decoder) takes its pool with it. The calls that were
-under way then are heard again, each in a process of its own; a call that kills that one too is
-written off, and the others go on.
+A worker that dies (killed, or by a crash in a decoder) breaks its pool. The calls in flight are
+then retried, each in its own process; a call that kills that one too is poisoned: it is reported
+and skipped, and the others go on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Chunk = tuple[Task, ...]
 
 
 class Tasks(Protocol):
-    """Calls to hear: how many, and one after the other."""
+    """Calls without evidence: iterable, with a known number."""
 
     def __len__(self) -> int: ...
 
@@ -34,18 +34,18 @@ class Tasks(Protocol):
 
 
 Engine = Callable[[Tasks, EvidenceSettings], Iterator[list[Row]]]
-"""Hears all calls, and gives the rows as they come, in any order."""
+"""Extracts the evidence of all calls; yields rows as they are ready, in any order."""
 
-_AHEAD = 2
-"""How many handfuls wait for each worker."""
+_CHUNKS_AHEAD = 2
+"""The number of chunks queued for each worker."""
 _CALLS_PER_CHUNK = 16
-"""How many calls of a worker are lost, to be heard again, when all is killed."""
+"""A killed run repeats at most this many calls per worker."""
 
 
 def chunks(tasks: Tasks, workers: int) -> Iterator[Chunk]:
-    """The calls as workers take them: fewer at a time the fewer are left.
+    """Split the calls for the workers; chunks shrink as fewer calls are left.
 
-    So no worker is busy for long when the others have nothing left (guided self-scheduling,
+    So no worker is busy for long after the others have finished (guided self-scheduling,
     Polychronopoulos and Kuck, 1987).
     """
     left, calls = len(tasks), iter(tasks)
@@ -55,7 +55,7 @@ def chunks(tasks: Tasks, workers: int) -> Iterator[Chunk]:
 
 
 def extract_locally(tasks: Tasks, settings: EvidenceSettings, workers: int) -> Iterator[list[Row]]:
-    """Hear calls in this many processes; with one, in this very process."""
+    """Extract evidence in this many processes; one means the calling process itself."""
     todo = chunks(tasks, workers)
     if workers == 1:
         for chunk in todo:
@@ -73,10 +73,10 @@ def extract_locally(tasks: Tasks, settings: EvidenceSettings, workers: int) -> I
 def _in_a_pool(
     todo: Iterator[Chunk], settings: EvidenceSettings, workers: int, in_flight: list[Task]
 ) -> Iterator[list[Row]]:
-    """Hear until all is done, or until the pool breaks: then `in_flight` were under way."""
+    """Work until all is done, or until the pool breaks: then `in_flight` holds what was lost."""
     with _pool(workers, settings) as pool:
         running: dict[Future[list[Row]], Chunk] = {}
-        _submit(pool, islice(todo, workers * _AHEAD), settings, running, in_flight)
+        _submit(pool, islice(todo, workers * _CHUNKS_AHEAD), settings, running, in_flight)
         while running and not in_flight:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -115,7 +115,7 @@ def _isolated(task: Task, settings: EvidenceSettings) -> Row:
 
 
 def poisoned(task: Task) -> Row:
-    """The row of a call that ends even a process of its own."""
+    """The row of a call that kills even its own process."""
     return failed_row(task, f"{task.source.place}: ends the process that reads it; leave it out")
 
 
@@ -125,7 +125,7 @@ def _pool(workers: int, settings: EvidenceSettings) -> ProcessPoolExecutor:
 
 
 def _start_worker(settings: EvidenceSettings) -> None:
-    """Load the models; end without a word when interrupted, or when the parent was killed."""
+    """Load the models; exit silently when interrupted, or when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:

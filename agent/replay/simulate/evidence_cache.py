@@ -1,7 +1,7 @@
-"""Evidence on disk or in a bucket: Parquet parts in a folder, one row a call, written once.
+"""Evidence on disk or in a bucket: Parquet parts in a folder, one row per call, written once.
 
-Which calls are done is read off the parts; so a run that was killed goes on where it was, and parts
-of other settings, or of calls that changed since, are simply not asked for.
+The parts say which calls are done, so a killed run resumes where it stopped. Rows from other
+settings, or of calls that have changed since, match no key and are ignored.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class EvidenceCache:
         make_folder(place)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Keep some calls, all of them or none. Raises OutputError."""
+        """Store these rows, all or none. Raises OutputError."""
         name = hashlib.sha256(" ".join(row["evidence_key"] for row in rows).encode()).hexdigest()
         with writing(join(self.place, f"part-{name[:24]}.parquet")) as file:
             pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")
 
     def parts(self) -> list[str]:
-        """The parts that there are by now, sorted."""
+        """The parts that exist now, sorted."""
         return sorted(part for part in found(self.place) if part.endswith(".parquet"))

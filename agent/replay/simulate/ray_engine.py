@@ -1,12 +1,11 @@
 """The evidence stage on a Ray cluster: actors that hold the models, back-pressure, retries.
 
-Each actor hears a handful of calls at a time with the very code of the local engine, so that the
-evidence is the same. An actor that dies is started again, and the calls that were under way are
-heard again; those that end an actor twice are heard each on its own, and a call that ends that
-process, too, is written off.
+Each actor runs the local engine's code on one chunk of calls at a time, so the evidence is the
+same. An actor that dies is restarted and its calls are retried; those that kill it twice are
+retried one by one, and a call that kills that process, too, is poisoned: reported and skipped.
 
-Recordings, transcripts and a model of one's own must be where every machine finds them: in a
-bucket, or on a shared disk.
+Recordings, transcripts and custom models must be where every machine finds them: in a bucket, or
+on a shared disk.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from .engine import Chunk, Tasks, chunks, poisoned
 from .recording_evidence import EvidenceSettings, Row, extract_all
 
 _NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""Off, Ray listens on loopback alone, on Linux as well; it looks once, when it is imported."""
+"""If off, Ray listens on loopback only, on Linux as well; read once, at import."""
 _CHUNKS_PER_ACTOR = 256
-"""How many are handed to Ray at a time, some hours of work: all would fill the driver's memory."""
+"""Ray gets this many at a time, some hours of work: all would fill the driver's memory."""
 
 
 class _EvidenceActor:
-    """One actor; the models are loaded with the first calls, and stay."""
+    """One actor; the models are loaded with the first calls and stay loaded."""
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         tasks, settings = pickle.loads(batch["work"][0])  # noqa: S301 - written by us, below
@@ -39,9 +38,9 @@ class _EvidenceActor:
 def extract_on_ray(
     tasks: Tasks, settings: EvidenceSettings, workers: int | None = None
 ) -> Iterator[list[Row]]:
-    """Hear calls on the cluster of `RAY_ADDRESS`, or on one of this machine's own.
+    """Extract evidence on the cluster of `RAY_ADDRESS`, or on a local one on this machine.
 
-    `workers` is the number of actors, each on one core; all cores of the cluster if not given.
+    `workers` is the number of actors, one core each; it defaults to all cores of the cluster.
     """
     if not len(tasks):
         return
@@ -53,7 +52,7 @@ def extract_on_ray(
 
     if not ray.is_initialized():
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what is lost is heard again
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # lost calls are retried
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     context.max_errored_blocks = -1
@@ -71,18 +70,18 @@ def extract_on_ray(
 def _in_a_pool(
     some: Sequence[Chunk], settings: EvidenceSettings, actors: int
 ) -> Iterator[list[Row]]:
-    """Hear these; the calls of an actor that died twice are left out."""
+    """Extract the evidence of these chunks, except those that killed an actor twice."""
     import ray  # noqa: PLC0415 - as above
 
     work = [{"work": pickle.dumps((chunk, settings))} for chunk in some]
-    heard = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
+    extracted = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
         _EvidenceActor,
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=1,
         max_task_retries=1,
     )
-    for row in heard.iter_rows():
+    for row in extracted.iter_rows():
         yield pickle.loads(row["rows"])  # noqa: S301 - written by us, above
 
 
