@@ -1,4 +1,4 @@
-"""The evidence stage: kept, resumed, heard again, heard by workers that die."""
+"""The evidence stage: stored, resumed, repeated, extracted by workers that die."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def same(one: CallBatch, other: CallBatch) -> bool:
     )
 
 
-def test_what_is_kept_is_not_heard_again(tasks: list[Task], tmp_path: Path) -> None:
-    """A run that goes on must only hear what is missing, and a changed file again."""
+def test_stored_evidence_is_not_extracted_again(tasks: list[Task], tmp_path: Path) -> None:
+    """A resumed run must extract only what is missing, and changed files again."""
     store = EvidenceCache(str(tmp_path))
     store.add(extract_all(tasks[:4], SETTINGS))
     assert missing(store, tasks) == tasks[4:]
@@ -97,8 +97,8 @@ def test_what_is_kept_is_not_heard_again(tasks: list[Task], tmp_path: Path) -> N
     assert missing(store, [changed]) == [changed]
 
 
-def test_another_model_hears_the_turns_that_are_known(tasks: list[Task], tmp_path: Path) -> None:
-    """A new model must not cost the search for turns again, nor hear other turns."""
+def test_another_model_reads_the_known_turns(tasks: list[Task], tmp_path: Path) -> None:
+    """A new model must neither repeat the search for turns nor read other turns."""
     store = EvidenceCache(str(tmp_path))
     store.add(extract_all(tasks[:1], SETTINGS))
     (again,) = missing(store, [replace(tasks[0], evidence_key="of another model")])
@@ -109,24 +109,24 @@ def test_another_model_hears_the_turns_that_are_known(tasks: list[Task], tmp_pat
     }
 
 
-def test_a_call_heard_twice_counts_once(tasks: list[Task], tmp_path: Path) -> None:
-    """Two runs at a time into one folder must not double any figure."""
+def test_a_call_extracted_twice_counts_once(tasks: list[Task], tmp_path: Path) -> None:
+    """Two concurrent runs into one folder must not double any figure."""
     store = EvidenceCache(str(tmp_path))
     store.add(extract_all(tasks[:2], SETTINGS))
     store.add(extract_all(tasks[1:3], SETTINGS))
     assert kept(store, tasks).call_ids == ("call-000000", "call-000001", "call-000002")
 
 
-def test_an_older_folder_does_not_write_a_call_off(tasks: list[Task], tmp_path: Path) -> None:
-    """Folders from before also hold what could not be heard; it must not hide the call."""
+def test_an_older_folder_does_not_hide_a_call(tasks: list[Task], tmp_path: Path) -> None:
+    """Older folders also hold failed calls; these must be tried again."""
     store = EvidenceCache(str(tmp_path))
-    heard = extract_evidence(tasks[0], SETTINGS)
-    failed = {key: heard[key] for key in ("call_id", "evidence_key", "turns_key")}
+    complete = extract_evidence(tasks[0], SETTINGS)
+    failed = {key: complete[key] for key in ("call_id", "evidence_key", "turns_key")}
     older = SCHEMA.append(pa.field("error", pa.string()))
     row = {**failed, "error": "busy", "turns": [], "warnings": []}
     pq.write_table(pa.Table.from_pylist([row], older), tmp_path / "part-0.parquet")
     assert missing(store, tasks[:1]) == tasks[:1]
-    store.add([heard])
+    store.add([complete])
     assert missing(store, tasks[:1]) == []
     assert kept(store, tasks[:1]).call_ids == ("call-000000",)
 
@@ -152,7 +152,7 @@ def test_calls_come_by_id_in_portions_whatever_the_order_of_the_parts(
 
 @pytest.mark.parametrize("workers", [1, 2, 16])
 @pytest.mark.parametrize("left", [0, 1, 7, 500])
-def test_the_last_handfuls_are_small(tasks: list[Task], workers: int, left: int) -> None:
+def test_the_last_chunks_are_small(tasks: list[Task], workers: int, left: int) -> None:
     """A worker with sixteen calls to go would keep the others waiting; and none may be lost."""
     todo = [replace(tasks[0], evidence_key=str(number)) for number in range(left)]
     handed = list(chunks(todo, workers))
@@ -208,7 +208,7 @@ def test_no_words_are_kept(calls: Path, tmp_path: Path) -> None:
 
 
 def test_a_call_is_given_its_own_lines_of_a_transcript_of_many(calls: Path, tmp_path: Path) -> None:
-    """The lines of all calls lie in one file, in any order; another's words would be heard."""
+    """The lines of all calls lie in one file, in any order; another call's words would count."""
     lines = [
         {"call_id": f"call-00000{call}", "order": order, "speaker": "caller", "text": f"ä {call}"}
         for order in (1, 0)
@@ -227,7 +227,7 @@ def test_a_call_is_given_its_own_lines_of_a_transcript_of_many(calls: Path, tmp_
 
 
 def test_a_killed_run_goes_on_and_loses_nothing(calls: Path, tmp_path: Path) -> None:
-    """SIGKILL in the middle of a night's run must not cost what was heard by then."""
+    """SIGKILL in the middle of a night's run must not cost what was extracted by then."""
     folder = tmp_path / "evidence"
     command = [
         *(sys.executable, "-m", "pipecat_deescalate.agent", "simulate", str(calls)),
@@ -259,9 +259,9 @@ def test_a_failure_of_any_kind_is_the_call_s_own(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     place = f"file://{tasks[0].source.place}"
     copied = replace(tasks[0], source=replace(tasks[0].source, place=place))
-    failed, heard = extract_all([copied, tasks[1]], SETTINGS)
+    failed, complete = extract_all([copied, tasks[1]], SETTINGS)
     assert failed["error"] == f"{place}: No such file or directory"
-    assert heard["turns"]
+    assert complete["turns"]
 
 
 def test_a_complaint_is_one_line_without_secrets() -> None:
@@ -272,7 +272,7 @@ def test_a_complaint_is_one_line_without_secrets() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_worker_that_dies_costs_its_own_call_only(tasks: list[Task], tmp_path: Path) -> None:
-    """A recording that crashes a decoder must be written off, and all others be heard."""
+    """A recording that crashes a decoder must be reported, and cost no other call."""
     deadly = tmp_path / "deadly.jsonl"
     os.mkfifo(deadly)  # whoever opens it waits, and is killed below
     source = replace(tasks[3].source, call_id="deadly", transcript=str(deadly))
@@ -283,7 +283,7 @@ def test_a_worker_that_dies_costs_its_own_call_only(tasks: list[Task], tmp_path:
             for chunk in extract_locally([*tasks[:3], bad, *tasks[3:]], SETTINGS, workers=2)
             for row in chunk
         ]
-    heard = {row["call_id"]: row.get("error") for row in rows}
-    assert len(heard) == len(rows) == len(tasks) + 1
-    assert "ends the process that reads it" in heard.pop("deadly")
-    assert set(heard.values()) == {None}
+    errors = {row["call_id"]: row.get("error") for row in rows}
+    assert len(errors) == len(rows) == len(tasks) + 1
+    assert "ends the process that reads it" in errors.pop("deadly")
+    assert set(errors.values()) == {None}

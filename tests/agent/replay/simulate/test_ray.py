@@ -93,12 +93,12 @@ def test_a_worker_that_dies_loses_nothing(cluster: None, calls: Path, tmp_path: 
     settings = EvidenceSettings()
     tasks = list(tasks_for(find_calls([str(tmp_path)]), settings))
     rows = extract_on_ray(tasks, settings, workers=1)
-    heard = next(rows)
+    first = next(rows)
     (worker,) = ray_workers(b"ray::MapWorker")
     os.kill(worker, signal.SIGKILL)
     rest = by_call(rows)
-    assert len(heard) < len(tasks)
-    assert sorted([*heard, *rest], key=lambda row: row["call_id"]) == by_call(
+    assert len(first) < len(tasks)
+    assert sorted([*first, *rest], key=lambda row: row["call_id"]) == by_call(
         extract_locally(tasks, settings, workers=1)
     )
 
@@ -116,10 +116,10 @@ def test_a_recording_that_kills_its_worker_is_written_off(
     tasks.insert(1, Task(source, "deadly", "deadly"))
     with Killer(ray_workers):
         rows = by_call(extract_on_ray(tasks, settings, workers=1))
-    heard = {row["call_id"]: row.get("error") for row in rows}
-    assert len(heard) == len(rows) == len(tasks)
-    assert "ends the process that reads it" in heard.pop("deadly")
-    assert set(heard.values()) == {None}
+    errors = {row["call_id"]: row.get("error") for row in rows}
+    assert len(errors) == len(rows) == len(tasks)
+    assert "ends the process that reads it" in errors.pop("deadly")
+    assert set(errors.values()) == {None}
 
 
 _HEARS_ONE_CALL = """

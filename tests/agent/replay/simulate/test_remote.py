@@ -69,7 +69,7 @@ def test_a_bucket_is_as_good_as_a_folder(
     for file in calls.iterdir():
         bucket.put_file(str(file), f"calls/in/{file.name}")
 
-    def told(place: str, evidence: str, results: str) -> dict[str, object]:
+    def simulated(place: str, evidence: str, results: str) -> dict[str, object]:
         options = Options(
             calls=[f"{place}/calls.csv"],
             policies=["balanced"],
@@ -83,18 +83,18 @@ def test_a_bucket_is_as_good_as_a_folder(
         found: dict[str, object] = json.loads(capsys.readouterr().out)
         return found
 
-    here = told(str(calls), str(tmp_path / "evidence"), str(tmp_path / "results"))
-    there = told("s3://calls/in", "s3://calls/evidence", "s3://calls/results")
+    here = simulated(str(calls), str(tmp_path / "evidence"), str(tmp_path / "results"))
+    there = simulated("s3://calls/in", "s3://calls/evidence", "s3://calls/results")
     assert here == there
     assert bucket.ls("calls/evidence")
     stored = bucket.cat_file("calls/results/turns.parquet")
     assert stored == (tmp_path / "results" / "turns.parquet").read_bytes()
-    assert told("s3://calls/in", "s3://calls/evidence", "s3://calls/results") == here
+    assert simulated("s3://calls/in", "s3://calls/evidence", "s3://calls/results") == here
 
 
 @pytest.mark.filterwarnings("ignore")  # s3fs closes its sessions when the interpreter ends
 @pytest.mark.parametrize("use", [found, on_disk, reading, writing, read_table])
-def test_a_bucket_without_credentials_is_told_in_a_line(
+def test_a_bucket_without_credentials_is_reported_in_one_line(
     bucket: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch, use: Callable[[str], Any]
 ) -> None:
     """What botocore raises is no OSError, and was shown as a traceback."""
