@@ -37,7 +37,7 @@ from .run_sweep import Sweep, run_sweep, write_policy
 from .statistics.caller_model import closed_loop, load_caller_model
 from .statistics.staffing import Service
 from .statistics.sweep import Axis, Costs, grid
-from .summary import summarize
+from .summary import simulation_summary
 from .terminal_view import print_summary
 from .transcript_lookup import TranscriptIndex
 
@@ -107,7 +107,7 @@ def run_simulation(options: Options) -> int:
             batches = partial(_counted, progress, index, evidence)
             comparison = Comparison(policies)
             comparison.add(batches("replaying"), writer, sampler.add)
-            found = summarize(
+            found = simulation_summary(
                 comparison,
                 costs=options.costs,
                 base_rate=options.base_rate,

@@ -18,7 +18,7 @@ CANNOT_KNOW = (
 )
 
 
-def summarize(
+def simulation_summary(
     comparison: Comparison,
     *,
     costs: Costs,
