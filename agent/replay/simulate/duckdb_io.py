@@ -69,14 +69,10 @@ def create_table(
     rows: Iterable[dict[str, Any]],
 ) -> int:
     """Create a table from rows, some thousand at a time; return how many there are."""
-    database.register("block", schema.empty_table())
-    database.execute(f"CREATE TABLE {name} AS SELECT * FROM block")  # noqa: S608 - ours
-    database.unregister("block")
+    database.from_arrow(schema.empty_table()).create(name)
     left, done = iter(rows), 0
     while some := list(islice(left, ROWS_AT_ONCE)):
-        database.register("block", pa.Table.from_pylist(some, schema))
-        database.execute(f"INSERT INTO {name} SELECT * FROM block")  # noqa: S608 - ours
-        database.unregister("block")
+        database.from_arrow(pa.Table.from_pylist(some, schema)).insert_into(name)
         done += len(some)
     return done
 
