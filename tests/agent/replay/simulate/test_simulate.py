@@ -142,7 +142,7 @@ def test_labels_without_a_call_are_named(simulate: Run, calls: Path, tmp_path: P
         ({"report": Path("no/such/folder/report.html")}, "cannot be written"),
         ({"out": Path("no/such/folder/out.json")}, "cannot be written"),
         ({"sweep": ["memory=0.5:0.9:0.1"]}, "needs --labels"),
-        ({"best": Path("best.yaml")}, "cheapest policy of a --sweep"),
+        ({"best": Path("best.yaml")}, "--best needs a --sweep"),
         ({"labels": "nowhere.csv"}, "nowhere.csv: is not there"),
         ({"evidence": __file__}, "is not a folder"),
         ({"results": __file__}, "is not a folder"),
