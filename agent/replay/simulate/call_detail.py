@@ -21,7 +21,7 @@ from ..transcript import Transcript
 from .call_source import CallSource
 from .recording_evidence import ENVELOPE_S, Row, transcript_of
 from .statistics.call_labels import CallLabel
-from .storage import on_disk
+from .storage import local_file
 
 _POINTS = 600
 _AUDIO_RATE = 8_000
@@ -145,7 +145,7 @@ def _envelope(peaks: bytes) -> dict[str, Any]:
 
 def _audio(source: CallSource) -> str:
     """The caller's channel as a data URL, Ogg/Opus."""
-    with on_disk(source.place) as path:
+    with local_file(source.place) as path:
         samples = read_audio(path, caller_channel=source.caller_channel)
     written = io.BytesIO()
     narrow = resample(samples, 16_000, _AUDIO_RATE)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ....policies.types import Action, Level
 from .statistics.call_labels import BatchLabels
 from .statistics.tally import Outcomes
-from .storage import join, make_folder, writing
+from .storage import create_file, join, make_folder
 from .vectorized import CallBatch, Replay
 
 CALLS, TURNS = "calls.parquet", "turns.parquet"
@@ -117,7 +117,7 @@ def decision_files(folder: str) -> Iterator[DecisionWriter]:
     with ExitStack() as stack:
         writers = []
         for name, schema in ((CALLS, _CALL), (TURNS, _TURN)):
-            file = stack.enter_context(writing(join(folder, name)))
+            file = stack.enter_context(create_file(join(folder, name)))
             writers.append(stack.enter_context(pq.ParquetWriter(file, schema, compression="zstd")))
         yield DecisionWriter(*writers)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .recording_evidence import Row
-from .storage import found, join, make_folder, writing
+from .storage import create_file, join, list_files, make_folder
 
 _TURN = pa.struct(
     {
@@ -58,9 +58,9 @@ class EvidenceCache:
     def add(self, rows: Sequence[Row]) -> None:
         """Store these rows, all or none. Raises OutputError."""
         name = hashlib.sha256(" ".join(row["evidence_key"] for row in rows).encode()).hexdigest()
-        with writing(join(self.place, f"part-{name[:24]}.parquet")) as file:
+        with create_file(join(self.place, f"part-{name[:24]}.parquet")) as file:
             pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")
 
     def parts(self) -> list[str]:
         """The parts that exist now, sorted."""
-        return sorted(part for part in found(self.place) if part.endswith(".parquet"))
+        return sorted(part for part in list_files(self.place) if part.endswith(".parquet"))

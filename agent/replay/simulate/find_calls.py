@@ -13,7 +13,7 @@ from ....models.audio.recording import AUDIO, CallerChannel
 from ....models.errors import DeescalateError, UnreadableInputError
 from .call_source import CallSource
 from .duckdb_io import ROWS_AT_ONCE, TABLES, read_table
-from .storage import fingerprint, found, is_pattern, join, parent
+from .storage import fingerprint, is_pattern, join, list_files, parent
 from .transcript_lookup import TranscriptIndex, TranscriptPlace
 
 _NO_WORDS = TranscriptPlace(None)
@@ -60,7 +60,7 @@ def _rows(place: str) -> Iterator[dict[str, Any]]:
     elif suffix in AUDIO and not several:
         yield {"path": place}
     else:
-        yield from ({"path": file} for file in found(place) if _ends(file, *AUDIO))
+        yield from ({"path": file} for file in list_files(place) if _ends(file, *AUDIO))
 
 
 def _ends(place: str, *suffixes: str) -> bool:

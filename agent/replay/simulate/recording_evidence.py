@@ -21,7 +21,7 @@ from ..segments import TurnRules
 from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..vad import SAMPLE_RATE
 from .call_source import CallSource, Task
-from .storage import on_disk, reading, storage_complaint
+from .storage import local_file, open_file, storage_complaint
 
 ENVELOPE_S = 0.2
 """One point of a call's envelope stands for this much audio."""
@@ -114,7 +114,7 @@ def _keys(task: Task) -> Row:
 
 def _classify_audio(task: Task, settings: EvidenceSettings) -> tuple[VoiceCall, bytes]:
     envelope = Envelope()
-    with on_disk(task.source.place) as path:
+    with local_file(task.source.place) as path:
         voice = classify_call(
             path,
             load_classifier(settings.model),
@@ -135,9 +135,9 @@ def transcript_of(source: CallSource) -> TranscriptLike:
     if source.transcript is None or source.lines == ():
         return Transcript()
     if source.lines is not None:
-        with reading(source.transcript) as file:
+        with open_file(source.transcript) as file:
             return read_untimed_at(file, source.transcript, source.lines)
-    with on_disk(source.transcript) as path:
+    with local_file(source.transcript) as path:
         return read_transcript(path)
 
 

@@ -26,7 +26,9 @@ def storage_complaint(error: Exception) -> str:
 
 
 @contextmanager
-def reached(place: str, ours: type[UnreadableInputError] = UnreadableInputError) -> Iterator[None]:
+def storage_errors(
+    place: str, ours: type[UnreadableInputError] = UnreadableInputError
+) -> Iterator[None]:
     """Turn whatever a file system library raises, which may be any type, into `ours`."""
     try:
         yield
@@ -47,7 +49,7 @@ def filesystem(place: str) -> fsspec.AbstractFileSystem:
     Raises:
         UnreadableInputError: its package is not installed, or it refuses access.
     """
-    with reached(place):
+    with storage_errors(place):
         return fsspec.core.url_to_fs(place)[0]
 
 
@@ -68,18 +70,18 @@ def is_pattern(place: str) -> bool:
     if not any(character in place for character in "*?["):
         return False
     if is_remote(place):
-        with reached(place):
+        with storage_errors(place):
             return not filesystem(place).exists(place)
     return not Path(place).expanduser().exists()
 
 
-def found(pattern: str) -> Iterator[str]:
+def list_files(pattern: str) -> Iterator[str]:
     """The files that match a pattern, or all files under a folder, in no particular order.
 
     Local folders are listed one at a time; the listing of a bucket is in memory as a whole.
     """
     if is_remote(pattern):
-        yield from _found_remotely(pattern)
+        yield from _list_remotely(pattern)
         return
     place = Path(pattern).expanduser().absolute()
     if is_pattern(pattern):
@@ -91,10 +93,10 @@ def found(pattern: str) -> Iterator[str]:
         yield from (str(Path(folder, name)) for name in names)
 
 
-def _found_remotely(pattern: str) -> list[str]:
+def _list_remotely(pattern: str) -> list[str]:
     system = filesystem(pattern)
     path = system._strip_protocol(pattern)
-    with reached(pattern):
+    with storage_errors(pattern):
         names = system.glob(path) if is_pattern(pattern) else system.find(path)
     return [system.unstrip_protocol(name) for name in names]
 
@@ -111,13 +113,13 @@ def fingerprint(place: str) -> str:
         except OSError as error:
             raise UnreadableInputError(place, error.strerror or "cannot be read") from error
         return f"{found.st_size}/{found.st_mtime_ns}"
-    with reached(place):
+    with storage_errors(place):
         info = filesystem(place).info(place)
     return f"{info.get('size')}/{info.get('ETag') or info.get('mtime') or info.get('created')}"
 
 
 @contextmanager
-def on_disk(place: str) -> Iterator[Path]:
+def local_file(place: str) -> Iterator[Path]:
     """The file as a local path: itself, or a copy that lasts as long as the block.
 
     Raises:
@@ -128,24 +130,24 @@ def on_disk(place: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / place.rsplit("/", 1)[-1]
-        with reached(place):
+        with storage_errors(place):
             filesystem(place).get_file(place, str(copy))
         yield copy
 
 
 @contextmanager
-def reading(place: str) -> Iterator[BinaryIO]:
+def open_file(place: str) -> Iterator[BinaryIO]:
     """Open a file in place, to read parts of it.
 
     Raises:
         UnreadableInputError: it cannot be read.
     """
-    with reached(place), filesystem(place).open(place, "rb") as file:
+    with storage_errors(place), filesystem(place).open(place, "rb") as file:
         yield file
 
 
 @contextmanager
-def writing(place: str) -> Iterator[BinaryIO]:
+def create_file(place: str) -> Iterator[BinaryIO]:
     """Write a file that appears, complete, when the block ends without an error.
 
     Raises:
@@ -155,7 +157,7 @@ def writing(place: str) -> Iterator[BinaryIO]:
         with whole_file(Path(place)) as file:
             yield file
         return
-    with reached(place, OutputError):
+    with storage_errors(place, OutputError):
         file = filesystem(place).open(place, "wb")
     with ExitStack() as unfinished:
         unfinished.callback(file.discard)
@@ -164,7 +166,7 @@ def writing(place: str) -> Iterator[BinaryIO]:
         except OSError as error:
             raise OutputError(place, f"cannot be written ({storage_complaint(error)})") from error
         unfinished.pop_all()
-    with reached(place, OutputError):
+    with storage_errors(place, OutputError):
         file.close()
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ....models.errors import UnreadableInputError
 from ..alignment import ByteRange, read_untimed_lines
 from .duckdb_io import create_table
-from .storage import found, reading
+from .storage import list_files, open_file
 
 _TRANSCRIPT = pa.schema(
     {
@@ -67,13 +67,13 @@ class TranscriptIndex:
 
 
 def _files(place: str) -> Iterator[dict[str, Any]]:
-    for file in found(place):
+    for file in list_files(place):
         name = PurePosixPath(file)
         if name.suffix.lower() == ".jsonl":
             yield {"call_id": name.stem, "place": file}
 
 
 def _lines(place: str) -> Iterator[dict[str, Any]]:
-    with reading(place) as file:
+    with open_file(place) as file:
         for line, line_range in read_untimed_lines(file, place):
             yield {"call_id": line.call_id, "line": line_range}

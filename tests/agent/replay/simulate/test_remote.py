@@ -13,7 +13,12 @@ import pytest
 
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import read_table
-from pipecat_deescalate.agent.replay.simulate.storage import found, on_disk, reading, writing
+from pipecat_deescalate.agent.replay.simulate.storage import (
+    create_file,
+    list_files,
+    local_file,
+    open_file,
+)
 from pipecat_deescalate.models.errors import DeescalateError
 
 pytest.importorskip("moto", reason="moto is not installed")
@@ -93,7 +98,7 @@ def test_a_bucket_is_as_good_as_a_folder(
 
 
 @pytest.mark.filterwarnings("ignore")  # s3fs closes its sessions when the interpreter ends
-@pytest.mark.parametrize("use", [found, on_disk, reading, writing, read_table])
+@pytest.mark.parametrize("use", [list_files, local_file, open_file, create_file, read_table])
 def test_a_bucket_without_credentials_is_reported_in_one_line(
     bucket: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch, use: Callable[[str], Any]
 ) -> None:
