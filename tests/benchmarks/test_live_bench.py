@@ -5,12 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from benchmarks import capacity
-from benchmarks.announcement import announcements
-from benchmarks.audit import audit
-from benchmarks.bot import Guard
-from benchmarks.caller_audio import callers_turns
 from benchmarks.capacity import (
     FIRST,
     Measured,
@@ -18,14 +12,20 @@ from benchmarks.capacity import (
     Search,
     capacities,
 )
+
+from benchmarks import capacity
+from benchmarks.announcement import announcements
+from benchmarks.audit import audit
+from benchmarks.bot import Guard
+from benchmarks.caller_audio import callers_turns
 from benchmarks.machine import StolenTime, stolen_moments
 from benchmarks.reply_latency import run_calls
-from benchmarks.telephony import RATE, Pcm
 from pipecat_deescalate.models.audio.recording import CallerChannel
 from pipecat_deescalate.models.errors import AudioError
 
 from ..agent.replay.test_analyze import deescalate
 from ..audio import noise, write_audio
+from ..telephony import RATE, Pcm
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 
