@@ -117,7 +117,7 @@ def _say(line: str) -> None:
 
 if __name__ == "__main__":
     try:
-        app()
+        app(prog_name="python -m benchmarks")
     except DeescalateError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         sys.exit(2)

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import resource
-import sys
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -49,6 +48,7 @@ from tests.telephony import RATE, FrameMark, answering
 
 from .affinity import bots_cores, keep_to
 from .frame_watermark import BLOCK, levels
+from .inference_worker import import_from
 
 if TYPE_CHECKING:
     from pipecat_deescalate import Deescalator
@@ -290,8 +290,7 @@ def running_bot(variant: Variant, twilio: str | None = None) -> Iterator[Running
 def _serve(connection: Connection, variant: Variant, twilio: str | None) -> None:
     logger.remove()
     keep_to(bots_cores())
-    if variant.package is not None:
-        sys.path.insert(0, str(variant.package))
+    import_from(variant.package)
     if variant.guard is not Guard.NONE:
         _guard(variant.guard, "none", None)  # loads what all calls share
     gc.freeze()  # a full collection over everything that was loaded would stop every call
