@@ -61,3 +61,11 @@ class PolicyError(UnreadableInputError):
 
 class SamplesError(DeescalateError, ValueError):
     """An argument that describes audio cannot be used; change it as the message says."""
+
+
+class RecordError(DeescalateError, ValueError):
+    """A dict is not the record of a call; the message names the key and what is wrong with it."""
+
+
+class MissingPackageError(DeescalateError, ImportError):
+    """A package that the core install leaves out is needed; the message says which."""

@@ -6,7 +6,6 @@ rate of the first frame, and at the end of the first of several Ogg streams. The
 
 from __future__ import annotations
 
-
 from typing import BinaryIO
 
 from .memory import AudioFile

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-
 from typing import BinaryIO
 
 from ..errors import AudioError

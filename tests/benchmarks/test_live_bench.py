@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 
@@ -71,28 +72,38 @@ def test_the_announcement_is_measured_where_the_caller_hears_it(speech: tuple[Pc
         assert (call.transfers, call.hang_ups) == (1, 0)
 
 
-def test_bots_are_measured_in_turns(
-    speech: tuple[Pcm, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bots_are_measured_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow minute of the machine must not hit one bot alone."""
     order: list[str] = []
-    measured = concurrency._one_run
 
-    def one_run(call, bot: RunningBot, *rest) -> list[Sample]:
+    def one_run(call: object, bot: RunningBot, *_: object) -> list[Sample]:
         order.append(bot.variant.name)
-        return measured(call, bot, *rest)
+        return [Sample(1.0, float(len(order)), 0, 0)]
 
     monkeypatch.setattr(concurrency, "_one_run", one_run)
-    monkeypatch.setattr(concurrency, "_SETTLES_S", 1.0)
-    monkeypatch.setattr(concurrency, "_STAYS_S", 0.5)
-    other = Variant("other", Guard.NONE)
-    found = concurrency.concurrency(
-        (WITHOUT, other), speech, counts=(1, 3), seconds=0.5, runs=2, say=lambda _: None
+    monkeypatch.setattr(concurrency, "calling", nullcontext)
+    monkeypatch.setattr(
+        concurrency, "running_bot", lambda variant: nullcontext(RunningBot(variant, None))
     )
-    assert order == ["without", "other", "other", "without"]
-    for one in found.values():
-        assert [row.calls for row in one.lateness] == [1, 3]
-        assert all(0 < run.p50_ms <= run.p99_ms for row in one.lateness for run in row.runs)
+    found = concurrency.concurrency(
+        (WITHOUT, WITH), (), counts=(1,), seconds=1, runs=3, say=lambda _: None
+    )
+    assert order == ["without", "with", "with", "without", "without", "with"]
+    assert [one.lateness[0].p99_ms for one in found.values()] == [4, 3]
+
+
+def test_frames_are_measured_while_calls_join(
+    speech: tuple[Pcm, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real bot: every count has its frames, and none of them comes before it was sent."""
+    monkeypatch.setattr(concurrency, "_SETTLES_S", 0.5)
+    monkeypatch.setattr(concurrency, "_STAYS_S", 0.5)
+    found = concurrency.concurrency(
+        (WITHOUT,), speech, counts=(1, 2), seconds=0.5, runs=1, say=lambda _: None
+    )
+    rows = found["without"].lateness
+    assert [row.calls for row in rows] == [1, 2]
+    assert all(0 < row.p50_ms <= row.p99_ms for row in rows)
 
 
 def test_a_sample_holds_the_frames_and_turns_of_its_span() -> None:
