@@ -36,7 +36,7 @@ def _relative_to_ours(models: list[dict[str, Any]]) -> list[str]:
         for row in model["latency"]
         if (row["turn_s"], row["threads"]) == (4.0, 1)
     ]
-    table = "[table](docs/results.md#beside-larger-models)"
+    table = "[table](#beside-larger-models)"
     return [f"Relative to ours, 4 s on one thread: {', '.join(times)} ({table})."] if times else []
 
 
