@@ -17,7 +17,7 @@ def bench(results: dict[str, Any]) -> str:
     lines += [
         "",
         f"Model file {results['model_bytes'] / 1e6:.1f} MB; importing the package takes "
-        f"{results['import_s']:.2f} s; the words of a 20-word turn take "
+        f"{results['import_s']:.2f} s; classifying a text of 20 words takes "
         f"{results['words']['median_ms']:.2f} ms. {results['machine']['processor']}.",
     ]
     lines += [
