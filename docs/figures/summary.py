@@ -84,10 +84,11 @@ def _per_1000(found: dict[str, Any], key: str) -> str:
 
 def _costs(results: dict[str, Any]) -> list[tuple[str, str, str]]:
     bench, live = results["bench"], results["live"]
+    without, guarded, *_ = live["latency"].values()
+    plain, loaded, *_ = live["costs"].values()
     turn = next(row for row in bench["latency"] if row["turn_s"] == 4.0)
-    reply = [live["latency"][key]["median_ms"] for key in ("without", "guarded")]
-    without, guarded = (live["costs"][key] for key in ("none", "bundled"))
-    first, further = (guarded[key] - without[key] for key in ("first_call_mb", "further_call_mb"))
+    reply = [without["median_ms"], guarded["median_ms"]]
+    first, further = (loaded[key] - plain[key] for key in ("first_call_mb", "further_call_mb"))
     return [
         (
             "inference on one core, 4 s turn (Smart Turn v3.2: "
