@@ -53,7 +53,7 @@ class Spotter:
             SpotterError: it did not become ready.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", f"{__package__}.spotter"),
+            *(sys.executable, "-m", f"{__package__}.keyword_spotter_process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
