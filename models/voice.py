@@ -65,7 +65,7 @@ class VoiceOutput:
 
 
 class OnnxEmotionClassifier:
-    """A model file made by `deescalate train`: samples in, logits out, calibration inside.
+    """A model file made by `deescalate model train`: samples in, logits out, calibration inside.
 
     A turn longer than 8 s is cut into equal windows of at most 8 s. It counts as negative if any
     one of them is, each being equally likely beforehand, so its likelihood ratio is the mean of
@@ -88,7 +88,7 @@ class OnnxEmotionClassifier:
             self.name = metadata["name"]
             self._run(np.zeros(SAMPLE_RATE, np.float32))[LOGIT]
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
-            raise ModelFileError(path, "is not a model made by `deescalate train`") from error
+            raise ModelFileError(path, "is not a model made by `deescalate model train`") from error
         self.failures = 0
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:

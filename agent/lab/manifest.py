@@ -1,4 +1,4 @@
-"""The `manifest` command: a corpus on disk becomes a list of labelled clips."""
+"""The `model manifest` command: lists the labelled clips of corpora on disk."""
 
 from __future__ import annotations
 

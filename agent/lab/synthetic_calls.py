@@ -1,4 +1,4 @@
-"""The `assemble` command: labelled calls as telephone recordings, from a manifest of utterances."""
+"""The `calls synthesize` command: builds labelled telephone calls from labelled utterances."""
 
 from __future__ import annotations
 

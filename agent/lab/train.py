@@ -1,4 +1,4 @@
-"""The `train` command."""
+"""The `model train` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`clips`, `train teacher` and `distill`: from labelled calls to a teacher and its students."""
+"""`label clips`, `model train teacher`, `model distill`: from labelled calls to students."""
 
 from __future__ import annotations
 

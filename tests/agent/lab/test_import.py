@@ -1,4 +1,4 @@
-"""`deescalate import`, `select` and `agreement`: from recordings to chosen turns to figures."""
+"""`calls import`, `label select` and `label agreement`: from recordings to turns to figures."""
 
 from __future__ import annotations
 
@@ -207,8 +207,8 @@ def test_a_selection_is_written_whole_and_reported(
     assert "The third and each later answer" in " ".join(capsys.readouterr().out.split())
 
 
-def command(name: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", "pipecat_deescalate.agent", name, *map(str, arguments)]
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "pipecat_deescalate.agent", *map(str, arguments)]
 
 
 @pytest.mark.parametrize("out", ["out.jsonl", "out.parquet", "chosen.jsonl"])
@@ -219,7 +219,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, out: str) ->
     rows = [row | {"turn": n, "start_s": n, "end_s": n + 0.5} for n in range(900)]
     source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     full = subprocess.run(  # noqa: S603 - our own command
-        command("select" if out == "chosen.jsonl" else "import", source, "--out", target),
+        command(
+            *(("label", "select") if out == "chosen.jsonl" else ("calls", "import")),
+            *(source, "--out", target),
+        ),
         capture_output=True,
         text=True,
         check=False,
@@ -240,7 +243,8 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     run = subprocess.Popen(  # noqa: S603 - our own command
         command(
-            "import", *sources, "--caller-channel", "left", "--out", tmp_path / "made" / "a.jsonl"
+            *("calls", "import", *sources, "--caller-channel", "left"),
+            *("--out", tmp_path / "made" / "a.jsonl"),
         )
     )
     give_up = time.monotonic() + 60
