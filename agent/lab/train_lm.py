@@ -1,4 +1,4 @@
-"""`label clips`, `model train teacher`, `model distill`: from labelled calls to students."""
+"""`clips`, `train teacher` and `distill`: from labelled calls to a teacher and its students."""
 
 from __future__ import annotations
 

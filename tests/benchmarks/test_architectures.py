@@ -18,6 +18,8 @@ from benchmarks.architectures import (
     print_architectures,
 )
 
+from ..agent.replay.test_analyze import deescalate
+
 
 def test_one_that_cannot_be_measured_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little memory, or a process that fails, must cost one row and be told in it."""
@@ -58,7 +60,7 @@ def test_without_ours_nothing_is_times_ours(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
 def test_large_ones_without_torch_say_what_to_install() -> None:
     """Nobody should wait for the other figures to learn that these cannot be had."""
-    run = benchmark("speed", "--architectures", "all")
+    run = deescalate("bench", "--architectures", "all")
     assert run.returncode == 2
     assert 'pip install "pipecat-deescalate[hf]"' in run.stderr
     assert len(run.stderr.splitlines()) == 1

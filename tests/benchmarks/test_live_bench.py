@@ -24,8 +24,8 @@ from benchmarks.telephony import RATE, Pcm
 from pipecat_deescalate.models.audio.recording import CallerChannel
 from pipecat_deescalate.models.errors import AudioError
 
+from ..agent.replay.test_analyze import deescalate
 from ..audio import noise, write_audio
-from .command import benchmark
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 
@@ -127,9 +127,9 @@ def test_stolen_time_is_a_share() -> None:
 
 def test_the_command_says_what_it_needs() -> None:
     """A benchmark of several minutes must not fail at its end, nor with a traceback."""
-    run = benchmark("live")
+    run = deescalate("bench", "live")
     assert run.returncode == 2
-    assert "CALL" in run.stderr
-    missing = benchmark("live", "nowhere.wav")
+    assert "--call" in run.stderr
+    missing = deescalate("bench", "live", "--call", "nowhere.wav")
     assert missing.returncode == 2
-    assert missing.stderr.startswith("benchmarks: nowhere.wav: ")
+    assert missing.stderr.startswith("deescalate: nowhere.wav: ")
