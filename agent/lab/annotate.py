@@ -1,4 +1,4 @@
-"""The `label annotate` command: a language model labels turns, resumed where it stopped."""
+"""The `annotate` command: a language model labels turns, resumed where it stopped."""
 
 from __future__ import annotations
 

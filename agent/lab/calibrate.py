@@ -1,4 +1,4 @@
-"""The `model calibrate` command: re-centres a model on a deployment's own calls."""
+"""The `calibrate` command: a model is re-centred on a deployment's own calls."""
 
 from __future__ import annotations
 

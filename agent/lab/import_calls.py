@@ -1,4 +1,4 @@
-"""The `calls import` command: turns recordings and call records into one table of turns."""
+"""The `import` command: recordings, records of calls and tables of turns become calls as data."""
 
 from __future__ import annotations
 

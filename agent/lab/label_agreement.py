@@ -1,4 +1,4 @@
-"""The `label agreement` command: annotators against a reference, and against each other."""
+"""The `agreement` command: annotators against a reference, and against each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `model manifest` command: lists the labelled clips of corpora on disk."""
+"""The `manifest` command: a corpus on disk becomes a list of labelled clips."""
 
 from __future__ import annotations
 

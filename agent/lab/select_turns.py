@@ -1,4 +1,4 @@
-"""The `label select` command: which turns are worth labelling, and why."""
+"""The `select` command: which turns are worth labelling, and why."""
 
 from __future__ import annotations
 

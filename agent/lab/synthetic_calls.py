@@ -1,4 +1,4 @@
-"""The `calls synthesize` command: builds labelled telephone calls from labelled utterances."""
+"""The `assemble` command: labelled calls as telephone recordings, from a manifest of utterances."""
 
 from __future__ import annotations
 

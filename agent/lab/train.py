@@ -1,4 +1,4 @@
-"""The `model train` command."""
+"""The `train` command."""
 
 from __future__ import annotations
 

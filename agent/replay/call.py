@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
@@ -13,7 +13,7 @@ from ...models.reader import CallReader, VoiceTurn, classify_voice
 from ...models.readings import Samples, TurnReading
 from ...models.text.sentiment import TextClassifier
 from ...models.voice import EmotionClassifier, load_classifier
-from ...policies.config import MitigationPolicy, load_policy
+from ...policies.config import MitigationPolicy, agents_available, load_policy
 from ...policies.decide import decide
 from ...policies.record import CallRecord, TurnRecord
 from ...policies.types import CallState, Evidence
@@ -152,7 +152,7 @@ def decide_call(
     transcript, state = transcript or Transcript(), CallState()
     records = []
     for turn in read_call(call, transcript, language=language, words=words):
-        available = _agents_available(policy, started_at, turn.reading.ended_at_s)
+        available = agents_available(policy, started_at, turn.reading.ended_at_s)
         evidence = Evidence(turn.reading, turn.dialog_state, available)
         state, decision = decide(state, evidence, policy)
         records.append(TurnRecord(decision, turn.text if keep_text else None))
@@ -184,12 +184,6 @@ def read_call(
         reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
-
-
-def _agents_available(policy: MitigationPolicy, started_at: datetime | None, at_s: float) -> bool:
-    if policy.opening_hours is None or started_at is None:
-        return True
-    return policy.opening_hours.is_open(started_at + timedelta(seconds=at_s))
 
 
 def _watched(

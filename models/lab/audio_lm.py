@@ -51,8 +51,8 @@ class LabelAnswer:
 class AudioLm:
     """An audio language model of the Qwen2-Audio kind, by name or folder, and what it is asked.
 
-    A folder may hold LoRA weights alone, as `deescalate model train teacher` writes them; the model
-    that they belong to is loaded with them. `network` is on the GPU if there is one. Nothing is
+    A folder may hold LoRA weights alone, as `deescalate train teacher` writes them; the model that
+    they belong to is loaded with them. `network` is on the GPU if there is one. Nothing is
     downloaded unless `download` is true, and no code that comes with a model is run unless
     `trust_remote_code` is.
     """

@@ -18,7 +18,7 @@ from benchmarks.architectures import (
     print_architectures,
 )
 
-from ..agent.replay.test_analyze import deescalate
+from ..commands import deescalate
 
 
 def test_one_that_cannot_be_measured_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

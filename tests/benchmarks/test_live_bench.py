@@ -24,8 +24,8 @@ from benchmarks.telephony import RATE, Pcm
 from pipecat_deescalate.models.audio.recording import CallerChannel
 from pipecat_deescalate.models.errors import AudioError
 
-from ..agent.replay.test_analyze import deescalate
 from ..audio import noise, write_audio
+from ..commands import deescalate
 
 CALLS = Path(__file__).parents[2] / "examples" / "calls"
 

@@ -24,8 +24,8 @@ from pipecat_deescalate.models.lab.evaluation.recalibration import (
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 from pipecat_deescalate.models.voice import OnnxEmotionClassifier
 
-from ..agent.replay.test_analyze import CALM, deescalate
-from ..audio import speech_like
+from ..audio import CALM, speech_like
+from ..commands import in_a_process as deescalate
 from ..models.broken import model_of
 
 HONEST = Calibration(slope=1.0, offset=0.0, limit=4.0)

@@ -17,8 +17,8 @@ from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.files import OutputError
 from pipecat_deescalate.models.lab.datasets import read_manifest
 
-from ..agent.replay.test_analyze import deescalate
 from ..audio import write_audio
+from ..commands import in_a_process as deescalate
 from ..models.lab.annotation.llm_server import LlmServer, by_loudness
 
 torch = pytest.importorskip("torch", reason="the extra `distill` is not installed")

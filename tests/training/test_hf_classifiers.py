@@ -18,8 +18,8 @@ from pipecat_deescalate.models.readings import EmotionReading, UnknownReason
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
 from ..agent.lab.test_measuring import a_manifest
-from ..agent.replay.test_analyze import deescalate
 from ..audio import CALM, speech_like
+from ..commands import in_a_process as deescalate
 from ..pipelines import running, speech
 
 torch = pytest.importorskip("torch", reason="the extra `hf` is not installed")

@@ -6,7 +6,6 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ....models.audio.recording import read_audio, resample
 from ....models.reader import VoiceTurn
 from ....models.readings import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
 from ....models.voice import TIMELINE_STEP_S
-from ....policies.config import MitigationPolicy
+from ....policies.config import MitigationPolicy, agents_available
 from ....policies.decide import decide
 from ....policies.types import CallState, Decision, Evidence
 from .call_source import CallSource
@@ -118,15 +117,10 @@ def _decided(
 ) -> list[Decision]:
     state, decisions = CallState(), []
     for turn, reading in zip(row["turns"], readings, strict=True):
-        humans = _humans(policy, source.started_at, reading.ended_at_s)
+        humans = agents_available(policy, source.started_at, reading.ended_at_s)
         state, decision = decide(state, Evidence(reading, turn["dialog_state"], humans), policy)
         decisions.append(decision)
     return decisions
-
-
-def _humans(policy: MitigationPolicy, began: datetime | None, at_s: float) -> bool:
-    hours = policy.opening_hours
-    return hours is None or began is None or hours.is_open(began + timedelta(seconds=at_s))
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

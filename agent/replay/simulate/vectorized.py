@@ -6,15 +6,14 @@ that was not taken then is not known: the replay goes on as the recording does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....policies.config import MitigationPolicy, OpeningHours, Rules
+from ....policies.config import MitigationPolicy, OpeningHours, Rules, agents_available
 from ....policies.types import Action, Level
 
 Floats = NDArray[np.float64]
@@ -93,8 +92,8 @@ class CallBatch:
         if hours not in self._open:
             self._open[hours] = np.array(
                 [
-                    began is None or hours.is_open(began + timedelta(seconds=float(at_s)))
-                    for began, at_s in zip(self._began(), self.ended_at_s, strict=True)
+                    agents_available(policy, self.started_at[call], at_s)
+                    for call, at_s in zip(self.call_of_turn, self.ended_at_s.tolist(), strict=True)
                 ],
                 bool,
             )
@@ -106,9 +105,6 @@ class CallBatch:
         rows = np.flatnonzero(turns)[::-1]
         found[self.call_of_turn[rows]] = self.turn_in_call[rows]
         return found
-
-    def _began(self) -> Sequence[datetime | None]:
-        return [self.started_at[call] for call in self.call_of_turn]
 
 
 @dataclass(frozen=True, slots=True)

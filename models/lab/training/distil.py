@@ -3,7 +3,7 @@
 A student with a vocabulary of its own learns from the labels (cross-entropy) and from how the
 teacher spreads its probability at each token of the answer (universal logit distillation). Our own
 student has one output, so that it learns from the teacher's P(negative) instead: a manifest with
-that in `soft_negative`, which `deescalate model train voice` takes for the label.
+that in `soft_negative`, which `deescalate train voice` takes for the label.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ import soundfile
 from pipecat_deescalate.models.lab.corpora import CORPORA
 from pipecat_deescalate.models.lab.text_corpora import read_text_recipe
 
-from ...audio import noise
-from ..replay.test_analyze import CALM, deescalate
+from ...audio import CALM, noise
+from ...commands import deescalate
 
 COLUMNS = ("path", "corpus", "language", "speaker", "emotion", "negative", "duration_s", "split")
 
@@ -130,7 +132,7 @@ def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path)
 @pytest.mark.parametrize(
     ("option", "name", "complaint"),
     [
-        ("--card", "missing.json", "No such file"),
+        ("--card", "missing.json", os.strerror(errno.ENOENT)),
         ("--card", "manifest.csv", "not a model card"),
         ("--card", "other.json", "is not the card of voice.onnx"),
         ("--texts", "", "labels.txt"),

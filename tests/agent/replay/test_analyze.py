@@ -1,4 +1,4 @@
-"""`deescalate analyze`, run as a user runs it: a process, its output and its exit code."""
+"""`deescalate analyze` as a user runs it: its output and its exit code."""
 
 from __future__ import annotations
 
@@ -17,18 +17,9 @@ from pipecat_deescalate.agent.replay.view import steps
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 
 from ...audio import CALM, ESCALATING
+from ...commands import deescalate
 
 LEFT = ("--caller-channel", "left")
-
-
-def deescalate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "pipecat_deescalate.agent", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def test_json_holds_the_whole_call_and_is_the_file_too(tmp_path: Path) -> None:
@@ -135,7 +126,10 @@ def test_odd_but_readable_recordings_are_analysed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [("transfer_afer: 1", "transfer_afer: unknown key"), ("memory: 2", "memory: Input should be")],
+    [
+        ("transfer_afer: 1", "transfer_afer: unknown key"),
+        ("memory: 2", "memory: must be less than 1"),
+    ],
 )
 def test_a_bad_policy_stops_before_the_work(tmp_path: Path, content: str, complaint: str) -> None:
     """A policy file with a wrong key or value must be refused by name, key and reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -260,7 +261,7 @@ def test_a_failure_of_any_kind_is_the_call_s_own(
     place = f"file://{tasks[0].source.place}"
     copied = replace(tasks[0], source=replace(tasks[0].source, place=place))
     failed, heard = hear_all([copied, tasks[1]], SETTINGS)
-    assert failed["error"] == f"{place}: No such file or directory"
+    assert failed["error"] == f"{place}: {os.strerror(errno.ENOENT)}"
     assert heard["turns"]
 
 

@@ -1,4 +1,4 @@
-"""`deescalate simulate`, run as a user runs it: a process, its output, its files and exit code."""
+"""`deescalate simulate` as a user runs it: its output, its files and its exit code."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ def row(query: str, values: list[str]) -> tuple[Any, ...]:
 
 
 def test_policies_stand_side_by_side_against_the_labels(
-    simulate: Run, calls: Path, tmp_path: Path
+    simulate: Run, calls: Path, heard: Path, tmp_path: Path
 ) -> None:
     """The table, the JSON and the Parquet must tell the same counts of the same calls."""
+    shutil.copytree(heard, tmp_path / "evidence")
     run = simulate(
         calls / "calls.csv",
         *("--labels", calls / "labels.csv", "--policy", "balanced", "--policy", "eager"),
@@ -118,8 +119,11 @@ def test_a_failure_that_passes_costs_no_call(simulate: Run, calls: Path, tmp_pat
     assert told == [(2, 1, 1), (0, 2, 0)]
 
 
-def test_labels_without_a_call_are_told(simulate: Run, calls: Path, tmp_path: Path) -> None:
+def test_labels_without_a_call_are_told(
+    simulate: Run, calls: Path, heard: Path, tmp_path: Path
+) -> None:
     """A label that meets no call is a call id misspelt; all of them, the wrong file."""
+    shutil.copytree(heard, tmp_path / "evidence")
     labels = tmp_path / "labels.csv"
     labels.write_text("call_id,distressed\ncall-000000,1\ncall-000001,0\nsomebody,1\n")
     run = simulate(calls, "--labels", labels, "--workers", "1", "--json")
@@ -258,8 +262,11 @@ def test_an_ending_in_capitals_is_an_ending(calls: Path, tmp_path: Path) -> None
         assert (source.call_id, source.lines) == ("CALL", ((0, len(said)),))
 
 
-def test_a_sweep_writes_a_policy_that_loads(simulate: Run, calls: Path, tmp_path: Path) -> None:
+def test_a_sweep_writes_a_policy_that_loads(
+    simulate: Run, calls: Path, heard: Path, tmp_path: Path
+) -> None:
     """The cheapest point must be a file that a bot can be started with."""
+    shutil.copytree(heard, tmp_path / "evidence")
     best = tmp_path / "best.yaml"
     labels = tmp_path / "labels.csv"  # by call: each half gets both kinds
     labels.write_text("call_id,distressed\n" + "".join(f"call-{n:06},{n % 2}\n" for n in range(6)))
