@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from .audio.recording import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
+from .logs import get_logger
 from .readings import SAMPLE_RATE, EmotionReading, Samples, UnknownReason
 from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
@@ -36,8 +36,6 @@ FRAME_S = 0.02
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the dither of any telephone line
 
 _Outputs: TypeAlias = dict[str, NDArray[np.float32]]
-
-_log = logging.getLogger(__name__)
 
 
 class EmotionClassifier(Protocol):
@@ -136,7 +134,9 @@ class OnnxEmotionClassifier:
     def _count_failure(self, error: Exception) -> None:
         self.failures += 1
         if self.failures == 1:
-            _log.error("voice model failed, its readings are unknown: %s", type(error).__name__)
+            get_logger("voice").error(
+                "voice model failed, its readings are unknown", error=type(error).__name__
+            )
 
 
 def _windows(samples: Samples) -> list[Samples]:
