@@ -25,12 +25,12 @@ CLIPPED_SHARE = 0.001
 NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 Progress = Callable[[float, float | None], None]
-"""Called now and then with the seconds done, and the seconds in all where the file says so."""
+"""Called about once per second of audio with the seconds done, and the total if it is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceCall:
-    """A recording once its audio is gone: its turns as they sounded, ready to be decided."""
+    """A recording without its audio: its turns with their voice readings, ready for a policy."""
 
     call_id: str
     source: str
@@ -43,7 +43,7 @@ class VoiceCall:
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:
-    """One turn with all that can be known of it before a policy decides."""
+    """One turn with everything that a policy needs, and its text."""
 
     reading: TurnReading
     dialog_state: str | None = None
@@ -64,12 +64,12 @@ def analyze_call(
     turn_rules: TurnRules | None = None,
     on_progress: Progress | None = None,
 ) -> CallRecord:
-    """Find the caller's turns in a recording, read each one and decide after each one.
+    """Find the caller's turns in a recording, classify each one and decide after each one.
 
-    `caller_channel` names the caller's side of a stereo recording. A `transcript` adds what the
-    words say, in this `language`, read by `words` or else the bundled model; they are kept in the
-    record only with `keep_text`. `started_at`, an aware datetime, is when the call began; without
-    it humans count as available whatever the policy's opening hours.
+    `caller_channel` names the caller's channel of a stereo recording. A `transcript` adds text in
+    this `language`, classified by `words` or the bundled model; the record keeps it only with
+    `keep_text`. `started_at`, an aware datetime, is when the call began; without it humans always
+    count as available, whatever the policy's opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -79,7 +79,7 @@ def analyze_call(
         policy = load_policy(policy)
     if isinstance(transcript, str | Path):
         transcript = read_transcript(Path(transcript))
-    heard = hear_call(
+    voice_call = classify_call(
         path,
         classifier or load_classifier(),
         caller_channel=caller_channel,
@@ -87,7 +87,7 @@ def analyze_call(
         on_progress=on_progress,
     )
     return decide_call(
-        heard,
+        voice_call,
         policy,
         transcript=transcript,
         language=language,
@@ -97,7 +97,7 @@ def analyze_call(
     )
 
 
-def hear_call(
+def classify_call(
     path: str | Path,
     classifier: EmotionClassifier,
     *,
@@ -107,10 +107,10 @@ def hear_call(
     on_progress: Progress | None = None,
     on_block: Callable[[Samples], None] | None = None,
 ) -> VoiceCall:
-    """Find the caller's turns in a recording and hear each one: all that takes time.
+    """Find the caller's turns in a recording and classify the voice in each: the slow part.
 
-    `known_turns`, found earlier by the same rules (started at, ended at, in seconds), spare the
-    search. `on_block` sees all of the caller's audio, at 16 kHz.
+    `known_turns`, found earlier by the same rules (started at, ended at, in seconds), make the
+    search unnecessary. `on_block` gets all of the caller's audio, at 16 kHz.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -148,7 +148,7 @@ def decide_call(
     keep_text: bool = False,
     started_at: datetime | None = None,
 ) -> CallRecord:
-    """What a policy makes of a call that was heard; the options are those of `analyze_call`."""
+    """Apply a policy to a classified call; the options are those of `analyze_call`."""
     transcript, state = transcript or Transcript(), CallState()
     records = []
     for turn in read_call(call, transcript, language=language, words=words):
@@ -176,12 +176,12 @@ def read_call(
     language: str = "en",
     words: TextClassifier | None = None,
 ) -> list[TurnInput]:
-    """Put the words beside the turns that were heard; no policy has a part in this."""
-    hearing = CallReader(language=language, words=words)
+    """Combine the words with the turns of a classified call; independent of any policy."""
+    reader = CallReader(language=language, words=words)
     turns = []
-    for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
+    for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
-        reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
+        reading = reader.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
 
@@ -191,7 +191,7 @@ def _watched(
     on_progress: Progress | None,
     on_block: Callable[[Samples], None] | None,
 ) -> Iterator[Samples]:
-    """The call's blocks, reporting once a second of audio."""
+    """The call's blocks, with a progress report for each second of audio."""
     reported_s = 0.0
     for block in call:
         if on_block is not None:
@@ -211,8 +211,10 @@ def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
     if not turns:
         warnings.append("no speech was found")
     elif all(turn.voice.p_negative is None for turn in turns):
-        warnings.append("no turn could be heard")
+        warnings.append("no turn could be classified")
     longest_s = max((turn.ended_at_s - turn.started_at_s for turn in turns), default=0.0)
     if longest_s > MAX_TURN_S:
-        warnings.append(f"a turn of {longest_s:.0f} s: its last {MAX_TURN_S:.0f} s were heard")
+        warnings.append(
+            f"a turn of {longest_s:.0f} s: only its last {MAX_TURN_S:.0f} s were analysed"
+        )
     return tuple(warnings)
