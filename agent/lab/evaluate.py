@@ -1,4 +1,4 @@
-"""The `evaluate` command: accuracy by corpus, and false alarms on real calls."""
+"""The `model evaluate` command: accuracy by corpus, and false alarms on real calls."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if self.manifest is None and self.calls is None:
-            raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
+            raise NothingToEvaluateError("name a manifest with --manifest, or calls with --calls")
         if self.texts is not None and self.manifest is None:
-            raise NothingToEvaluateError("--texts are put together with the clips of --data")
+            raise NothingToEvaluateError("--texts need the clips of --manifest")
         if self.words is not None and self.calls is None:
-            raise NothingToEvaluateError("--words belong to the recordings of --calls")
+            raise NothingToEvaluateError("--transcripts belong to the recordings of --calls")
         if self.noise is not None and not self.robustness:
             raise NothingToEvaluateError("--noise is for --robustness")
         if self.card is not None and not self.classifier.is_a_file:

@@ -38,7 +38,7 @@ def analyze_files(
     JSON is one record per line. `out` appears only when all calls are done.
     """
     if transcript is not None and len(calls) > 1:
-        raise UsageError("--transcript belongs to one call; analyse the calls one by one")
+        raise UsageError("--transcripts belongs to one call; analyse the calls one by one")
     if out is not None and out.resolve() in {path.resolve() for path in calls}:
         raise UsageError(f"--out {out} is one of the recordings")
     rules, voice = load_policy(policy), choose_classifier(classifier)

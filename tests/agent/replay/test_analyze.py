@@ -45,7 +45,7 @@ def test_json_holds_the_whole_call_and_is_the_file_too(tmp_path: Path) -> None:
 
 def test_the_timeline_shows_each_turn_and_the_words_if_asked() -> None:
     """A person must see when, how sure, what was decided and why; words only on request."""
-    words = ("--transcript", ESCALATING.with_suffix(".jsonl"))
+    words = ("--transcripts", ESCALATING.with_suffix(".jsonl"))
     silent = deescalate("analyze", ESCALATING, *LEFT, *words)
     assert silent.returncode == 0, silent.stderr
     assert "p(negative)" in silent.stdout
@@ -167,7 +167,7 @@ def test_a_transcript_line_that_is_wrong_is_named(tmp_path: Path) -> None:
     transcript = tmp_path / "words.jsonl"
     good = '{"start_s": 0, "end_s": 1, "text": "hi", "speaker": "caller"}\n'
     transcript.write_text(good + '{"start_s": 2, "end_s": 1, "text": "x", "speaker": "bot"}\n')
-    run = deescalate("analyze", CALM, *LEFT, "--transcript", transcript)
+    run = deescalate("analyze", CALM, *LEFT, "--transcripts", transcript)
     assert run.returncode == 2
     assert run.stderr.startswith(f"deescalate: {transcript}: line 2: ")
 
