@@ -184,7 +184,7 @@ def clips(
 ) -> None:
     """Cut labelled turns out of calls, the form that train, distill and evaluate read."""
     require_extra("annotate", "duckdb")
-    from ..lab.train_lm import run_clips
+    from ..lab.train import run_clips
 
     typer.echo(
         run_clips(

@@ -130,7 +130,7 @@ def train(
     """Train a model; the same again from the same seed, and resumed if it was interrupted."""
     if what is Trainable.TEACHER:
         require_extra("distill", "torch", "transformers", "peft")
-        from ..lab.train_lm import run_teacher
+        from ..lab.train import run_teacher
 
         typer.echo(
             run_teacher(
@@ -170,7 +170,7 @@ def distill(
 ) -> None:
     """Teach a smaller model what a teacher hears; resumed if it was interrupted."""
     require_extra("distill", "torch", "transformers", "peft")
-    from ..lab.train_lm import run_distillation, run_soft_labels
+    from ..lab.train import run_distillation, run_soft_labels
 
     if loss is Distillation.ULD:
         told = run_distillation(

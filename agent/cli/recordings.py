@@ -207,6 +207,8 @@ def assemble(
     seed: Annotated[int, typer.Option(help="Another number gives other calls.")] = 2026,
 ) -> None:
     """Put labelled telephone calls together from utterances, to simulate on."""
-    from ..lab.synthetic_calls import assemble as put_together
+    from ..lab.synthetic_calls import write_synthetic_calls
 
-    put_together(data, out, split=split, calls=calls, distressed=distressed, seed=seed, texts=texts)
+    write_synthetic_calls(
+        data, out, split=split, calls=calls, distressed=distressed, seed=seed, texts=texts
+    )

@@ -201,7 +201,7 @@ def test_a_broken_recipe_names_the_key(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("seed: 0\n", encoding="utf-8")
     with pytest.raises(UnreadableInputError, match="negative_labels"):
-        training.read_recipe(recipe)
+        training.read_text_recipe(recipe)
 
 
 def test_a_missing_corpus_names_the_file(tmp_path: Path) -> None:
