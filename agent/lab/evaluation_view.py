@@ -73,11 +73,11 @@ def _left_out(report: EvaluationReport) -> list[str]:
         for row in report.corpora
         if row.unknown
     ]
-    met = report.mean.corpora if report.mean is not None else ()
+    averaged = report.mean.corpora if report.mean is not None else ()
     lines += [
         f"{row.corpus}: not in the mean, one class is missing"
         for row in report.corpora
-        if row.role is Role.ZERO_SHOT and row.corpus not in met
+        if row.role is Role.ZERO_SHOT and row.corpus not in averaged
     ]
     lines += [f"failed: {line}" for line in report.failed[:_FAILURES_SHOWN]]
     if more := len(report.failed[_FAILURES_SHOWN:]):

@@ -160,7 +160,7 @@ def write_synthetic_calls(
     """Write the recordings (mu-law WAV), `calls.csv` and `labels.csv` into a folder.
 
     With `texts` (GoEmotions' folder) each turn also gets a text of the same label in
-    `transcripts/`, half of them as a speech recogniser would write them. The same arguments give
+    `transcripts/`, half of them as speech recognition may return them. The same arguments give
     the same calls.
 
     Raises:

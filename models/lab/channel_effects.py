@@ -90,8 +90,8 @@ def on_a_line(
 
 def telephone(samples: Samples) -> Samples:
     """Return the clip in the band of an 8 kHz line."""
-    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
-    return _float32(soxr.resample(narrow, TELEPHONE_RATE, SAMPLE_RATE))
+    narrowband = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
+    return _float32(soxr.resample(narrowband, TELEPHONE_RATE, SAMPLE_RATE))
 
 
 def with_effect(
@@ -172,9 +172,9 @@ def in_a_room(samples: Samples, seconds: float, rng: np.random.Generator) -> Sam
 
 def gsm(samples: Samples) -> Samples:
     """Return the clip after GSM 06.10 full rate (13 kbit/s, 8 kHz)."""
-    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
+    narrowband = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
     coded = io.BytesIO()
-    soundfile.write(coded, narrow, TELEPHONE_RATE, subtype="GSM610", format="WAV")
+    soundfile.write(coded, narrowband, TELEPHONE_RATE, subtype="GSM610", format="WAV")
     coded.seek(0)
     decoded, _ = soundfile.read(coded, dtype="float32")
     wide = _float32(soxr.resample(decoded, TELEPHONE_RATE, SAMPLE_RATE))[: samples.size]

@@ -164,7 +164,7 @@ def test_int8_stays_close_to_float(encoder: Encoder, frames: int) -> None:
     assert len(small.SerializeToString()) < 0.3 * len(exact.SerializeToString())
 
 
-def test_a_narrower_layer_answers_like_the_wide_one(encoder: Encoder) -> None:
+def test_a_pruned_layer_answers_like_the_full_one(encoder: Encoder) -> None:
     """Half of the hidden units may go only if what they did is made up for."""
     turns = [_features(n) for n in FRAMES]
     narrow = prune_width(encoder, 768, turns)

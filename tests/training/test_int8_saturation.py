@@ -1,4 +1,4 @@
-"""Int8 products that no processor overflows, in an encoder that hears as before."""
+"""Int8 products saturate on no processor, and the encoder answers as before."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_product_of_an_encoder_fits() -> None:
 
 
 def test_the_bundled_model_needs_no_wide_products() -> None:
-    """Its format promises that; broken, it would hear otherwise on AVX2 without VNNI alone."""
+    """Its format promises that; otherwise it would answer differently on AVX2 without VNNI."""
     graph = onnx.load(BUNDLED_VOICE).graph
     arrays = {tensor.name: tensor for tensor in graph.initializer}
     products = [node for node in graph.node if node.op_type == "MatMulIntegerToFloat"]

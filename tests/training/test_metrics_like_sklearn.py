@@ -37,7 +37,7 @@ def test_ranking_is_theirs(scores: np.ndarray) -> None:
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
 def test_counts_at_a_threshold_are_theirs(threshold: float) -> None:
     """Precision and recall swap places easily, and so do the classes."""
-    called = SCORES >= threshold
+    called = np.greater_equal(SCORES, threshold)
     assert accuracy(LABELS, SCORES, threshold) == metrics.accuracy_score(LABELS, called)
     for figures, label in zip(class_figures(LABELS, SCORES, threshold), (1, 0), strict=True):
         assert figures.precision == metrics.precision_score(LABELS, called, pos_label=label)

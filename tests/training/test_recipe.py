@@ -61,7 +61,7 @@ def test_a_recipe_that_contradicts_itself_is_refused(
     assert complaint in str(raised.value)
 
 
-def test_a_pattern_that_is_none_is_told_before_a_model_is_loaded(tmp_path: Path) -> None:
+def test_an_invalid_pattern_is_named_before_a_model_is_loaded(tmp_path: Path) -> None:
     """It would fail after a model of gigabytes was fetched."""
     path = tmp_path / "recipe.yaml"
     path.write_text(TEACHER_RECIPE.read_text().replace("targets: '", "targets: '("))
@@ -69,7 +69,7 @@ def test_a_pattern_that_is_none_is_told_before_a_model_is_loaded(tmp_path: Path)
         load_teacher_recipe(path)
 
 
-def test_a_student_that_hears_no_noise_needs_none(tmp_path: Path) -> None:
+def test_a_student_without_noise_needs_none(tmp_path: Path) -> None:
     """Noises would be asked for that nothing mixes in."""
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps(SHIPPED | _line(noise=0) | {"changes": []}))

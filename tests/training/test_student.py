@@ -1,4 +1,4 @@
-"""A narrow encoder learns on a bad line what the whole one hears on none."""
+"""A pruned encoder learns, on degraded audio, to match the full one on clean audio."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _nothing(_what: str, _done: int, _all: int) -> None:
 @pytest.mark.parametrize("frames", [30, 101, 400])
 @pytest.mark.parametrize("nth", [1, EVERY_NTH])
 def test_it_learns_with_the_encoder_that_ships(whole: Encoder, frames: int, nth: int) -> None:
-    """Were the graph in torch another one, the student would be taught what it never computes."""
+    """If the torch graph differed, the student would learn what it never computes."""
     features = log_mel(speech_like(frames / 100, seed=frames))
     with torch.no_grad():
         heard = encode(weights_of(whole), torch.from_numpy(features[None]), nth)
@@ -143,7 +143,7 @@ def test_a_broken_off_run_goes_on_to_the_same_student(
     """What is lost to an interruption is some steps, not the run, and not the result."""
 
     def run(folder: str, progress: object = _nothing) -> Encoder:
-        checkpoint = Checkpoint(tmp_path / f"{folder}.pt", {"start": "narrow"})
+        checkpoint = Checkpoint(tmp_path / f"{folder}.pt", {"start": "pruned"})
         return teach(
             start,
             teacher,

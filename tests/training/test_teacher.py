@@ -229,7 +229,7 @@ def test_a_recipe_that_fits_no_model_is_one_line(teaching: Path, tmp_path: Path)
         load_teacher_recipe(path)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(teaching: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_run(teaching: Path, tmp_path: Path) -> None:
     """Weights that are not finite would be trained for days, and written."""
     recipe = load_teacher_recipe(a_recipe(tmp_path, teaching / "base", learning_rate=1e30))
     with pytest.raises(TrainingError, match="the loss is not finite; lower the learning rate"):

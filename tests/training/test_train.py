@@ -78,7 +78,7 @@ class _Trained:
 
 
 def test_a_run_learns_what_there_is_to_learn(result: TrainingResult, tiny_data: Path) -> None:
-    """The whole chain, audio to probability, must tell the classes apart on clips never met."""
+    """The whole chain, audio to probability, must separate the classes on left-out clips."""
     found = evaluate_manifest(_Trained(result.model), tiny_data / "speech" / "manifest.csv")
     assert found.mean is not None
     assert found.mean.corpora == ("held_back",)
@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_model(
     assert again.calibration == result.calibration
 
 
-def test_a_student_is_taught_and_the_same_again(
+def test_a_student_is_trained_and_the_same_again(
     result: TrainingResult, tiny_data: Path, tmp_path: Path
 ) -> None:
     """The shipped recipe has a student: its run must end, differ from one without, and repeat."""
@@ -250,10 +250,10 @@ Rewrite = Callable[[list[str]], str]
         (lambda row: f"first,xx,ann,any,{row[5]}", "clips of one speaker only"),
     ],
 )
-def test_labels_that_teach_nothing_are_told_as_what_they_are(
+def test_labels_that_train_nothing_are_named(
     tiny_data: Path, tmp_path: Path, corpus_speaker_negative: Rewrite, complaint: str
 ) -> None:
-    """Whoever has calm clips alone must not be told of contradictions, or of a division by 0."""
+    """With calm clips only, the message must not be about contradictions or a division by 0."""
     data = shutil.copytree(tiny_data, tmp_path / "data")
     manifest = data / "speech" / "manifest.csv"
     header, *rows = (line.split(",") for line in manifest.read_text().splitlines())
@@ -289,8 +289,8 @@ def test_other_noises_give_another_model(tiny_data: Path, tmp_path: Path) -> Non
     assert after.model.read_bytes() != before.model.read_bytes()
 
 
-def test_missing_noises_are_told_before_the_run(tiny_data: Path, tmp_path: Path) -> None:
-    """A wrong folder must not end in a fault of numpy's, after the clips were heard."""
+def test_missing_noises_are_named_before_the_run(tiny_data: Path, tmp_path: Path) -> None:
+    """A wrong folder must not end in an error of numpy's after the clips were read."""
     data = shutil.copytree(tiny_data, tmp_path / "data")
     (data / "noise" / "hiss.wav").unlink()
     with pytest.raises(UnreadableInputError, match="noise: has no recordings"):

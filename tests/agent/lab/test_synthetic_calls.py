@@ -1,4 +1,4 @@
-"""Calls put together from utterances."""
+"""Synthetic calls from labelled utterances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOUND = group_by_speaker(
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 1.0])
 def test_the_share_of_distressed_calls_is_as_asked(share: float) -> None:
-    """A set at another rate than was asked for would be taken for what it is not."""
+    """Figures for a set with another rate than requested would be wrong."""
     plans = list(plan_calls(FOUND, calls=200, distressed=share, seed=1))
     assert sum(plan.distressed for plan in plans) == round(200 * share)
     for plan in plans:
@@ -39,7 +39,7 @@ def test_a_call_is_the_same_among_many_as_among_few() -> None:
     assert list(plan_calls(FOUND, calls=10, distressed=0.5, seed=2)) != few
 
 
-def test_assembled_recordings_are_the_same_again(corpus: Path, tmp_path: Path) -> None:
+def test_synthetic_calls_are_the_same_again(corpus: Path, tmp_path: Path) -> None:
     """Published figures must be reproducible from the arguments alone."""
     for name in ("one", "two"):
         write_synthetic_calls(

@@ -37,7 +37,7 @@ SCORED = st.lists(
 
 
 @given(SCORED)
-def test_roc_auc_is_the_share_of_pairs_ranked_rightly(rows: list[tuple[bool, float]]) -> None:
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[bool, float]]) -> None:
     """The fast formula must count ties as half, as the definition does."""
     positive = [score for label, score in rows if label]
     negative = [score for label, score in rows if not label]
@@ -94,7 +94,7 @@ def test_rows_that_do_not_fit_are_refused(labels: list[int], scores: list[float]
 
 
 class Loudness:
-    """A classifier that takes what is loud for negative and does not hear what is faint."""
+    """A classifier that takes loud audio for negative and faint audio for silence."""
 
     name = "loudness"
 
@@ -122,7 +122,7 @@ def a_manifest(folder: Path, rows: list[tuple[str, str, int, float]]) -> Path:
 
 @pytest.fixture
 def report(tmp_path: Path) -> EvaluationReport:
-    """Two corpora never met, one in training, a probe; one clip cannot be heard."""
+    """Two zero-shot corpora, one in training, a probe; one silent clip."""
     rows = [("far", "eval", k, 0.05 + 0.1 * k) for k in (0, 1, 1, 0)]
     rows += [("near", "eval", 1 - k, 0.05 + 0.1 * k) for k in (0, 1)]
     rows += [("near", "eval", 0, 1e-6)]
@@ -166,7 +166,7 @@ def test_a_clip_that_cannot_be_read_loses_nothing_but_itself(tmp_path: Path) -> 
 
 
 def test_a_corpus_without_a_class_is_not_in_the_mean(tmp_path: Path) -> None:
-    """One corpus that cannot be told must not hide what the others show."""
+    """A corpus without a figure must not hide those of the others."""
     rows = [("far", "eval", k, 0.05 + 0.1 * k) for k in (0, 1)]
     rows += [("mute", "eval", k, 1e-6) for k in (0, 1)] + [("calm", "eval", 0, 0.3)]
     found = evaluate_manifest(
