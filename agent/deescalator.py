@@ -87,7 +87,7 @@ class Deescalator:
             policy,
             call_id=call_id or uuid.uuid4().hex,
             book=book,
-            hearing=CallReader(language=book.language, words=words),
+            reader=CallReader(language=book.language, words=words),
             agents_available=agents_available,
             keep_text=keep_text,
         )

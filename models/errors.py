@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,25 +15,66 @@ class DeescalateError(Exception):
 class UnreadableInputError(DeescalateError):
     """A file could not be used: missing, empty, damaged, or in a form that is not supported.
 
-    Raised by whatever reads a file that the user named. The message starts with the path.
+    Raised by whatever reads a file that the user named. The message starts with its path, or with
+    the name of what was read in its place.
     """
 
-    def __init__(self, path: str | Path, reason: str) -> None:
+    def __init__(self, path: object, reason: str) -> None:
         super().__init__(_on_one_line(f"{path}: {reason}"))
         self.path = str(path)
         self.reason = reason
 
 
+_MAPPING = "must be a mapping of keys to values"
+_NUMBER, _WHOLE_NUMBER = "must be a number", "must be a whole number"
+_COMPLAINTS = {
+    "missing": "missing key",
+    "extra_forbidden": "unknown key",
+    "unexpected_keyword_argument": "unknown key",
+    "value_error": "{error}",
+    "json_invalid": "is not valid JSON: {error}",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "finite_number": "must be a finite number",
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "int_type": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_parsing_size": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "string_too_short": "length must be at least {min_length}",
+    "string_too_long": "length must be at most {max_length}",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
+    "time_parsing": "must be a time of day from 00:00 to 23:59",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "too_short": "length must be at least {min_length}",
+    "too_long": "length must be at most {max_length}",
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "dataclass_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+}
+"""Our words for what pydantic finds wrong, by its name for the kind of error."""
+
+
 def first_complaint(error: ValidationError, whole: str = "") -> str:
     """The first of pydantic's complaints on one line: the key, then what is wrong with it.
 
-    `whole` is the key of a complaint about all of it.
+    `whole` is the key of a complaint about all of it. A kind of error that we have no words for
+    is reported in pydantic's.
     """
     details = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in details["loc"]) or whole
-    if details["type"] == "extra_forbidden":
-        return f"{key}: unknown key"
-    message = details["msg"].removeprefix("Value error, ")
+    words = _COMPLAINTS.get(details["type"])
+    message = details["msg"] if words is None else words.format_map(details.get("ctx", {}))
     return f"{key}: {message}" if key else message
 
 
@@ -60,4 +100,12 @@ class PolicyError(UnreadableInputError):
 
 
 class SamplesError(DeescalateError, ValueError):
-    """An array or a sample rate given as audio cannot be used; convert it as the message says."""
+    """An argument that describes audio cannot be used; change it as the message says."""
+
+
+class RecordError(DeescalateError, ValueError):
+    """A dict is not the record of a call; the message names the key and what is wrong with it."""
+
+
+class MissingPackageError(DeescalateError, ImportError):
+    """A package that the core install leaves out is needed; the message says which."""

@@ -183,7 +183,9 @@ def _as_float(stored: NDArray[np.generic]) -> Samples:
 
 def _as_samples(audio: bytes | bytearray | memoryview | NDArray[np.generic]) -> NDArray[np.generic]:
     if not isinstance(audio, np.ndarray):
-        return np.frombuffer(audio, dtype="<i2")  # a ValueError of its own for half a sample
+        if memoryview(audio).nbytes % 2:
+            raise ValueError("audio as bytes: whole samples of 16 bits are needed")
+        return np.frombuffer(audio, dtype="<i2")
     if audio.ndim != 1 or audio.dtype not in (np.int16, np.float32, np.float64):
         raise ValueError(f"audio of shape {audio.shape}, type {audio.dtype}: mono is needed")
     return audio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -142,6 +142,17 @@ class MitigationPolicy(Rules):
             return self
         base = {key: getattr(self, key) for key in Rules.model_fields}
         return Rules.model_validate({**base, **overrides})
+
+
+def agents_available(
+    policy: MitigationPolicy, moment: datetime | None, after_s: float = 0.0
+) -> bool:
+    """Whether humans answer some seconds after a moment (an aware datetime).
+
+    They always do if the policy has no opening hours or the moment is unknown.
+    """
+    hours = policy.opening_hours
+    return hours is None or moment is None or hours.is_open(moment + timedelta(seconds=after_s))
 
 
 def load_policy(name_or_path: str | Path) -> MitigationPolicy:

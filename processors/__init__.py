@@ -1,4 +1,4 @@
-"""Thin Pipecat adapters: they hear the caller's turns, edit what the bot says next, hand over."""
+"""Thin Pipecat adapters over `session`: they classify turns, edit the next reply, hand over."""
 
 from .emotion import EmotionProcessor
 from .frames import CallerEmotionFrame, CallerEmotionMetricsData, GuardSpeakFrame, TransferCallFrame

@@ -1,4 +1,4 @@
-"""Reading an LLM context, adding guidance to a copy of it, and what a bot does with one."""
+"""Reading an LLM context, adding guidance to a copy of it, and what kind of bot uses it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..policies.transfer.request import Utterance
 
 
 def with_guidance(frame: LLMContextFrame, guidance: str) -> LLMContextFrame:
-    """The same run with one developer message more; the shared context stays as it is."""
+    """The same run with one more developer message; the shared context is not changed."""
     context = frame.context
     message = cast("LLMContextMessage", {"role": "developer", "content": guidance})
     edited = LLMContext(
@@ -33,17 +33,17 @@ def with_guidance(frame: LLMContextFrame, guidance: str) -> LLMContextFrame:
 
 
 class CallerWords:
-    """The caller's words in the contexts of one call, each message for one turn only.
+    """The caller's words in the contexts of one call; each message counts for one turn only.
 
-    A bot that is interrupted before it speaks leaves a message behind that was not answered, and
-    that was decided about all the same.
+    A bot that is interrupted before it speaks leaves an unanswered message behind, although its
+    turn was decided.
     """
 
     def __init__(self) -> None:
         self._counted: LLMContextMessage | None = None
 
     def new_in(self, context: LLMContext) -> str | None:
-        """What the caller said since the bot last spoke, if not counted; None if nothing."""
+        """What the caller said since the bot last spoke and was not counted; None if nothing."""
         said: list[str] = []
         for message in reversed(context.get_messages()):
             role = _role(message)
@@ -54,7 +54,7 @@ class CallerWords:
         return " ".join(part for part in reversed(said) if part) or None
 
     def count(self, context: LLMContext) -> None:
-        """What was said up to here belongs to a turn that is decided."""
+        """Count everything up to here: its turn is decided."""
         users = (one for one in reversed(context.get_messages()) if _role(one) == "user")
         self._counted = next(users, None)
 
@@ -73,7 +73,7 @@ def transcript(context: LLMContext) -> tuple[Utterance, ...]:
 
 
 class BotKind(Enum):
-    """What answers the caller, and so, when a turn is decided."""
+    """What answers the caller; it determines when a turn is decided."""
 
     SCRIPTED = auto()
     LLM = auto()
@@ -81,7 +81,7 @@ class BotKind(Enum):
 
     @classmethod
     def of(cls, pipeline: FrameProcessor) -> Self:
-        """As the pipeline shows: a service in it, a user aggregator, or neither."""
+        """The kind that the pipeline shows: an LLM service, a user aggregator, or neither."""
         parts = list(_parts(pipeline))
         services = [part for part in parts if isinstance(part, LLMService)]
         if any(_is_realtime(service) for service in services):
@@ -93,7 +93,7 @@ class BotKind(Enum):
 
 def _is_realtime(service: LLMService) -> bool:
     about: LLMServiceMetadataFrame | None = service.service_metadata_frame()
-    return about is not None and about.is_realtime_service  # services may say nothing of themselves
+    return about is not None and about.is_realtime_service  # a service may have no metadata
 
 
 def _parts(processor: FrameProcessor) -> Iterator[FrameProcessor]:

@@ -1,4 +1,4 @@
-"""Hears the caller's turns as they go by, and says after each stretch of speech how it sounded."""
+"""Classifies each caller turn as it goes by, after every stretch of speech in it."""
 
 from __future__ import annotations
 
@@ -26,23 +26,22 @@ from ..policies.config import MitigationPolicy
 from .frames import CallerEmotionFrame, emotion_message, emotion_metrics
 from .pass_through import PassThroughProcessor
 from .session.capture import TurnCapture
-from .session.inference import InferencePool, shared_pool
+from .session.inference import InferencePool, classify_turn, shared_pool
 from .session.live_call import LiveCall
-from .session.reading import read_turn
 from .session.turn_state import LiveTurn
 
 
 class EmotionProcessor(PassThroughProcessor):
-    """Reads the caller's turn each time the VAD hears its end.
+    """Classifies the caller's turn each time the VAD detects the end of speech.
 
-    Stands where both audio and VAD frames go by: behind the user aggregator, or behind
-    VADProcessor and UserTurnProcessor. Every frame is passed on before anything is made of it,
-    and the model runs on the threads of `pool`. A turn with pauses is read after each of them,
-    from its beginning; the newest reading counts. Readings go downstream as `CallerEmotionFrame`,
-    to the metrics, to RTVI clients (`caller-emotion`), and to the event
+    Place it where both audio and VAD frames pass: after the user aggregator, or after
+    VADProcessor and UserTurnProcessor. Every frame is pushed on before it is looked at, and the
+    model runs on the threads of `pool`. A turn with pauses is classified after each of them, from
+    its beginning; the newest reading counts. Readings go downstream as `CallerEmotionFrame`, to
+    the metrics, to RTVI clients (`caller-emotion`), and to the event
     `on_emotion(processor, reading)`.
 
-    A turn of which nothing can be read (no audio; the model fails, hangs or is too busy) has an
+    A turn that cannot be classified (no audio; the model fails, hangs or is too busy) has an
     unknown reading, and `call.faults` says why.
     """
 
@@ -64,30 +63,30 @@ class EmotionProcessor(PassThroughProcessor):
         self._register_event_handler("on_emotion")
 
     async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as pipecat's own
-        """Prepare for the pipeline's sample rate."""
+        """Take the pipeline's sample rate."""
         await super().setup(setup)
         self.capture = TurnCapture(setup.audio_in_sample_rate)
 
     async def cleanup(self) -> None:
-        """Stop reading."""
+        """Cancel the request that is under way."""
         if self._task is not None:
             await self.cancel_task(self._task)
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
     def on_enqueue(self, frame: Frame) -> None:
-        """Take words at once: the end of the turn, which they may bring about, overtakes them."""
+        """Take words at once: the end of the turn, which they may cause, overtakes them."""
         if isinstance(frame, TranscriptionFrame):
-            self.call.said(frame.text)
+            self.call.add_words(frame.text)
 
     def on_bypass(self, frame: Frame) -> None:
         """Keep the caller's audio."""
         self._take(frame)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass the frame on, then take from it what there is."""
+        """Push the frame on, then use it."""
         await super().process_frame(frame, direction)
         if isinstance(frame, UserStoppedSpeakingFrame):
-            self._take(frame)  # first, so that those behind us find the turn
+            self._take(frame)  # first, so that the processors after us find the turn
             await self.push_frame(frame, direction)
         else:
             await self.push_frame(frame, direction)
@@ -104,15 +103,14 @@ class EmotionProcessor(PassThroughProcessor):
             elif isinstance(frame, UserStartedSpeakingFrame):
                 self.capture.turn_started()
             elif isinstance(frame, UserStoppedSpeakingFrame):
-                self._ask(self.capture.turn_stopped())
+                self._request(self.capture.turn_stopped())
                 self._turn = None
             elif isinstance(frame, BotStartedSpeakingFrame):
-                self.call.floor.bot_started(self.capture.elapsed_s)
-                self.call.owed.bot_started()
+                self.call.bot_started(self.capture.elapsed_s)
             elif isinstance(frame, BotStoppedSpeakingFrame):
-                self.call.floor.bot_stopped(self.capture.elapsed_s)
+                self.call.bot_speech.bot_stopped(self.capture.elapsed_s)
             elif isinstance(frame, InterruptionFrame):
-                self.call.floor.interrupted()
+                self.call.bot_speech.interrupted()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the call goes on
             self.call.faults.report("capture", "the caller's turn could not be captured", error)
 
@@ -126,27 +124,29 @@ class EmotionProcessor(PassThroughProcessor):
             self.call.faults.report(
                 "no audio", "VAD frames but no audio; is audio_passthrough off?"
             )
-        self._ask(self.capture.speech_stopped(frame.stop_secs))
+        self._request(self.capture.speech_stopped(frame.stop_secs))
 
-    def _ask(self, audio: TurnAudio | None) -> None:
-        """Have this audio read, in place of what is being read now."""
+    def _request(self, audio: TurnAudio | None) -> None:
+        """Classify this audio, in place of the request that is under way."""
         if audio is None:
             return
         self._turn = self._turn or self.call.new_turn(audio.started_at_s)
         if not self.call.active:
             return
         self.call.turn = self._turn
-        self._turn.barge_in = self.call.floor.barge_in(self.capture.elapsed_s)
-        request = self._turn.expect(audio)
+        barge_in = self.call.bot_speech.barge_in(self.capture.elapsed_s)
+        request = self._turn.expect(audio, barge_in=barge_in)
         if self._task is not None:
             self._task.cancel()
-        self._task = self.create_task(self._read(self._turn, request, audio))
+        self._task = self.create_task(self._classify(self._turn, request, audio))
 
-    async def _read(self, turn: LiveTurn, request: int, audio: TurnAudio) -> None:
-        told = self.call.hand_over.ready  # a human would be told how it sounded
-        heard = await read_turn(audio, self._classifier, self._pool, self.call.faults, told)
-        reading = turn.deliver(request, heard)
-        if reading is not None and not turn.dropped:
+    async def _classify(self, turn: LiveTurn, request: int, audio: TurnAudio) -> None:
+        call, for_human = self.call, self.call.hand_over.ready  # the note says how it sounded
+        voice_turn = await classify_turn(
+            audio, self._classifier, self._pool, call.faults, for_human
+        )
+        reading = turn.deliver(request, voice_turn)
+        if reading is not None:
             await self._publish(reading)
 
     async def _publish(self, reading: TurnReading) -> None:

@@ -16,17 +16,17 @@ from ..policies.types import Decision
 
 @dataclass
 class CallerEmotionFrame(SystemFrame):
-    """What was heard in the caller's turn so far; goes downstream.
+    """How the caller's turn sounds so far; goes downstream.
 
-    A turn with pauses gives several, one after each pause, on ever more audio: of one
-    `reading.index` the last one counts.
+    A turn with pauses gives one frame after each pause, each on more audio; for one
+    `reading.index` the last frame counts.
     """
 
     reading: TurnReading
 
 
 class CallerEmotionMetricsData(MetricsData):
-    """The cost of one reading; `p_negative` is None where nothing could be heard."""
+    """The cost of one reading; `p_negative` is None if it is unknown."""
 
     turn: int
     p_negative: float | None
@@ -36,19 +36,19 @@ class CallerEmotionMetricsData(MetricsData):
 
 @dataclass
 class GuardSpeakFrame(TTSSpeakFrame):
-    """A sentence of ours: spoken as it is, whatever was decided."""
+    """A sentence of the guard's own, which is spoken unchanged."""
 
 
 @dataclass
 class TransferCallFrame(DataFrame):
-    """Hand this call over once everything queued before it was spoken; survives a barge-in."""
+    """Hand this call over once everything queued before it is spoken; survives a barge-in."""
 
     request: TransferRequest
     interruptible: bool = field(default=False, init=False)
 
 
 def emotion_metrics(processor: str, reading: TurnReading) -> CallerEmotionMetricsData:
-    """What a reading cost."""
+    """The metrics of a reading."""
     return CallerEmotionMetricsData(
         processor=processor,
         model=reading.voice.model,
@@ -60,7 +60,7 @@ def emotion_metrics(processor: str, reading: TurnReading) -> CallerEmotionMetric
 
 
 def emotion_message(reading: TurnReading) -> dict[str, Any]:
-    """What an RTVI client is told of a reading."""
+    """A reading as a message to RTVI clients."""
     return {
         "type": "caller-emotion",
         "turn": reading.index,
@@ -71,7 +71,7 @@ def emotion_message(reading: TurnReading) -> dict[str, Any]:
 
 
 def decision_message(decision: Decision) -> dict[str, Any]:
-    """What an RTVI client is told of a decision."""
+    """A decision as a message to RTVI clients."""
     return {
         "type": "caller-decision",
         "turn": decision.evidence.reading.index,
@@ -84,5 +84,5 @@ def decision_message(decision: Decision) -> dict[str, Any]:
 
 
 def transfer_message(outcome: TransferOutcome) -> dict[str, Any]:
-    """What an RTVI client is told of a transfer."""
+    """A transfer's outcome as a message to RTVI clients."""
     return {"type": "caller-transfer", "ok": outcome.ok, "detail": outcome.detail}

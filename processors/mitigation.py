@@ -22,7 +22,7 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 from ..policies.empathy import Moment
 from ..policies.types import Action, Decision
 from .context import BotKind, CallerWords, transcript, with_guidance
-from .frames import TransferCallFrame, decision_message
+from .frames import GuardSpeakFrame, TransferCallFrame, decision_message
 from .pass_through import SPEECH, PassThroughProcessor
 from .session.live_call import LiveCall
 from .session.turn_decider import TurnDecider
@@ -30,14 +30,14 @@ from .session.turn_state import LiveTurn
 
 
 class MitigationProcessor(PassThroughProcessor):
-    """Decides once a turn, when the turn goes to the LLM; stands before it.
+    """Decides each turn once, when its context goes to the LLM; place it before the LLM.
 
-    The LLM gets a copy of the context with guidance for one reply (`TurnDecider` says when). A
-    call that is handed over gets none, but a sentence and a `TransferCallFrame`; until the
-    outcome is known the LLM is not asked again, and an `EndFrame` waits. Bots without an LLM
-    (`scripted`; None: look for one in the pipeline) have the decision at the end of the turn, on
-    the transcriptions that came by, and `PromptProcessor` says it. Speech-to-speech services send
-    no context per turn: nothing is decided for them.
+    The LLM gets a copy of the context with guidance for one reply (`TurnDecider` says when). When
+    a call is handed over, the caller hears an announcement and a `TransferCallFrame` follows; the
+    LLM does not run, and an `EndFrame` waits, until the outcome is known. In a bot without an LLM
+    (`scripted`; None: look for one in the pipeline) the turn is decided when it ends, on the
+    transcriptions until then, and `PromptProcessor` says it. Speech-to-speech services send no
+    context per turn: nothing is decided for them.
 
     Events: `on_decision(processor, decision)`, `on_transfer(processor, request)`. RTVI clients
     get `caller-decision`.
@@ -64,13 +64,13 @@ class MitigationProcessor(PassThroughProcessor):
         self._register_event_handler("on_transfer")
 
     async def cleanup(self) -> None:
-        """Stop what is still under way."""
+        """Cancel what is still under way."""
         for task in list(self._tasks):
             await self.cancel_task(task)
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass every frame on, but contexts as the decision wants them."""
+        """Push every frame on; contexts follow the decision."""
         await super().process_frame(frame, direction)
         passed: Frame | None = frame
         if direction is FrameDirection.UPSTREAM:
@@ -84,7 +84,7 @@ class MitigationProcessor(PassThroughProcessor):
         elif isinstance(frame, UserStoppedSpeakingFrame):
             self._turn_stopped()
         elif isinstance(frame, EndFrame):
-            await self._call.hand_over.settled()  # the end would close the line before
+            await self._call.hand_over.settled()  # the end would close the line first
         if passed is not None:
             await self.push_frame(passed, direction)
         if isinstance(frame, StartFrame) and self._bot is None:
@@ -102,7 +102,7 @@ class MitigationProcessor(PassThroughProcessor):
             if reply.silent:
                 return None
             return frame if reply.guidance is None else with_guidance(frame, reply.guidance)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot replies
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the bot
             self._fault(error)
             return frame
 
@@ -114,38 +114,40 @@ class MitigationProcessor(PassThroughProcessor):
                 self._words.count(self._context)
                 self._spawn(self._act(confirmed))
             elif turn is not None and self._bot is not BotKind.SPEECH_TO_SPEECH:
-                turn.due = self._bot is BotKind.SCRIPTED
+                if self._bot is BotKind.SCRIPTED:
+                    turn.hold_prompt()
                 self._spawn(self._decide(turn))
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the bot
             self._fault(error)
 
     async def _decide(self, turn: LiveTurn) -> None:
         try:
             decision = await self._decider.decide(turn)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the bot goes on
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the bot
             self._fault(error)
         else:
             if decision is not None:
                 await self._act(decision)
 
     async def _act(self, decision: Decision) -> None:
-        """Start the hand-over, and tell everyone; in a task of its own, which no barge-in cuts."""
+        """Start the hand-over and publish the decision; runs in a task that no barge-in cancels."""
         if decision.action is Action.TRANSFER:
             try:
-                request = self._call.request(transcript(self._context))
-                sentence = self._call.sentence(Moment.HAND_OVER, interruptible=False)
+                request = self._decider.transfer_request(transcript(self._context))
+                announcement = GuardSpeakFrame(self._call.sentence(Moment.HAND_OVER))
+                announcement.interruptible = False
             except Exception as error:  # noqa: BLE001 - the caller goes on with the bot
                 self._call.hand_over.end(ok=False)
                 self._fault(error)
                 return
-            await self.push_frame(sentence)
+            await self.push_frame(announcement)
             await self.push_frame(TransferCallFrame(request))
             await self._call_event_handler("on_transfer", request)
         await self.push_frame(RTVIServerMessageFrame(data=decision_message(decision)))
         await self._call_event_handler("on_decision", decision)
 
     def _fault(self, error: Exception) -> None:
-        self._call.faults.report("decision", "nothing could be decided, the bot goes on", error)
+        self._call.faults.report("decision", "no decision; the bot goes on", error)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self.create_task(work)

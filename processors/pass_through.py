@@ -1,4 +1,4 @@
-"""Processors that stand beside what goes by all the time, and are not in its way."""
+"""Processors that let frequent frames pass without queueing them."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ SPEECH: tuple[type[SystemFrame], ...] = (
     BotStoppedSpeakingFrame,
 )
 TURNS: tuple[type[SystemFrame], ...] = (UserStartedSpeakingFrame, UserStoppedSpeakingFrame)
-"""For `BYPASS` of those that make nothing of who speaks, or of whose turn it is."""
+"""For the `BYPASS` of processors that ignore who speaks, or whose turn it is."""
 
 _waiting = attrgetter("waiting")
 
 
 class PassThroughProcessor(FrameProcessor):
-    """Lets the caller's audio go by without queueing it, and overhears it on its way.
+    """Lets the caller's audio pass without queueing it, and sees a copy of it.
 
-    Audio comes 50 times a second, and a processor's queue costs more than all that we make of it;
-    so do the frames that say again and again that somebody speaks, and messages for the client.
-    They are queued only behind something that they must not overtake (a VAD frame that is not
-    processed yet), so that the order of frames is what it would be.
+    Audio arrives 50 times a second, and a processor's queue costs more than all our work on it;
+    so do the frames that repeat that somebody speaks, and messages to the client. They are queued
+    only behind a frame that they must not overtake (a VAD frame that is not processed yet), so
+    the order of frames does not change.
 
-    `BYPASS` is what goes by; frames that are no system frames only where there is no queue
-    (`enable_direct_mode`).
+    `BYPASS` lists the frames that are not queued. A processor with `enable_direct_mode`, which has
+    no queue, may list frames other than system frames.
     """
 
     BYPASS: ClassVar[tuple[type[Frame], ...]] = (
@@ -61,13 +61,13 @@ class PassThroughProcessor(FrameProcessor):
         CallerEmotionFrame,
     )
     waiting = 0
-    """So many frames wait here that must not be overtaken."""
+    """The number of queued frames here that must not be overtaken."""
 
     def on_bypass(self, frame: Frame) -> None:
-        """Take from a frame what there is; it was passed on already."""
+        """See a frame that was not queued; it was pushed on already."""
 
     def on_enqueue(self, frame: Frame) -> None:
-        """See a frame that is about to be queued, where system frames overtake others."""
+        """See a frame before it is queued; in the queue, system frames overtake it."""
 
     async def queue_frame(
         self,
@@ -75,7 +75,7 @@ class PassThroughProcessor(FrameProcessor):
         direction: FrameDirection = DOWNSTREAM,
         callback: FrameCallback | None = None,
     ) -> None:
-        """Pass on at once what goes by, queue everything else."""
+        """Push frames of `BYPASS` on at once, queue all others."""
         beyond = self.next if direction is DOWNSTREAM else self.previous
         if isinstance(frame, self.BYPASS) and not self.waiting and beyond and callback is None:
             await beyond.queue_frame(frame, direction)
@@ -100,7 +100,7 @@ class PassThroughProcessor(FrameProcessor):
 
 
 class PassThroughChain(Pipeline):
-    """Pass-through processors in a row: what none of them queues goes by all of them at once."""
+    """Pass-through processors in a row; frames that none of them queues skip them all at once."""
 
     def __init__(self, *parts: PassThroughProcessor) -> None:
         super().__init__(parts)
@@ -112,7 +112,7 @@ class PassThroughChain(Pipeline):
         direction: FrameDirection = DOWNSTREAM,
         callback: FrameCallback | None = None,
     ) -> None:
-        """Pass on at once what goes by, if nothing in here waits."""
+        """Push frames of `BYPASS` on at once, unless a frame waits in here."""
         beyond = self.next if direction is DOWNSTREAM else self.previous
         passing = isinstance(frame, PassThroughProcessor.BYPASS) and callback is None
         if passing and beyond and not any(map(_waiting, self._parts)):

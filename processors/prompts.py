@@ -1,4 +1,4 @@
-"""Rewrites the scripted prompt after a decision, and keeps the LLM's follow-ups guided."""
+"""Rewrites the scripted prompt after a decision, and guides the LLM's follow-up runs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection
 
-from ..policies.empathy import Rewritten, guidance
+from ..policies.empathy import Rewritten
 from ..policies.types import Decision
 from .context import with_guidance
 from .frames import GuardSpeakFrame
 from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
-from .session.turn_state import SPOKEN, LiveTurn
+from .session.turn_state import LiveTurn, TurnPhase
 
 
 class Rewriter(Protocol):
-    """Says a prompt as a decision wants it said, such as `LlmRewriter`."""
+    """Adds an acknowledgement to a prompt, such as `LlmRewriter`."""
 
     async def acknowledge(
         self,
@@ -41,16 +41,16 @@ class Rewriter(Protocol):
 
 
 class PromptProcessor(PassThroughProcessor):
-    """Says what was decided in the next `TTSSpeakFrame`, once; stands before the TTS.
+    """Adds the decision to the next `TTSSpeakFrame`, once; place it before the TTS.
 
-    A decision that went to the LLM as guidance changes no prompt. Where the LLM first calls a
-    tool, its second run, which comes from behind, gets the same guidance. Backchannels stay as
-    they are.
+    A decision that went to the LLM as guidance changes no prompt. If the LLM calls a tool first,
+    its second run, whose context comes upstream, gets the same guidance. Backchannels are not
+    changed.
 
-    While a call is handed over the bot's own prompts are left out, and so are interruptions: on
-    one the transport would have the line drop what it was sent but has not played yet.
+    While a call is handed over the bot's own prompts are dropped, and so are interruptions: an
+    interruption makes the transport discard audio that the line has not played yet.
 
-    `rewriter` has `rewrite_limit_s` seconds at most, then the phrase bank speaks.
+    `rewriter` has `rewrite_limit_s` seconds at most; after that the phrase bank is used.
 
     Events: `on_rewritten(processor, prompt, said)`, both texts.
     """
@@ -72,11 +72,12 @@ class PromptProcessor(PassThroughProcessor):
         self._register_event_handler("on_rewritten")
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass every frame on, but prompts as the decision wants them."""
+        """Push every frame on; prompts follow the decision."""
         await super().process_frame(frame, direction)
         passed: Frame | None = frame
         if isinstance(frame, LLMTextFrame):
-            self._answered()
+            if (turn := self._call.turn) is not None:
+                turn.answered()
         elif isinstance(frame, TTSSpeakFrame):
             ours = isinstance(frame, (GuardSpeakFrame, BotBackchannelFrame))
             if direction is FrameDirection.DOWNSTREAM and not ours:
@@ -90,21 +91,20 @@ class PromptProcessor(PassThroughProcessor):
 
     async def _prompt(self, frame: TTSSpeakFrame) -> TTSSpeakFrame | None:
         turn = self._call.turn
-        if turn is not None and turn.due:
-            await turn.decided.wait()
+        if turn is not None:
+            await turn.settled()
         if self._call.hand_over.under_way:
             return None
-        if turn is None or turn.to_say is None or turn.told:
+        if turn is None or turn.unsaid is None:
             return frame
-        if turn.to_say.action in SPOKEN:
-            try:
-                prompt = frame.text
-                said = await self._rewritten(prompt, turn.to_say, turn)
-                frame.text, self._call.used_phrases = said.text, said.used
-                await self._call_event_handler("on_rewritten", prompt, said.text)
-            except Exception as error:  # noqa: BLE001 - the bot must speak
-                self._call.faults.report("prompt", "the prompt stays as it was", error)
-            turn.expressed = True
+        try:
+            prompt = frame.text
+            said = await self._rewritten(prompt, turn.unsaid, turn)
+            frame.text, self._call.used_phrases = said.text, said.used
+            await self._call_event_handler("on_rewritten", prompt, said.text)
+        except Exception as error:  # noqa: BLE001 - the bot must speak
+            self._call.faults.report("prompt", "rewriting failed; the prompt is unchanged", error)
+        turn.said()
         return frame
 
     async def _rewritten(self, prompt: str, decision: Decision, turn: LiveTurn) -> Rewritten:
@@ -115,23 +115,16 @@ class PromptProcessor(PassThroughProcessor):
                     return await self._rewriter.acknowledge(
                         prompt, decision, call_id=call.call_id, used=used, text=turn.text
                     )
-            except Exception as error:  # noqa: BLE001 - the phrase bank is behind it
-                call.faults.report("rewriter", "the phrase bank speaks for the rewriter", error)
+            except Exception as error:  # noqa: BLE001 - the phrase bank takes over
+                call.faults.report("rewriter", "rewriter failed; using the phrase bank", error)
         return call.book.acknowledge(
             prompt, decision, call_id=call.call_id, used=used, text=turn.text
         )
 
-    def _answered(self) -> None:
-        turn = self._call.turn
-        if turn is not None and turn.guided:
-            turn.answered = True
-
     def _follow_up(self, frame: LLMContextFrame) -> LLMContextFrame | None:
-        """The LLM's next run in the same turn, such as the one with a tool's result."""
+        """Guide the LLM's next run in the same turn, such as the one with a tool's result."""
         turn = self._call.turn
         if self._call.hand_over.under_way:
             return None
-        if turn is None or turn.to_say is None or not turn.guided or turn.answered:
-            return frame
-        note = guidance(turn.to_say, turn.text)
+        note = turn.guidance if turn is not None and turn.phase is TurnPhase.GUIDED else None
         return frame if note is None else with_guidance(frame, note)

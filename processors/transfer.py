@@ -1,4 +1,4 @@
-"""Hands the call over once the caller has heard that it will be."""
+"""Hands the call over once the caller has heard the announcement."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 from ..policies.config import MitigationPolicy
 from ..policies.empathy import Moment
 from ..policies.transfer.request import TransferOutcome, TransferRequest, TransferTarget
-from .frames import TransferCallFrame, transfer_message
+from .frames import GuardSpeakFrame, TransferCallFrame, transfer_message
 from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
 
 GRACE_S = 2.0
-"""What a target that was asked has left to answer once the pipeline is gone."""
+"""How long a target that was asked may take to answer once the pipeline is gone."""
 
 
 class TransferProcessor(PassThroughProcessor):
-    """Runs the transfer at most once a call; stands behind `transport.output()`.
+    """Runs the transfer at most once a call; place it after `transport.output()`.
 
-    A `TransferCallFrame` gets there when all audio before it was written to the line; `settle_s`
-    seconds later, when the line has played it, `target` is asked, in a task of its own. It has
-    `limit_s` seconds. If it fails for good the caller hears so and the bot goes on. This
-    processor neither ends the pipeline nor hangs up, and the transport must not either:
-    serializers hang up by default when a pipeline ends (`auto_hang_up=False`).
+    A `TransferCallFrame` arrives when all audio before it was written to the line. `settle_s`
+    seconds later, when the line has played it, a task asks `target`, which has `limit_s` seconds.
+    If the transfer fails, the caller hears so and the bot goes on. This processor neither ends the
+    pipeline nor hangs up, and the transport must not either: serializers hang up by default when
+    a pipeline ends (set `auto_hang_up=False`).
 
-    An `EndFrame` waits for a transfer that is under way (`MitigationProcessor` keeps it from the
-    transport besides, which would close the line). So does the clean-up, for `GRACE_S`, once the
+    An `EndFrame` waits for a transfer that is under way (and `MitigationProcessor` keeps it from
+    the transport, which would close the line). So does the clean-up, for `GRACE_S`, once the
     target was asked: a vendor that takes the call closes the line, which cancels most bots.
 
     Events: `on_outcome(processor, outcome)`. RTVI clients get `caller-transfer`.
@@ -56,12 +56,12 @@ class TransferProcessor(PassThroughProcessor):
         self._register_event_handler("on_outcome")
 
     async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as pipecat's own
-        """Let it be known that calls can be handed over."""
+        """Announce that calls can be handed over."""
         await super().setup(setup)
         self._call.hand_over.ready = self._target is not None
 
     async def cleanup(self) -> None:
-        """Give up a transfer that is still under way; one that was asked for may end first."""
+        """Cancel a transfer that is still under way; one that was asked for may end first."""
         self._ending = True
         if self._task is not None:
             if self._asked:
@@ -70,7 +70,7 @@ class TransferProcessor(PassThroughProcessor):
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass every frame on, and start the transfer when its turn comes."""
+        """Push every frame on; start the transfer when its frame arrives."""
         await super().process_frame(frame, direction)
         if isinstance(frame, TransferCallFrame) and direction is FrameDirection.DOWNSTREAM:
             self._start(frame.request)
@@ -82,7 +82,7 @@ class TransferProcessor(PassThroughProcessor):
     def _start(self, request: TransferRequest) -> None:
         if self._target is None or self._task is not None:
             self._call.faults.report(
-                "transfer again", "a transfer too many, or without target, is ignored"
+                "transfer again", "ignored transfer: already transferred, or no target configured"
             )
             return
         self._task = self.create_task(self._hand_over(self._target, request))
@@ -96,11 +96,12 @@ class TransferProcessor(PassThroughProcessor):
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise  # it is us who are cancelled, and not something of the target's
+                raise  # we are cancelled, not something inside the target
             self._call.faults.report("transfer", "the transfer target failed", error)
             outcome = TransferOutcome(False, f"raised {type(error).__name__}")
         self._call.hand_over.end(ok=outcome.ok)
         if not outcome.ok and not self._ending:
-            await self.pipeline_worker.queue_frame(self._call.sentence(Moment.TRANSFER_FAILED))
+            sentence = self._call.sentence(Moment.TRANSFER_FAILED)
+            await self.pipeline_worker.queue_frame(GuardSpeakFrame(sentence))
         await self.push_frame(RTVIServerMessageFrame(data=transfer_message(outcome)))
         await self._call_event_handler("on_outcome", outcome)

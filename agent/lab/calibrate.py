@@ -1,4 +1,4 @@
-"""The `calibrate` command: re-centre a model on a deployment's own calls."""
+"""The `model calibrate` command: re-centre a model on a deployment's own calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `evaluate` command: accuracy by corpus, and false alarms on real calls."""
+"""The `model evaluate` command: accuracy by corpus, and false alarms on real calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ...models.registry import BUNDLED_VOICE
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy, load_policy
 from ..console import Report, recordings, results, stages
-from ..replay.alignment import UntimedTranscript, read_untimed
+from ..replay.alignment import AlignedTranscript, read_untimed
 from ..replay.classifier_choice import ClassifierChoice, choose_classifier
 from .evaluation_view import print_report
 from .false_alarms import classify_calls, count_false_alarms, print_false_alarms
@@ -63,11 +63,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if self.manifest is None and self.calls is None:
-            raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
+            raise NothingToEvaluateError("name a manifest with --manifest, or calls with --calls")
         if self.texts is not None and self.manifest is None:
-            raise NothingToEvaluateError("--texts needs the clips of --data")
+            raise NothingToEvaluateError("--texts needs the clips of --manifest")
         if self.words is not None and self.calls is None:
-            raise NothingToEvaluateError("--words needs the recordings of --calls")
+            raise NothingToEvaluateError("--transcripts needs the recordings of --calls")
         if self.noise is not None and not self.robustness:
             raise NothingToEvaluateError("--noise needs --robustness")
         if self.card is not None and not self.classifier.is_a_file:
@@ -177,7 +177,7 @@ def _on_calls(
     found: _Findings,
     paths: list[Path],
     *,
-    transcripts: dict[str, UntimedTranscript] | None,
+    transcripts: dict[str, AlignedTranscript] | None,
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
     progress: Report,
@@ -187,7 +187,7 @@ def _on_calls(
     )
     if not classified and not found.values:
         raise NothingToEvaluateError(f"no call could be read; {unreadable[0]}")
-    passes: dict[str, dict[str, UntimedTranscript] | None] = {"calls": None}
+    passes: dict[str, dict[str, AlignedTranscript] | None] = {"calls": None}
     if transcripts is not None:
         passes["calls_with_words"] = transcripts
     for name, said in passes.items():

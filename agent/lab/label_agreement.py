@@ -1,4 +1,4 @@
-"""The `agreement` command: compare annotators with a reference and with each other."""
+"""The `label agreement` command: compare annotators with a reference and with each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `manifest` command: list the labelled clips of corpora on disk."""
+"""The `model manifest` command: list the labelled clips of corpora on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `select` command: choose the turns worth labelling, with the reason."""
+"""The `label select` command: choose the turns worth labelling, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `assemble` command: labelled telephone calls, joined from a manifest of utterances.
+"""The `calls synthesize` command: labelled telephone calls, joined from a manifest of utterances.
 
 Each call has one speaker, who is calm or becomes distressed. No corpus holds whole calls with real
 distress; how a real caller gets there, synthetic calls cannot show.

@@ -1,4 +1,4 @@
-"""The `clips`, `train` and `distill` commands.
+"""The `label clips`, `model train` and `model distill` commands.
 
 What needs an extra is imported where it is used: each command has an extra of its own.
 """

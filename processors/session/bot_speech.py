@@ -1,4 +1,4 @@
-"""Who spoke when in a live call: whether the bot asked anything, and whether it was cut short."""
+"""When the bot spoke in a live call, and whether the caller interrupted it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...models.conversation import BARGE_IN_S
 
 @dataclass(slots=True)
 class _BotSpeech:
-    """A stretch of the bot's speech; `cut` if the pipeline was interrupted in it."""
+    """A stretch of the bot's speech; `cut` if an interruption ended it."""
 
     started_s: float
     stopped_s: float = math.inf
@@ -19,9 +19,9 @@ class _BotSpeech:
 
 
 class BotSpeechTracker:
-    """The bot's speech beside the caller's turns; needs no Pipecat.
+    """The bot's speech beside the caller's turns.
 
-    Times are seconds of the caller's audio, and events come in the order in which they happen.
+    Times are seconds of the caller's audio. Events come in the order in which they happen.
     """
 
     def __init__(self) -> None:
@@ -29,26 +29,26 @@ class BotSpeechTracker:
         self._turn_s = self._turn_before_s = -math.inf
 
     def bot_started(self, at_s: float) -> None:
-        """The bot is heard from now on."""
+        """The caller hears the bot from now on."""
         self._bot.append(_BotSpeech(at_s))
 
     def bot_stopped(self, at_s: float) -> None:
-        """The bot is silent, at the end of its speech or because it was interrupted."""
+        """The bot is silent: it finished, or was interrupted."""
         if self._bot:
             self._bot[-1].stopped_s = min(self._bot[-1].stopped_s, at_s)
 
     def interrupted(self) -> None:
-        """What the bot is saying will not be said to its end."""
+        """The bot's speech is cut off."""
         if self._bot and self._bot[-1].stopped_s == math.inf:
             self._bot[-1].cut = True
 
     def turn_started(self, at_s: float) -> None:
-        """The caller began a turn, known only now, at this time."""
+        """The caller began a turn at this time, which may be a moment ago."""
         self._turn_before_s, self._turn_s = self._turn_s, at_s
 
     @property
     def prompted(self) -> bool:
-        """Whether the bot began to speak between the start of the last turn and of this one."""
+        """Whether the bot began to speak between the starts of the last turn and of this one."""
         return any(self._turn_before_s <= one.started_s < self._turn_s for one in self._bot)
 
     def barge_in(self, now_s: float) -> bool:

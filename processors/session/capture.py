@@ -1,4 +1,4 @@
-"""Cuts the caller's turns out of a live call; the part of it that needs no Pipecat."""
+"""Cuts the caller's turns out of a live call."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...models.turn_buffer import TurnBuffer
 
 STALE_S = 2.0
 BATCH_S = 1.0
-"""Audio is put by in batches: frame by frame would cost the loop five times as much."""
+"""Audio is buffered in batches: frame by frame costs the event loop five times as much."""
 
 
 class TurnCapture:
-    """What was heard when the VAD and the turn strategies report something, in their order.
+    """The audio of each turn, as the VAD and the turn strategies report its start and end.
 
-    Speech without a turn around it (a cough that no strategy took for a turn) is forgotten after
-    `STALE_S` seconds. A turn without speech is a turn without samples.
+    Speech outside a turn (a cough that no strategy takes for a turn) is dropped after `STALE_S`
+    seconds. A turn without speech has no samples.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -37,7 +37,7 @@ class TurnCapture:
 
     @property
     def elapsed_s(self) -> float:
-        """How much audio went by, in seconds."""
+        """Seconds of audio so far."""
         return self._heard_before_s + self._up_to_now().elapsed_s
 
     @property
@@ -46,7 +46,7 @@ class TurnCapture:
         return self.elapsed_s == self._started_at_s
 
     def audio(self, pcm: bytes, sample_rate: int, channels: int = 1) -> None:
-        """Take the next PCM16 bytes; of several channels the first, another rate starts anew.
+        """Take the next PCM16 bytes: the first of several channels; a new rate starts a new buffer.
 
         Raises:
             ValueError: bytes that are not whole samples of every channel.
@@ -79,11 +79,11 @@ class TurnCapture:
         return self._placed(buffer.snapshot())
 
     def turn_started(self) -> None:
-        """The caller has the floor."""
+        """The caller's turn began."""
         self._turn_open = True
 
     def turn_stopped(self) -> TurnAudio | None:
-        """The turn is over: what of it was not given out yet, if anything."""
+        """The turn is over: its audio, unless `speech_stopped` returned all of it already."""
         buffer = self._up_to_now()
         without_speech = self._turn_open and not self._speech_in_turn
         unread = buffer.is_speaking or without_speech
@@ -98,7 +98,7 @@ class TurnCapture:
         return self._placed(audio)
 
     def _up_to_now(self) -> TurnBuffer:
-        """The buffer with all the audio that came."""
+        """The buffer, with all the audio so far."""
         if self._batch:
             self._buffer.append(np.frombuffer(bytes(self._batch), "<i2")[:: self._channels])
             self._batch.clear()

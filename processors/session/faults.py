@@ -1,4 +1,4 @@
-"""What goes wrong on our side in a call: counted by kind, and the first of each kind logged."""
+"""Faults of ours in a call: counted by kind; the first of each kind is logged."""
 
 from __future__ import annotations
 

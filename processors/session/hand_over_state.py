@@ -1,24 +1,23 @@
-"""Whether a human can take a live call, and whether it is on its way to one."""
+"""Whether a human can take a live call, and whether a hand-over is under way."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from ...policies.config import OpeningHours
+from ...policies.config import MitigationPolicy, agents_available
 from .faults import Faults
 
 LIMIT_S = 60.0
 
 
 class HandOver:
-    """The way of one call to a human.
+    """The hand-over of one call.
 
-    `ready` is set while a transfer target waits at the end of the pipeline: without one no human
-    counts as available.
+    `ready` is set while the pipeline has a transfer target; without one, no human counts as
+    available.
     """
 
     def __init__(self, faults: Faults, agents_available: Callable[[], bool] | None = None) -> None:
@@ -30,12 +29,12 @@ class HandOver:
         self._ended = asyncio.Event()
 
     def begin(self) -> None:
-        """It was decided that the call is handed over."""
-        self._since = time.monotonic()
+        """A transfer was decided."""
+        self._since = _now()
         self._ended.clear()
 
     def end(self, *, ok: bool) -> None:
-        """The hand-over ended; if it failed, no human counts as available from now on."""
+        """The hand-over ended; after a failure no human counts as available."""
         self._since = None
         self.ready = self.ready and ok
         self._failed = self._failed or not ok
@@ -46,30 +45,35 @@ class HandOver:
         if self._since is None:
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._since + LIMIT_S - time.monotonic()):
+            async with asyncio.timeout_at(self._since + LIMIT_S):
                 await self._ended.wait()
 
     @property
     def failed(self) -> bool:
-        """Whether a transfer was tried in vain, or got lost on its way to the target."""
+        """Whether a transfer failed, or never reached the target."""
         return self._failed or (self._since is not None and not self.under_way)
 
     @property
     def under_way(self) -> bool:
-        """Whether a hand-over was decided and its outcome is not known yet: the bot keeps still.
+        """Whether the bot is silent because the outcome of a hand-over is not known yet.
 
-        Over after a minute at the latest, in case the hand-over got lost in the pipeline.
+        False after `LIMIT_S` at the latest, in case the hand-over got lost in the pipeline.
         """
-        return self._since is not None and time.monotonic() - self._since < LIMIT_S
+        return self._since is not None and _now() - self._since < LIMIT_S
 
-    def available(self, hours: OpeningHours | None) -> bool:
+    def available(self, policy: MitigationPolicy) -> bool:
         """Whether a human could take the call now."""
-        if not self.ready or (hours is not None and not hours.is_open(datetime.now(UTC))):
+        if not self.ready or not agents_available(policy, datetime.now(UTC)):
             return False
         try:
             return self._agents_available is None or bool(self._agents_available())
-        except Exception as error:  # noqa: BLE001 - the operator's own code must not stop the bot
+        except Exception as error:  # noqa: BLE001 - the operator's code must not stop the bot
             self._faults.report(
-                "agents", "agents_available raised, nobody counts as available", error
+                "agents", "agents_available raised; nobody counts as available", error
             )
             return False
+
+
+def _now() -> float:
+    """By the loop's clock, which is that of its timers."""
+    return asyncio.get_running_loop().time()

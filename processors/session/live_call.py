@@ -1,4 +1,4 @@
-"""One call as its processors share it: the newest reading, the decisions, what went wrong."""
+"""What the processors of one call share: its turns, the bot's speech, the hand-over, faults."""
 
 from __future__ import annotations
 
@@ -8,19 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...models.reader import CallReader
-from ...models.readings import TurnReading
 from ...policies.config import MitigationPolicy
-from ...policies.decide import decide
 from ...policies.empathy import Language, Moment, PhraseBook
 from ...policies.record import TurnRecord
-from ...policies.transfer.request import TransferRequest, Utterance, transfer_request
-from ...policies.types import Action, CallState, Evidence
-from ..frames import GuardSpeakFrame
 from .bot_speech import BotSpeechTracker
 from .faults import Faults
 from .hand_over_state import HandOver
-from .owed import Owed
-from .turn_state import LiveTurn, Preview
+from .turn_state import LiveTurn, PendingAcknowledgement
 
 
 @lru_cache(maxsize=16)
@@ -30,9 +24,9 @@ def phrase_book(language: Language | Path) -> PhraseBook:
 
 
 class LiveCall:
-    """What the processors of one call have in common; belongs to one event loop.
+    """One call; belongs to one event loop.
 
-    `hearing` reads the words beside the voice; without it the voice counts alone.
+    `reader` reads the words beside the voice; without it the voice counts alone.
     """
 
     def __init__(
@@ -41,88 +35,66 @@ class LiveCall:
         *,
         call_id: str,
         book: PhraseBook | None = None,
-        hearing: CallReader | None = None,
+        reader: CallReader | None = None,
         agents_available: Callable[[], bool] | None = None,
         keep_text: bool = False,
     ) -> None:
         self.policy = policy
         self.call_id = call_id
         self.book = book or phrase_book("en")
+        self.reader = reader
         self.keep_text = keep_text
         self.dialog_state: str | None = None
         self.turn: LiveTurn | None = None
         self.turns: list[TurnRecord] = []
         self.used_phrases: frozenset[str] = frozenset()
-        self._active = True
         self.faults = Faults(call_id)
-        self.floor = BotSpeechTracker()
-        self.owed = Owed()
+        self.bot_speech = BotSpeechTracker()
+        self.pending = PendingAcknowledgement()
         self.hand_over = HandOver(self.faults, agents_available)
-        self._hearing = hearing
-        self._state = CallState()
+        self._active = True
         self._next_index = 0
         self._begun: LiveTurn | None = None
-        self._said: deque[str] = deque(maxlen=50)
+        self._words: deque[str] = deque(maxlen=50)
 
     def turn_started(self, at_s: float) -> LiveTurn:
-        """The caller began a turn at this time; whether anything can be read of it is open."""
-        self.floor.turn_started(at_s)
-        self._begun = LiveTurn(self._next_index, self.dialog_state, prompted=self.floor.prompted)
+        """The caller began a turn at this time; it may yet turn out to have no audio."""
+        self.bot_speech.turn_started(at_s)
+        prompted = self.bot_speech.prompted
+        self._begun = LiveTurn(self._next_index, self.dialog_state, prompted=prompted)
         return self._begun
 
     def new_turn(self, at_s: float) -> LiveTurn:
         """The turn that began, or one without speech, at this time.
 
-        Once something is to be read of it, it becomes `turn`.
+        It becomes `turn` once there is audio to classify.
         """
         turn, self._begun = self._begun or self.turn_started(at_s), None
         self._next_index += 1
         return turn
 
-    def said(self, text: str) -> None:
-        """The caller said this; it counts in the next turn that is decided by `words`.
+    def bot_started(self, at_s: float) -> None:
+        """The caller hears the bot from this time on."""
+        self.bot_speech.bot_started(at_s)
+        self.pending.bot_started()
 
-        That is the turn under way; or, where speech recognition is late, the one after it.
+    def add_words(self, text: str) -> None:
+        """The caller said this; it counts in the next turn that is decided by `take_words`.
+
+        That is the turn under way or, if speech recognition is late, the one after it.
         """
         if text.strip() and self._active:
-            self._said.append(text)
+            self._words.append(text)
 
-    def words(self) -> str | None:
-        """What was said and did not count yet; from now on it did."""
-        words = " ".join(self._said) or None
-        self._said.clear()
+    def take_words(self) -> str | None:
+        """The words that did not count yet; None if there are none."""
+        words = " ".join(self._words) or None
+        self._words.clear()
         return words
-
-    def preview(self, turn: LiveTurn) -> Preview:
-        """What would be decided about this turn now; nothing is remembered."""
-        hearing = None if self._hearing is None else self._hearing.fork()
-        evidence = Evidence(
-            self._read(turn, hearing),
-            turn.dialog_state,
-            agents_available=self.hand_over.available(self.policy.opening_hours),
-            transfer_failed=self.hand_over.failed,
-        )
-        state, decision = decide(self._state, evidence, self.policy)
-        highest = self.policy.rules_in(turn.dialog_state).highest_action
-        return Preview(turn, state, decision, self.owed.over(decision, highest), hearing)
-
-    def commit(self, preview: Preview) -> None:
-        """Make a preview the decision about its turn."""
-        turn, decision = preview.turn, preview.decision
-        self._state, self._hearing = preview.state, preview.hearing
-        turn.decision, turn.to_say = decision, preview.to_say
-        self.owed.decided(turn)
-        turn.due = False
-        turn.decided.set()
-        self.turns.append(TurnRecord(decision, turn.text if self.keep_text else None))
-        if not turn.ready.is_set():
-            self.faults.report("late", "reading not in time, the turn counts as unknown")
-        if decision.action is Action.TRANSFER:
-            self.hand_over.begin()
 
     @property
     def active(self) -> bool:
-        """Whether turns are read and decided; switched off, the turn under way is forgotten."""
+        """Whether turns are read and decided; switching off drops the turn under way."""
         return self._active
 
     @active.setter
@@ -130,36 +102,13 @@ class LiveCall:
         self._active = on
         if on:
             return
-        self._said.clear()
+        self._words.clear()
         if self.turn is not None:
-            self.turn.dropped = True
+            self.turn.drop()
             self.turn = None
 
-    def sentence(self, moment: Moment, *, interruptible: bool = True) -> GuardSpeakFrame:
-        """A sentence of the phrase bank, ready to be spoken."""
+    def sentence(self, moment: Moment) -> str:
+        """A sentence of the phrase bank that was not used in this call, if one is left."""
         text = self.book.sentence(moment, call_id=self.call_id, used=self.used_phrases)
         self.used_phrases |= {text}
-        frame = GuardSpeakFrame(text)
-        frame.interruptible = interruptible
-        return frame
-
-    def request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
-        """What the human is told; words only where they are kept."""
-        kept = transcript if self.keep_text else ()
-        manner = self._hearing.manner if self._hearing else None
-        return transfer_request(self.call_id, self.turns, transcript=kept, manner=manner)
-
-    def _read(self, turn: LiveTurn, hearing: CallReader | None) -> TurnReading:
-        """Voice and words together, in view of the call so far."""
-        if hearing is None:
-            return turn.reading
-        try:
-            return hearing.hear(
-                turn.heard,
-                turn.text,
-                dialog_state=turn.dialog_state if turn.prompted else None,
-                barge_in=turn.barge_in,
-            )
-        except Exception as error:  # noqa: BLE001 - the voice is left to go by
-            self.faults.report("words", "no words were read, the voice counts alone", error)
-            return turn.reading
+        return text

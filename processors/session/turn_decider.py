@@ -6,12 +6,18 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ...policies.types import Action, Decision
+from ...models.reader import CallReader
+from ...models.readings import TurnReading
+from ...policies.decide import decide
+from ...policies.empathy import guidance
+from ...policies.record import TurnRecord
+from ...policies.transfer.request import TransferRequest, Utterance, transfer_request
+from ...policies.types import Action, CallState, Decision, Evidence
 from .live_call import LiveCall
-from .turn_state import SPOKEN, LiveTurn, Preview
+from .turn_state import SPOKEN, LiveTurn, TurnPhase
 
 CONTEXT_LIMIT_S = 1.0
-"""A context that is not there so long after the end of its turn will not come."""
+"""How long to wait for the LLM context after a turn ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +29,38 @@ class Reply:
     decided: Decision | None = None
 
 
-class TurnDecider:
-    """Decides once a turn; needs no Pipecat.
+@dataclass(frozen=True, slots=True)
+class _Preview:
+    """What would be decided about a turn, and the call's state after that."""
 
-    A turn waits at most `max_wait` seconds for its reading; what is not there by then is unknown.
-    A speculative run (eager end of turn) gets guidance, but nothing is decided before its turn is
-    confirmed, nor if the run is withdrawn. A turn of which no words were recognised has no run at
-    all; it is decided on the voice when no context came, or when the next turn begins.
+    turn: LiveTurn
+    text: str | None
+    state: CallState
+    reader: CallReader | None
+    decision: Decision
+    to_say: Decision
+
+
+class TurnDecider:
+    """Decides each turn once.
+
+    A turn waits at most `max_wait` seconds for its reading; after that it is unknown. A
+    speculative run (eager end of turn) gets guidance, but its turn is decided only when the end
+    of the turn is confirmed. A turn without recognised words has no run at all: it is decided on
+    the voice when no context came, or when the next turn begins.
     """
 
     def __init__(self, call: LiveCall, max_wait: float) -> None:
         self._call = call
         self._max_wait = max_wait
+        self._state = CallState()
+        self._reader = call.reader
         self._turn_open = True
-        self._preview: Preview | None = None
+        self._preview: _Preview | None = None
         self._next_turn = asyncio.Event()
 
     def turn_started(self) -> None:
-        """The caller has the floor."""
+        """The caller began to speak."""
         self._turn_open, self._preview = True, None
         self._next_turn.set()
 
@@ -49,14 +69,15 @@ class TurnDecider:
         self._preview = None
 
     def turn_stopped(self) -> Decision | None:
-        """The turn is over: the decision that this confirms, if one waits for that."""
+        """The turn is over: the decision of a speculative run that this confirms, if any."""
         self._turn_open = False
         self._next_turn = asyncio.Event()
         preview, self._preview = self._preview, None
-        if preview is None or preview.turn.dropped:
+        if preview is None or preview.turn.phase is TurnPhase.DROPPED:
             return None
-        preview.turn.guided = preview.to_say.action in SPOKEN
-        self._call.commit(preview)
+        self._commit(preview)
+        if preview.to_say.action in SPOKEN:
+            preview.turn.guided()
         return preview.decision
 
     def undecided(self) -> LiveTurn | None:
@@ -69,52 +90,101 @@ class TurnDecider:
     async def decide(self, turn: LiveTurn) -> Decision | None:
         """Decide a turn that is over; None if it was decided meanwhile.
 
-        Where a prompt waits for it (the turn is `due`) on the words that came by until then, else
-        on the voice, when no context can be expected any more.
+        If a prompt waits for it, it is decided on the words recognised until then; else on the
+        voice, once no context can be expected any more.
         """
         try:
-            if not turn.due:
+            if turn.phase is not TurnPhase.AWAITED:
                 await self._no_context()
-            await self._heard(turn)
-            if turn.decision is not None or turn.dropped or self._call.hand_over.under_way:
+            await turn.read_within(self._max_wait)
+            dropped = turn.phase is TurnPhase.DROPPED
+            if turn.decision is not None or dropped or self._call.hand_over.under_way:
                 return None
-            turn.text = self._call.words() if turn.due else None
-            preview = self._call.preview(turn)
-            self._call.commit(preview)
+            text = self._call.take_words() if turn.phase is TurnPhase.AWAITED else None
+            preview = self._previewed(turn, text)
+            self._commit(preview)
             return preview.decision
         finally:
-            turn.due = False
-            turn.decided.set()
+            turn.give_up()
 
     async def reply(self, text: str | None, *, speculative: bool) -> Reply:
         """Decide a turn whose reply comes from an LLM; `text` is what the caller said."""
         call, turn = self._call, self._call.turn
         if turn is not None and turn.decision is None and not call.hand_over.under_way:
-            await self._heard(turn)
+            await turn.read_within(self._max_wait)
         if call.hand_over.under_way:
             return Reply(silent=True)
-        if turn is None or turn.dropped:
+        if turn is None or turn.phase is TurnPhase.DROPPED:
             return Reply()
-        to_say, provisional, fresh = turn.to_say, speculative and self._turn_open, False
-        if to_say is None:
-            turn.text = text
-            preview = call.preview(turn)
-            to_say, fresh = preview.to_say, not provisional
-            self._preview = preview if provisional else None
-            if not provisional:
-                call.commit(preview)
-        note = turn.guidance(to_say)
-        turn.guided = turn.guided or (note is not None and not provisional)
-        silent = to_say.action is Action.TRANSFER and (fresh or provisional)
-        return Reply(silent, note, turn.decision if fresh else None)
+        if turn.to_say is not None:
+            note = None if turn.phase in {TurnPhase.GUIDED, TurnPhase.ANSWERED} else turn.guidance
+            provisional = speculative and self._turn_open
+            if note is not None and not provisional:
+                turn.guided()
+            return Reply(provisional and turn.to_say.action is Action.TRANSFER, note)
+        preview = self._previewed(turn, text)
+        silent = preview.to_say.action is Action.TRANSFER
+        if speculative and self._turn_open:
+            self._preview = preview
+            spoken = preview.to_say.action in SPOKEN
+            return Reply(silent, guidance(preview.to_say, text) if spoken else None)
+        self._preview = None
+        self._commit(preview)
+        note = turn.guidance
+        if note is not None:
+            turn.guided()
+        return Reply(silent, note, turn.decision)
+
+    def transfer_request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
+        """What the human gets; words only where they are kept."""
+        kept = transcript if self._call.keep_text else ()
+        manner = self._reader.manner if self._reader else None
+        return transfer_request(
+            self._call.call_id, self._call.turns, transcript=kept, manner=manner
+        )
+
+    def _previewed(self, turn: LiveTurn, text: str | None) -> _Preview:
+        """What would be decided about this turn now; nothing is remembered."""
+        call, reader = self._call, None if self._reader is None else self._reader.fork()
+        evidence = Evidence(
+            self._read(turn, text, reader),
+            turn.dialog_state,
+            agents_available=call.hand_over.available(call.policy),
+            transfer_failed=call.hand_over.failed,
+        )
+        state, decision = decide(self._state, evidence, call.policy)
+        highest = call.policy.rules_in(turn.dialog_state).highest_action
+        return _Preview(turn, text, state, reader, decision, call.pending.merge(decision, highest))
+
+    def _read(self, turn: LiveTurn, text: str | None, reader: CallReader | None) -> TurnReading:
+        """Voice and words together, in view of the call so far."""
+        if reader is None:
+            return turn.reading
+        try:
+            return reader.hear(
+                turn.voice_turn,
+                text,
+                dialog_state=turn.dialog_state if turn.prompted else None,
+                barge_in=turn.barge_in,
+            )
+        except Exception as error:  # noqa: BLE001 - the voice remains
+            self._call.faults.report("words", "text classification failed; using voice only", error)
+            return turn.reading
+
+    def _commit(self, preview: _Preview) -> None:
+        """Make a preview the decision about its turn."""
+        call, turn, decision = self._call, preview.turn, preview.decision
+        self._state, self._reader = preview.state, preview.reader
+        turn.settle(decision, preview.to_say, preview.text)
+        call.pending.decided(turn)
+        call.turns.append(TurnRecord(decision, preview.text if call.keep_text else None))
+        if not turn.is_read:
+            call.faults.report("late", "reading not in time; the turn counts as unknown")
+        if decision.action is Action.TRANSFER:
+            call.hand_over.begin()
 
     async def _no_context(self) -> None:
         """Wait until no context can be expected any more for the turn that is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CONTEXT_LIMIT_S):
                 await self._next_turn.wait()
-
-    async def _heard(self, turn: LiveTurn) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._max_wait):
-                await turn.ready.wait()

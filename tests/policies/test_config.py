@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,16 +31,16 @@ def test_presets_differ_in_the_promised_order() -> None:
     ("text", "complaint"),
     [
         ("transfer_afer: 2", "transfer_afer: unknown key"),
-        ("memory: 1.5", "memory: Input should be less than 1"),
-        ("memory: .nan", "memory: Input should be a finite number"),
+        ("memory: 1.5", "memory: must be less than 1"),
+        ("memory: .nan", "memory: must be a finite number"),
         ("strained: {enter: 0.2, leave: 0.3}", "strained: leave (0.3) must not be above"),
-        ("strained: {enter: 0.2}", "strained.leave: Field required"),
+        ("strained: {enter: 0.2}", "strained.leave: missing key"),
         ("strained: {enter: 0.6, leave: 0.1}", "distressed.enter must not be below"),
         ("dialog_states: {pin: {max_empaty: 1}}", "dialog_states.pin.max_empaty: unknown key"),
         ("dialog_states: {pin: {memory: 0.5}}", "dialog_states.pin.memory: unknown key"),
         ("opening_hours: {opens: '9:00', closes: '17:00', timezone: Mars}", "opening_hours"),
         ("{least_turn_evidence: 2, max_turn_evidence: 1}", "must not be above max_turn_evidence"),
-        ("highest_action: shout", "highest_action: Input should be"),
+        ("highest_action: shout", "highest_action: must be "),
         ("[1, 2]", "a policy is a mapping"),
         ("a: [", "not valid YAML at line 1"),
         ("\x00", "not valid YAML"),
@@ -70,9 +72,9 @@ def test_a_missing_policy_names_the_presets(tmp_path: Path) -> None:
     """A mistyped preset must be told apart from a missing file."""
     with pytest.raises(PolicyError, match="no such policy; use gentle, balanced, eager"):
         load_policy("balancd")
-    with pytest.raises(PolicyError, match="No such file"):
+    with pytest.raises(PolicyError, match=os.strerror(errno.ENOENT)):
         load_policy(tmp_path / "none.yaml")
-    with pytest.raises(PolicyError, match="Is a directory"):
+    with pytest.raises(PolicyError, match=os.strerror(errno.EISDIR)):
         load_policy(tmp_path)
 
 

@@ -172,11 +172,11 @@ async def test_a_stale_reading_is_not_taken() -> None:
     """A reading of less audio than was asked for meanwhile says nothing about the turn."""
     turn = LiveTurn(0)
     audio = TurnAudio(np.zeros(8, np.float32), 8_000, 0.0, 0.001, 0)
-    first, second = turn.expect(audio), turn.expect(audio)
+    first, second = turn.expect(audio, barge_in=False), turn.expect(audio, barge_in=False)
     assert turn.deliver(first, None) is None
-    assert not turn.ready.is_set()
+    assert not turn.is_read
     assert turn.deliver(second, None) is not None
-    assert turn.ready.is_set()
+    assert turn.is_read
 
 
 @pytest.mark.parametrize(

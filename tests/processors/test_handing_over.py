@@ -17,7 +17,7 @@ from pipecat_deescalate.processors import (
     InferencePool,
     TransferCallFrame,
 )
-from pipecat_deescalate.processors.session import hand_over_state, turn_decider
+from pipecat_deescalate.processors.session import hand_over_state
 
 from ..pipelines import Tap, running, speech
 from .guarded import ANGRY, STEPS, Guarded, a_context, take_turn
@@ -67,17 +67,17 @@ async def test_words_are_not_kept_unless_the_operator_wants_them(pool: Inference
 
 async def test_the_human_is_told_how_the_caller_sounded(pool: InferencePool) -> None:
     """Measured beside the reading, if there is a human to tell; without one it is not worth it."""
-    guarded = Guarded(pool, 0.02, 0.02, ANGRY, hearing=CallReader())
+    guarded = Guarded(pool, 0.02, 0.02, ANGRY, reader=CallReader())
     async with running(*guarded.parts) as call:
         while not guarded.desk.requests and len(guarded.call.turns) < 8:
             await take_turn(call, a_context("no"))
     manner = guarded.desk.requests[0].manner or ""
     assert manner.startswith("Compared with this caller's other turns, the pitch is ")
-    alone = Guarded(pool, 0.02, hearing=CallReader())
+    alone = Guarded(pool, 0.02, reader=CallReader())
     async with running(*alone.parts[:2]) as call:
         await take_turn(call, a_context("no"))
     assert alone.call.turn is not None
-    assert alone.call.turn.heard.attributes is None
+    assert alone.call.turn.voice_turn.attributes is None
 
 
 async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferencePool) -> None:
@@ -97,17 +97,16 @@ async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferenceP
 
 
 async def test_a_hand_over_that_got_lost_does_not_silence_the_bot(
-    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+    pool: InferencePool,
 ) -> None:
     """A speech service may swallow the frame; a bot that waits for ever is a dead line."""
-    monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.3)
     guarded = Guarded(pool, ANGRY)
     guarded.call.hand_over.ready = True
     async with running(*guarded.parts[:2]) as call:
         for _ in range(3):
             await take_turn(call, a_context("no"))
         assert await take_turn(call, a_context("hello?")) == []
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(hand_over_state.LIMIT_S)
         assert len(await take_turn(call, a_context("hello?"))) == 1
 
 
@@ -162,17 +161,14 @@ async def test_a_hand_over_without_a_sentence_is_called_off(pool: InferencePool)
     assert guarded.desk.requests == []
 
 
-async def test_a_hand_over_that_got_lost_has_failed(
-    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_hand_over_that_got_lost_has_failed(pool: InferencePool) -> None:
     """A caller who asks again for the human who never came must at least be called back."""
-    monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.3)
-    guarded = Guarded(pool, 0.5, hearing=CallReader())
+    guarded = Guarded(pool, 0.5, reader=CallReader())
     guarded.call.hand_over.ready = True
     request = "let me talk to a real person please"
     async with running(*guarded.parts[:2]) as call:
         await take_turn(call, a_context(request))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(hand_over_state.LIMIT_S)
         (frame,) = await take_turn(call, a_context(request))
     assert guarded.actions == ["transfer", "offer_human"]
     assert "calls back" in frame.context.get_messages()[-1]["content"]
@@ -184,7 +180,7 @@ async def test_the_end_of_the_call_waits_for_the_hand_over(
 ) -> None:
     """A transport that gets the end closes the line, and nobody is left to be put through."""
     if end == "limit":
-        monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.5)
+        monkeypatch.setattr(hand_over_state, "LIMIT_S", 0.5)  # before the target's own limit
     guarded = Guarded(pool, ANGRY)
     guarded.desk.gate.clear()
     async with running(*guarded.parts, end="none") as call:
@@ -237,10 +233,9 @@ async def test_a_call_may_end_between_the_announcement_and_the_transfer(
 
 
 async def test_the_human_reads_the_dialogue_before_a_turn_without_words(
-    pool: InferencePool, monkeypatch: pytest.MonkeyPatch
+    pool: InferencePool,
 ) -> None:
     """What the bot said to a caller who then only shouts must not be missing."""
-    monkeypatch.setattr(turn_decider, "CONTEXT_LIMIT_S", 0.1)
     guarded = Guarded(pool, ANGRY, keep_text=True)
     context = a_context("my bill is wrong")
     async with running(*guarded.parts) as call:

@@ -14,6 +14,8 @@ import pytest
 
 from pipecat_deescalate.processors.session.inference import InferencePool, InferenceRefusedError
 
+REAL_TIME = "a thread that was given up works on, and no loop waits for it"
+
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:

@@ -166,7 +166,7 @@ async def test_a_turn_that_no_audio_came_with_is_decided_as_unknown(pool: Infere
 
 async def test_a_calm_caller_who_asks_for_a_human_gets_one(pool: InferencePool) -> None:
     """Words count beside the voice: a request needs no anger."""
-    guarded = Guarded(pool, 0.05, hearing=CallReader())
+    guarded = Guarded(pool, 0.05, reader=CallReader())
     async with running(*guarded.parts) as call:
         assert await take_turn(call, a_context("could I talk to a real person please")) == []
         await call.until(lambda: guarded.desk.requests)
@@ -181,7 +181,7 @@ async def test_words_that_cannot_be_read_leave_the_voice(pool: InferencePool) ->
         def hear(self, *_: object, **__: object) -> TurnReading:
             raise OSError("the weights are gone")
 
-    guarded = Guarded(pool, ANGRY, hearing=Broken())
+    guarded = Guarded(pool, ANGRY, reader=Broken())
     async with running(*guarded.parts) as call:
         await take_turn(call, a_context("no"))
     assert guarded.actions == ["empathize"]
@@ -212,9 +212,7 @@ async def test_a_policy_that_fails_leaves_the_bot_as_it_was(
             (frame,) = await take_turn(call, context)
             assert frame.context is context
     assert guarded.call.faults.counts["decision"] >= 2
-    assert [record.msg for record in caplog.records] == [
-        "nothing could be decided, the bot goes on"
-    ]
+    assert [record.msg for record in caplog.records] == ["no decision; the bot goes on"]
 
 
 @pytest.mark.parametrize(

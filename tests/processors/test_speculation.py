@@ -106,7 +106,7 @@ async def test_a_speculative_run_of_a_turn_already_over_is_decided(pool: Inferen
 
 async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool) -> None:
     """Read twice, a caller's words would look like a request repeated."""
-    guarded = Guarded(pool, 0.05, hearing=CallReader())
+    guarded = Guarded(pool, 0.05, reader=CallReader())
     context = a_context("I want to change the address of my account")
     async with running(*guarded.parts) as call:
         await call.send(*speech(1.0, closes=False))

@@ -41,7 +41,7 @@ async def say(call: Running, *words: str, prompts: int) -> str:
 
 async def test_a_scripted_bot_is_decided_on_its_callers_words(pool: InferencePool) -> None:
     """A scripted bot with speech recognition must not be deaf to "a real person, please"."""
-    guarded = Guarded(pool, 0.5, scripted=True, hearing=CallReader(), keep_text=True)
+    guarded = Guarded(pool, 0.5, scripted=True, reader=CallReader(), keep_text=True)
     prompts = PromptProcessor(guarded.call)
     parts = (guarded.emotion, guarded.mitigation, Asks(), prompts, guarded.transfer)
     async with running(*parts) as call:
@@ -54,7 +54,7 @@ async def test_a_scripted_bot_is_decided_on_its_callers_words(pool: InferencePoo
 
 async def test_words_of_one_turn_are_not_those_of_the_next(pool: InferencePool) -> None:
     """A caller who complained once must not count as complaining ever after."""
-    guarded = Guarded(pool, 0.5, scripted=True, hearing=CallReader(), keep_text=True)
+    guarded = Guarded(pool, 0.5, scripted=True, reader=CallReader(), keep_text=True)
     async with running(guarded.emotion, guarded.mitigation, Asks()) as call:
         await say(call, "this is ridiculous", prompts=1)
         await call.until(lambda: len(guarded.actions) == 1)
@@ -65,7 +65,7 @@ async def test_words_of_one_turn_are_not_those_of_the_next(pool: InferencePool) 
 
 async def test_words_that_come_late_count_in_the_next_turn(pool: InferencePool) -> None:
     """With slow speech recognition no caller of a scripted bot could ever ask for a human."""
-    guarded = Guarded(pool, 0.5, scripted=True, hearing=CallReader(), keep_text=True)
+    guarded = Guarded(pool, 0.5, scripted=True, reader=CallReader(), keep_text=True)
     async with running(*guarded.parts) as call:
         await call.send(*speech(1.0))
         await call.until(lambda: guarded.actions)
@@ -92,7 +92,7 @@ async def test_switched_off_nothing_is_read_or_changed(pool: InferencePool) -> N
 
 async def test_words_from_before_we_are_switched_off_are_forgotten(pool: InferencePool) -> None:
     """A bot that put the caller through itself must not be told of that wish minutes later."""
-    guarded = Guarded(pool, 0.5, scripted=True, hearing=CallReader())
+    guarded = Guarded(pool, 0.5, scripted=True, reader=CallReader())
     async with running(*guarded.parts) as call:
         await call.send(*speech(1.0, closes=False))
         await call.send(TranscriptionFrame("let me talk to a real person", "caller", ""))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-import pytest
 from pipecat.frames.frames import (
     Frame,
     LLMContextFrame,
@@ -26,14 +25,10 @@ from pipecat_deescalate.processors import (
     InferencePool,
 )
 from pipecat_deescalate.processors.session import turn_decider
+from pipecat_deescalate.processors.session.turn_state import TurnPhase
 
 from ..pipelines import running, speech
 from .guarded import ANGRY, Guarded, a_context, take_turn
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_decider, "CONTEXT_LIMIT_S", 0.3)
 
 
 async def test_an_angry_caller_whom_nobody_understands_is_put_through(pool: InferencePool) -> None:
@@ -58,7 +53,7 @@ async def test_a_turn_with_words_waits_for_them(pool: InferencePool) -> None:
         assert guarded.actions == []
         await call.send(LLMContextFrame(a_context("no")))
         frame = await call.sees(LLMContextFrame)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(2 * turn_decider.CONTEXT_LIMIT_S)
     assert frame.context.get_messages()[-1]["role"] == "developer"
     assert guarded.actions == ["empathize"]
 
@@ -85,7 +80,7 @@ async def test_a_prompt_does_not_wait_for_words_that_will_not_come(pool: Inferen
         await call.send(*speech(1.0), TTSSpeakFrame("Are you still there?"))
         await call.sees(TTSSpeakFrame)
         assert guarded.call.turn is not None
-        assert not guarded.call.turn.due
+        assert guarded.call.turn.phase is not TurnPhase.AWAITED
 
 
 async def test_without_a_transcript_the_aggregator_sends_no_context(pool: InferencePool) -> None:
@@ -121,7 +116,7 @@ async def test_speech_to_speech_services_get_no_decisions(pool: InferencePool) -
         for count in (1, 2, 3):
             await call.send(*speech(1.0))
             await call.sees(CallerEmotionFrame, count)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(2 * turn_decider.CONTEXT_LIMIT_S)
     assert guarded.actions == []
 
 

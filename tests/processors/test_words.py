@@ -44,7 +44,7 @@ def recognised(text: str) -> TranscriptionFrame:
 def a_call(pool: InferencePool, *, scripted: bool) -> Guarded:
     """A calm caller's, with a policy that transfers at the second request for a human."""
     policy = load_policy("gentle")
-    return Guarded(pool, 0.05, hearing=CallReader(), policy=policy, scripted=scripted)
+    return Guarded(pool, 0.05, reader=CallReader(), policy=policy, scripted=scripted)
 
 
 @pytest.mark.parametrize("then", ["hello?", None])

@@ -24,8 +24,8 @@ from pipecat_deescalate.models.lab.evaluation.recalibration import (
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 from pipecat_deescalate.models.voice import OnnxEmotionClassifier
 
-from ..agent.replay.test_analyze import CALM, deescalate
-from ..audio import speech_like
+from ..audio import CALM, speech_like
+from ..commands import in_a_process as deescalate
 from ..models.broken import model_of
 
 HONEST = Calibration(slope=1.0, offset=0.0, limit=4.0)
@@ -130,7 +130,15 @@ def test_a_model_that_gives_no_numbers_is_named(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "call.wav", audio[:, 0], rate)
     broken = model_of("Log", tmp_path / "broken.onnx")
     run = deescalate(
-        "calibrate", tmp_path / "call.wav", "--model", broken, "--out", tmp_path / "o.onnx"
+        *(
+            "model",
+            "calibrate",
+            tmp_path / "call.wav",
+            "--model",
+            broken,
+            "--out",
+            tmp_path / "o.onnx",
+        )
     )
     assert run.returncode == 2
     assert run.stderr == f"deescalate: {broken}: its output is not finite\n"
@@ -142,14 +150,14 @@ def test_the_command_makes_a_model_that_analyze_takes(tmp_path: Path) -> None:
     few = tmp_path / "few.wav"
     soundfile.write(few, audio[:, 0], rate)
     out = tmp_path / "ours.onnx"
-    refused = deescalate("calibrate", few, "--out", out)
+    refused = deescalate("model", "calibrate", few, "--out", out)
     assert refused.returncode == 2
     assert "turns were found, 100 are needed" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert not out.exists()
     many = tmp_path / "many.wav"
     soundfile.write(many, np.tile(audio[:, 0], 26), rate)
-    made = deescalate("calibrate", many, "--out", out)
+    made = deescalate("model", "calibrate", many, "--out", out)
     assert made.returncode == 0, made.stderr
     assert "over p = 0.5" in made.stdout
     analyzed = deescalate("analyze", few, "--model", out, "--json")

@@ -225,7 +225,7 @@ def test_a_recipe_that_fits_no_model_is_one_line(teaching: Path, tmp_path: Path)
     with pytest.raises(OutputError, match="teacher: exists but has no LoRA weights"):
         train_teacher(recipe, teaching / "data", tmp_path / "taken", nothing)
     path.write_text(path.read_text().replace("warmup:", "warm_up:"))
-    with pytest.raises(UnreadableInputError, match=r"schedule\.warmup: Field required"):
+    with pytest.raises(UnreadableInputError, match=r"schedule\.warmup: missing key"):
         load_teacher_recipe(path)
 
 

@@ -1,10 +1,8 @@
-"""`deescalate annotate` against a real server: no turn is lost, none is paid for twice."""
+"""`deescalate label annotate` against a real server: no turn is lost, none is paid for twice."""
 
 from __future__ import annotations
 
 import json
-import os
-import resource
 import signal
 import subprocess
 import sys
@@ -25,6 +23,8 @@ from pipecat_deescalate.models.lab.annotation.providers import Api
 from pipecat_deescalate.models.lab.annotation.strategies import Strategy
 from pipecat_deescalate.policies.transfer.validators import SettingError
 
+from ...commands import deescalate
+from ...disk import no_file_over
 from ...models.lab.annotation.llm_server import KEY, LlmServer
 from ...models.lab.annotation.recorded import write_calls
 
@@ -53,10 +53,10 @@ def annotate(calls: Path, out: Path, server: LlmServer | None, **changed: Any) -
     return run_annotation([calls], **{**options, **changed})
 
 
-def command(calls: Path, out: Path, server: LlmServer, *more: str) -> list[str]:
+def arguments(calls: Path, out: Path, server: LlmServer, *more: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "pipecat_deescalate.agent", "annotate", str(calls)),
-        *("--out", str(out), "--api", "openai", "--model", "listener-1", "--endpoint", server.url),
+        *("label", "annotate", str(calls), "--out", str(out)),
+        *("--api", "openai", "--model", "listener-1", "--endpoint", server.url),
         *more,
     ]
 
@@ -129,7 +129,10 @@ def test_a_killed_run_goes_on_with_no_turn_twice_and_none_missing(tmp_path: Path
     concurrency = 4
     with LlmServer(delay_s=0.05) as server:
         run = subprocess.Popen(  # noqa: S603 - our own command
-            command(calls, out, server, "--concurrency", str(concurrency)),
+            [
+                *(sys.executable, "-m", "pipecat_deescalate.agent"),
+                *arguments(calls, out, server, "--concurrency", str(concurrency)),
+            ],
             stdout=subprocess.DEVNULL,
         )
         wait_for_lines(out, 20, run)
@@ -137,9 +140,7 @@ def test_a_killed_run_goes_on_with_no_turn_twice_and_none_missing(tmp_path: Path
         run.wait()
         with out.open("ab") as file:
             file.write(b'{"call_id":"call-23","turn":9,"annot')
-        finished = subprocess.run(  # noqa: S603 - our own command
-            command(calls, out, server, "--json"), capture_output=True, check=False, timeout=60
-        )
+        finished = deescalate(*arguments(calls, out, server, "--json"))
     assert finished.returncode == 0, finished.stderr
     assert labelled(out) == callers(24)
     assert json.loads(finished.stdout)["labels_before"] >= 20
@@ -151,14 +152,8 @@ def test_a_full_disk_stops_the_run_and_leaves_whole_lines(tmp_path: Path) -> Non
     """The rest is asked for when there is room again."""
     calls, out = write_calls(tmp_path, calls=6), tmp_path / "labels.jsonl"
     with LlmServer() as server:
-        full = subprocess.run(  # noqa: S603 - our own command
-            command(calls, out, server),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000)),
-        )
+        with no_file_over(3_000):
+            full = deescalate(*arguments(calls, out, server))
         assert full.returncode == 2
         assert full.stderr == f"deescalate: {out}: cannot be written: File too large\n"
         assert out.read_bytes().endswith(b"\n")
@@ -167,20 +162,15 @@ def test_a_full_disk_stops_the_run_and_leaves_whole_lines(tmp_path: Path) -> Non
     assert labelled(out) == callers(6)
 
 
-def test_a_wrong_key_stops_at_once_with_one_line_and_is_never_shown(tmp_path: Path) -> None:
+def test_a_wrong_key_stops_at_once_with_one_line_and_is_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not even a log at its most talkative, nor the server's own words, may show a key."""
     calls, out = write_calls(tmp_path, calls=8), tmp_path / "labels.jsonl"
     wrong = "sk-wrong-key-123"
     with LlmServer() as server:
-        arguments = command(calls, out, server, "--concurrency", "2")
-        run = subprocess.run(  # noqa: S603 - our own command
-            [*arguments[:3], "--verbose", *arguments[3:]],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env={**os.environ, "OPENAI_API_KEY": wrong},
-        )
+        monkeypatch.setenv("OPENAI_API_KEY", wrong)
+        run = deescalate("--verbose", *arguments(calls, out, server, "--concurrency", "2"))
         assert run.returncode == 2
         assert wrong not in run.stdout + run.stderr
         ours = [line for line in run.stderr.splitlines() if line.startswith("deescalate: ")]

@@ -1,9 +1,8 @@
-"""`deescalate import`, `select` and `agreement`: from recordings to chosen turns to figures."""
+"""`calls import`, `label select` and `label agreement`: from recordings to turns to figures."""
 
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import signal
 import subprocess
@@ -27,6 +26,8 @@ from pipecat_deescalate.models.lab.annotation.selection import Sampling
 from pipecat_deescalate.models.lab.annotation.validation import load_calls
 
 from ...audio import CALLS, CALM, ESCALATING, write_audio
+from ...commands import deescalate
+from ...disk import no_file_over
 
 LEFT = CallerChannel.LEFT
 
@@ -207,10 +208,6 @@ def test_a_selection_is_written_whole_and_reported(
     assert "The third and each later answer" in " ".join(capsys.readouterr().out.split())
 
 
-def command(name: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", "pipecat_deescalate.agent", name, *map(str, arguments)]
-
-
 @pytest.mark.parametrize("out", ["out.jsonl", "out.parquet", "chosen.jsonl"])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, out: str) -> None:
     """Half a table would be read for a whole one."""
@@ -218,14 +215,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, out: str) ->
     row = {"call_id": "a", "speaker": "caller", "audio": "a.wav"}
     rows = [row | {"turn": n, "start_s": n, "end_s": n + 0.5} for n in range(900)]
     source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    full = subprocess.run(  # noqa: S603 - our own command
-        command("select" if out == "chosen.jsonl" else "import", source, "--out", target),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000)),
-    )
+    command = "label select" if out == "chosen.jsonl" else "calls import"
+    with no_file_over(3_000):
+        full = deescalate(*command.split(), source, "--out", target)
     assert full.returncode == 2
     assert full.stderr.startswith(f"deescalate: {target}: cannot be written: ")
     assert len(full.stderr.splitlines()) == 1
@@ -239,9 +231,11 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
         shutil.copy(CALM, source)
     (tmp_path / "made").mkdir()
     run = subprocess.Popen(  # noqa: S603 - our own command
-        command(
-            "import", *sources, "--caller-channel", "left", "--out", tmp_path / "made" / "a.jsonl"
-        )
+        [
+            *(sys.executable, "-m", "pipecat_deescalate.agent", "calls", "import"),
+            *map(str, sources),
+            *("--caller-channel", "left", "--out", str(tmp_path / "made" / "a.jsonl")),
+        ]
     )
     give_up = time.monotonic() + 60
     while not list((tmp_path / "made").iterdir()):

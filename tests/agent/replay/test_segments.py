@@ -31,14 +31,15 @@ def pcm(window: np.ndarray) -> bytes:
     return np.clip(window * 32_768, -32_768, 32_767).astype(np.int16).tobytes()
 
 
-def test_speech_is_heard_as_pipecat_hears_it(windows: list[np.ndarray]) -> None:
+async def test_speech_is_heard_as_pipecat_hears_it(windows: list[np.ndarray]) -> None:
     """A recorded call must be cut where a live one would be, resets of the model included."""
     params = VADParams(start_secs=0.2, stop_secs=0.2, confidence=0.7, min_volume=0.0)
     theirs = SileroVADAnalyzer(sample_rate=SAMPLE_RATE, params=params)
     theirs.set_sample_rate(SAMPLE_RATE)
     ours = VoiceActivity(TurnRules())
     talking = (VADState.SPEAKING, VADState.STOPPING)
-    heard = [(ours.hear(w), theirs._run_analyzer(pcm(w)) in talking) for w in windows]
+    heard = [(ours.update(w), await theirs.analyze_audio(pcm(w)) in talking) for w in windows]
+    await theirs.cleanup()
     assert sum(a for a, _ in heard) > 100
     assert all(a == b for a, b in heard)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pipecat_deescalate.agent.replay.vad import SAMPLE_RATE, WINDOW_MS
 from pipecat_deescalate.models.audio.recording import CallerChannel, open_call
 
 from ....audio import CALM, ESCALATING
+from ....commands import deescalate
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -48,22 +48,20 @@ def calls(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def heard(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The evidence of these calls. Not to be changed."""
+    folder = tmp_path_factory.mktemp("heard") / "evidence"
+    assert deescalate("simulate", calls, "--workers", "1", "--evidence", folder).returncode == 0
+    return folder
+
+
 @pytest.fixture
-def simulate(tmp_path: Path) -> Run:
-    """Runs `deescalate simulate`, with its evidence in this test's folder."""
+def simulate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `deescalate simulate` in this test's folder, and with its evidence there."""
+    monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own command
-            [
-                *(sys.executable, "-m", "pipecat_deescalate.agent", "simulate"),
-                *map(str, arguments),
-                *("--evidence", str(tmp_path / "evidence")),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-            cwd=tmp_path,
-        )
+        return deescalate("simulate", *arguments, "--evidence", tmp_path / "evidence")
 
     return run

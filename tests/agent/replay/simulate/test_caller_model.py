@@ -1,4 +1,4 @@
-"""The made-up caller: what must hold whatever its values are."""
+"""The simulated caller: what must hold whatever its values are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from pipecat_deescalate.agent.replay.simulate.statistics.caller_model import (
     CallerModel,
-    closed_loop,
+    doubts,
     load_caller_model,
     play_calls,
 )
@@ -53,10 +53,10 @@ def test_a_bot_that_never_fails_loses_nobody() -> None:
 
 def test_each_assumption_is_doubted() -> None:
     """A choice that hangs on a guess must show it: every value is varied, both ways."""
-    found = closed_loop([BALANCED, EAGER], MODEL, Costs(), handling_s=300)
-    assert len(found["doubts"]) == 2 * (len(CallerModel.model_fields) + 2)
-    for doubt in found["doubts"]:
-        assert doubt["costs"][doubt["cheapest"]] == min(doubt["costs"].values())
+    found = doubts([BALANCED, EAGER], MODEL, Costs(), handling_s=300, calls=30)
+    assert len(found) == 2 * (len(CallerModel.model_fields) + 2)
+    for doubt in found:
+        assert doubt.costs[doubt.cheapest] == min(doubt.costs.values())
 
 
 def test_a_model_with_an_unknown_value_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The report: what is in it, and what a browser makes of it."""
+"""The report: what is in it. What a browser makes of it is in `tests/browser`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-import subprocess
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,9 @@ from typing import Any
 import pytest
 
 from pipecat_deescalate import load_policy
-from pipecat_deescalate.agent.replay.simulate.call_detail import ReportContent
-from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.report import render
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-HOSTILE = "</script><img src=x onerror=document.title='taken'>"
+from .reports import HOSTILE, write_reports
 
 
 def hash_of(text: str) -> str:
@@ -35,27 +30,9 @@ def data_of(page: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def report(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report with words and audio; one call's transcript is hostile."""
+    """The folder of the reports."""
     folder = tmp_path_factory.mktemp("report")
-    transcripts = folder / "transcripts"
-    transcripts.mkdir()
-    line = {"start_s": 0, "end_s": 60, "speaker": "caller", "text": HOSTILE}
-    (transcripts / "call-000000.jsonl").write_text(json.dumps(line) + "\n")
-    for words in (False, True):
-        path = folder / f"{'whole' if words else 'bare'}.html"
-        options = Options(
-            calls=[str(calls / "calls.csv")],
-            policies=["balanced", "eager"],
-            labels=str(calls / "labels.csv"),
-            transcripts=str(transcripts),
-            evidence=str(folder / "evidence"),
-            workers=1,
-            as_json=True,
-            report=path,
-            caller_model="bundled" if words else None,
-            shown=ReportContent(words=words, audio=words),
-        )
-        assert run_simulation(options) == 0
+    write_reports(calls, folder)
     return folder
 
 
@@ -87,7 +64,7 @@ def test_neither_words_nor_audio_unless_asked_for(report: Path) -> None:
 
 
 def test_the_browser_of_calls_shows_the_decisions_of_the_figures(report: Path) -> None:
-    """A call told otherwise than it was counted would mislead whoever looks into it."""
+    """A call shown with other decisions than were counted would mislead its reader."""
     found = data_of((report / "whole.html").read_text(encoding="utf-8"))
     for index, policy in enumerate(found["policies"]):
         acted = sum(
@@ -123,27 +100,3 @@ def test_hostile_names_stay_text() -> None:
     page = render({"calls_told": [], "about": HOSTILE}, HOSTILE).decode()
     assert HOSTILE not in page
     assert data_of(page)["about"] == HOSTILE
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-def test_a_browser_draws_it_without_a_complaint(report: Path, tmp_path: Path) -> None:
-    """A blocked script or a fault in ours would leave an empty page."""
-    run = subprocess.run(  # noqa: S603 - a browser on a file of ours
-        [
-            *(str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu"),
-            *("--disable-background-networking", f"--user-data-dir={tmp_path}"),
-            *("--enable-logging=stderr", "--virtual-time-budget=6000", "--dump-dom"),
-            (report / "whole.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert not [line for line in run.stderr.splitlines() if "CONSOLE" in line]
-    drawn = re.sub(r"<script.*?</script>", "", run.stdout, flags=re.S)
-    assert "distressed callers by their third negative turn" in drawn
-    assert "costs least here, and still does in" in drawn
-    assert drawn.count("<canvas") == 7
-    assert "&lt;/script&gt;&lt;img" in drawn
-    assert "<img" not in drawn

@@ -93,19 +93,16 @@ def test_two_annotators_are_compared_on_the_turns_that_both_have() -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        (
-            '{"call_id": "a", "turn": 0, "annotator": "x", "label": "angry"}',
-            "label: Input should be",
-        ),
+        ('{"call_id": "a", "turn": 0, "annotator": "x", "label": "angry"}', "label: must be "),
         ('{"call_id": "a", "turn": 0, "annotator": "x", "label": null}', "label is needed"),
-        ('{"call_id": "a", "turn": 0, "label": "negative"}', "annotator: Field required"),
+        ('{"call_id": "a", "turn": 0, "label": "negative"}', "annotator: missing key"),
         ('{"call_id": "a", "turn": -1, "annotator": "x", "label": "negative"}', "turn: "),
         (
             '{"call_id": "a", "turn": 0, "annotator": "x", "label": "negative", "score": 3}',
             "score: ",
         ),
         ('{"call_id": "b", "turn": 0, "annotator": "x", "label": "negative"}', "x labels it twice"),
-        ("nonsense", "line 2: label: Invalid JSON"),
+        ("nonsense", "line 2: label: is not valid JSON: "),
     ],
 )
 def test_a_label_of_an_unknown_class_is_named_with_its_line(

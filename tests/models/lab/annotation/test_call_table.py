@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,8 @@ def test_files_that_hold_no_turns_are_refused(tmp_path: Path, content: bytes) ->
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     """A mistyped name must be shown."""
-    assert complaints(tmp_path / "no.jsonl") == [f"{tmp_path}/no.jsonl: No such file or directory"]
+    missing = f"{tmp_path}/no.jsonl: {os.strerror(errno.ENOENT)}"
+    assert complaints(tmp_path / "no.jsonl") == [missing]
     assert complaints(tmp_path / "*.jsonl") == [f"{tmp_path}/*.jsonl: matches no file"]
 
 

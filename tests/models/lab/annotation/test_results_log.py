@@ -56,7 +56,7 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     """A mistyped --out must not be written to."""
     path = tmp_path / "calls.jsonl"
     path.write_text('{"call_id": "a"}\n')
-    with pytest.raises(CallsError, match="line 1: turn: Field required"):
+    with pytest.raises(CallsError, match="line 1: turn: missing key"):
         ResultsLog(path)
     assert path.read_text() == '{"call_id": "a"}\n'
     path.write_bytes(b"PAR1 a table of turns")

@@ -142,27 +142,42 @@ def test_a_seed_chooses_the_same_turns_in_any_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    "query",
     [
-        ("SELECT call_id, turn FROM turns", "line 1: a comment is needed"),
-        ("-- Finds.\nSELECT call_id FROM turns", "turn"),
-        ("-- Finds.\nSELEC", "SELEC"),
-        ("-- Finds.\nSELECT call_id, turn FROM turns; DROP TABLE turns", "syntax error"),
-        (
-            "-- Finds.\nSELECT content AS call_id, 1 AS turn FROM read_text('/etc/hostname')",
-            "disabled",
-        ),
+        "SELECT call_id FROM turns",
+        "SELEC",
+        "SELECT call_id, turn FROM turns; DROP TABLE turns",
+        "SELECT content AS call_id, 1 AS turn FROM read_text('{folder}/other.txt')",
+        "SELECT call_id, turn FROM turns; COPY turns TO '{folder}/copied.csv'",
     ],
 )
-def test_a_bad_rule_is_named(tmp_path: Path, text: str, complaint: str) -> None:
-    """A rule of somebody else's must not reach files, and a wrong one must say where."""
-    (tmp_path / "mine.sql").write_text(text)
+def test_a_bad_rule_is_named(tmp_path: Path, query: str) -> None:
+    """A rule of somebody else's must not reach files, and a wrong one must be told from the rest.
+
+    What else the line says is DuckDB's.
+    """
+    kept = "0800 KEPT"
+    (tmp_path / "other.txt").write_text(kept)
+    (tmp_path / "mine.sql").write_text(f"-- Finds.\n{query.format(folder=tmp_path)}")
     path = tmp_path / "calls.jsonl"
     write_turns(path, [answer(0)])
-    with load_calls([path]) as calls, pytest.raises(RuleError, match=complaint) as caught:
-        select(calls, load_rules(tmp_path), NOTHING_ELSE)
-    assert "mine.sql" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    with load_calls([path]) as calls:
+        with pytest.raises(RuleError) as caught:
+            select(calls, load_rules(tmp_path), NOTHING_ELSE)
+        assert calls.rows("SELECT count(*) FROM turns") == [(1,)]
+        assert calls.rows("SELECT count(*) FROM found") == [(0,)]
+    complaint = str(caught.value)
+    assert complaint.startswith("mine.sql: ")
+    assert kept not in complaint
+    assert "\n" not in complaint
+    assert not (tmp_path / "copied.csv").exists()
+
+
+def test_a_rule_must_say_what_it_finds(tmp_path: Path) -> None:
+    """The report would list a reason that nobody can read."""
+    (tmp_path / "mine.sql").write_text("SELECT call_id, turn FROM turns")
+    with pytest.raises(RuleError, match=r"mine\.sql: line 1: a comment is needed"):
+        load_rules(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["random", "it's mine"])

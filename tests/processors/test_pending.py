@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from pipecat.frames.frames import BotStartedSpeakingFrame, LLMContextFrame, TTSSpeakFrame
 
 from pipecat_deescalate.policies import load_policy
 from pipecat_deescalate.processors import InferencePool, PromptProcessor
-from pipecat_deescalate.processors.session import turn_decider
 
 from ..pipelines import Running, running, speech
 from .guarded import ANGRY, Guarded, a_context, take_turn
 
 UNCLEAR = 0.4
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_decider, "CONTEXT_LIMIT_S", 0.1)
 
 
 def nobody_there(pool: InferencePool, *answers: object, **options: Any) -> Guarded:
