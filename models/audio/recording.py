@@ -77,6 +77,11 @@ class CallAudio:
         return self._levels.clipped_samples
 
     @property
+    def has_consistent_header(self) -> bool:
+        """Whether nothing in the header contradicts the form in which the file was read."""
+        return self._source.has_consistent_header
+
+    @property
     def is_silent(self) -> bool:
         """Whether nothing but digital silence was read so far."""
         return self._levels.is_silent

@@ -10,7 +10,7 @@ import soundfile
 
 from ..errors import AudioError
 from .streams import has_further_ogg_stream, read_mp3_length
-from .wav import check_wav_header, read_wav_header
+from .wav import WavHeader, check_wav_length, read_wav_header
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 48_000
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
@@ -19,7 +19,10 @@ NO_AUDIO = "holds no audio (0 s); record or copy it again"
 
 
 class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships no types
-    """A file read from front to back, and how many frames it promises; None if it does not.
+    """A file read from front to back.
+
+    `promised` is how many frames it announces, None if it does not; `has_consistent_header` is
+    False for a WAV file whose header contradicts itself.
 
     soundfile seeks after every read of a seekable file, which makes libsndfile's MP3 decoder lose
     the bits that it carries from frame to frame: noise at each seam.
@@ -28,6 +31,7 @@ class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.promised: int | None = self.frames if self.frames < 2**62 else None
+        self.has_consistent_header = True
 
     def seekable(self) -> bool:
         """Say no, which is what stops soundfile from seeking."""
@@ -41,7 +45,7 @@ def open_source(path: Path) -> ForwardFile:
         AudioError: It is none; the reason says what to do about it.
     """
     try:
-        _check_file(path)
+        header = _check_file(path)
         source = _open_known_format(path)
     except OSError as error:
         raise AudioError(path, _os_reason(error)) from error
@@ -50,14 +54,15 @@ def open_source(path: Path) -> ForwardFile:
         if source.frames == 0:
             raise AudioError(path, NO_AUDIO)
         _check_streams(path, source)
+        source.has_consistent_header = header is None or header.is_consistent
     except AudioError:
         source.close()
         raise
     return source
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what is no plain file with something in it, before anything tries to read it."""
+def _check_file(path: Path) -> WavHeader | None:
+    """Refuse what cannot hold a whole recording before opening it; return a WAV's header."""
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise AudioError(path, "is a directory; name the recordings in it")
@@ -68,7 +73,8 @@ def _check_file(path: Path) -> None:
     header = read_wav_header(path)
     if header is not None:
         _check_form(path, header.sample_rate, header.channels)
-        check_wav_header(path, header)
+        check_wav_length(path, header)
+    return header
 
 
 def _open_known_format(path: Path) -> ForwardFile:
