@@ -59,5 +59,12 @@ class PolicyError(UnreadableInputError):
     """A policy file or name is not valid; the message names the key and what is allowed."""
 
 
+class SettingError(DeescalateError, ValueError):
+    """A service cannot be reached with these settings; the message names the one to correct.
+
+    Raised when a target, a rewriter or a client is built, never later. It shows no secret.
+    """
+
+
 class SamplesError(DeescalateError, ValueError):
     """An array or a sample rate given as audio cannot be used; convert it as the message says."""

@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from ..models.http import address, secret, tls_context
 from ..models.logs import get_logger
 from .empathy import PhraseBook, Rewritten, guidance
-from .transfer import validators
-from .transfer.http import tls_context
 from .types import Action, Decision
 
 _INSTRUCTIONS = (
@@ -60,8 +59,8 @@ class LlmRewriter:
         self.fallbacks = Counter[str]()
         self._book = book
         self._model = model
-        self._url = f"{validators.address(base_url, name='base_url').rstrip('/')}/chat/completions"
-        self._key = validators.secret(api_key, name="api_key", env="OPENAI_API_KEY")
+        self._url = f"{address(base_url, name='base_url').rstrip('/')}/chat/completions"
+        self._key = secret(api_key, name="api_key", env="OPENAI_API_KEY")
         self._budget_s = budget_s
         self._options = dict(options or {})
         self._client = httpx.AsyncClient(timeout=budget_s, verify=tls_context())

@@ -21,7 +21,7 @@ MODULES = sorted(
 )
 MAY_IMPORT = {
     "models": set[str](),
-    "policies": {"models.readings", "models.errors", "models.logs"},
+    "policies": {"models.readings", "models.errors", "models.logs", "models.http"},
     "processors": {"models", "policies"},
     "agent": {"models", "policies", "processors"},
 }

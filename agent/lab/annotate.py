@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 from rich.console import Console
 
+from ...models.http import address, secret, tls_context
 from ...models.lab.annotation.call_table import HEARABLE, Call, Calls, CallsError
 from ...models.lab.annotation.client import AnnotatorClient, Endpoint, RetryPolicy
 from ...models.lab.annotation.estimate import Prices, RunEstimate, estimate
@@ -28,8 +29,6 @@ from ...models.lab.annotation.runner import (
 )
 from ...models.lab.annotation.strategies import Prompt, Strategy, load_prompt
 from ...models.lab.annotation.validation import load_calls
-from ...policies.transfer.http import tls_context
-from ...policies.transfer.validators import address, secret
 from ..console import UsageError, progress_bar
 
 GEMINI_MODEL = "gemini-3.8-flash"

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from . import validators
-from .http import JSON, HttpTarget, Message, Sender, to_json
+from ...models.errors import SettingError
+from ...models.http import Message, address
+from ...models.http import secret as read_secret
+from .http import JSON, HttpTarget, Sender, to_json
 from .request import TransferRequest
 
 TOLERANCE_S = 300.0
@@ -37,8 +39,8 @@ class WebhookTransfer(HttpTarget):
         self, url: str, *, secret: str | SecretStr | None = None, sender: Sender | None = None
     ) -> None:
         super().__init__(sender)
-        self._url = SecretStr(validators.address(url, name="url"))
-        given = validators.secret(secret, name="secret", env="DEESCALATE_WEBHOOK_SECRET")
+        self._url = SecretStr(address(url, name="url"))
+        given = read_secret(secret, name="secret", env="DEESCALATE_WEBHOOK_SECRET")
         _webhook_key(given)
         self._secret = given
 
@@ -67,7 +69,7 @@ def _webhook_key(secret: SecretStr) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not text.startswith("whsec_") or not 24 <= len(key) <= 64:
-        raise validators.SettingError("secret: whsec_ and the base64 of 24 to 64 bytes are needed")
+        raise SettingError("secret: whsec_ and the base64 of 24 to 64 bytes are needed")
     return key
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ import httpx
 from pydantic import SecretStr
 
 from ...errors import DeescalateError
+from ...http import Message, NoHttpAnswerError, backoff_s, post
 from .answers import AnnotatorAnswer, UnparsableAnswerError, read_answer
 from .providers import ProviderReply, Question, Wire, read_refusal
 
-_MAX_REPLY_BYTES = 1 << 20
+_MAX_REPLY = 1 << 20
 _MAX_KEPT_CHARS = 2_000
+_MAX_DELAY_S = 30.0
 _RETRIED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 
 
@@ -126,10 +127,14 @@ class AnnotatorClient:
             EndpointError: the endpoint refuses this key, model or account.
             NoAnswerError: there was none.
         """
-        content = json.dumps(self._endpoint.wire.body(self._endpoint.model, question)).encode()
+        where = self._endpoint
+        content = json.dumps(where.wire.body(where.model, question)).encode()
+        message = Message(
+            self._url, content, lambda: where.wire.headers(where.key.get_secret_value())
+        )
         unparsable, used_in, used_out = None, 0, 0
         for times in (1, 2):
-            reply = await self._reply(content)
+            reply = await self._reply(message)
             used_in, used_out = used_in + reply.input_tokens, used_out + reply.output_tokens
             try:
                 answer = read_answer(reply.text or "", reasoning=question.reasoning)
@@ -139,13 +144,13 @@ class AnnotatorClient:
             return AnnotationResult(answer, unparsable, times, used_in, used_out)
         return AnnotationResult(None, unparsable, 2, used_in, used_out)
 
-    async def _reply(self, content: bytes) -> ProviderReply:
+    async def _reply(self, message: Message) -> ProviderReply:
         patience, clock = self._patience, asyncio.get_running_loop().time
         attempt, give_up_at = 1, clock() + patience.rate_limit_s
         while True:
             while (wait_s := self._resume_at - clock()) > 0:
                 await self._sleep(wait_s)
-            result = await self._attempt(content)
+            result = await self._attempt(message)
             if isinstance(result, ProviderReply):
                 return result
             if isinstance(result, float):  # told to slow down
@@ -158,23 +163,23 @@ class AnnotatorClient:
                 continue
             if not result.retry or attempt >= patience.attempts:
                 raise NoAnswerError(result.what)
-            await self._sleep(self._backoff_s(attempt))
+            await self._sleep(backoff_s(attempt, patience.first_delay_s, _MAX_DELAY_S))
             attempt += 1
 
-    def _backoff_s(self, attempt: int) -> float:
-        delay_s = min(30.0, self._patience.first_delay_s * 2.0 ** (attempt - 1))
-        return delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
-
-    async def _attempt(self, content: bytes) -> ProviderReply | float | _Fault:
+    async def _attempt(self, message: Message) -> ProviderReply | float | _Fault:
         """One request: its reply, or how many seconds to wait, or why there is none."""
-        try:
-            async with self._slots, asyncio.timeout(self._patience.timeout_s):
-                status, headers, body = await self._exchange(content)
-        except (TimeoutError, httpx.TimeoutException):
-            return _Fault("no answer in time", retry=True)
-        except httpx.HTTPError as error:
-            return _Fault(f"connection lost: {type(error).__name__}", retry=True)
-        return self._judge(status, headers, body)
+        timeout_s = self._patience.timeout_s
+        async with self._slots:
+            connection = self._free.pop()
+            try:
+                answer = await post(connection, message, timeout_s=timeout_s, max_bytes=_MAX_REPLY)
+            except NoHttpAnswerError as error:
+                return _Fault(str(error), retry=True)
+            finally:
+                self._free.append(connection)
+        if answer.body is None:
+            return _Fault("connection lost", retry=True)
+        return self._judge(answer.status, answer.headers, answer.body)
 
     def _judge(
         self, status: int, headers: httpx.Headers, body: bytes
@@ -191,34 +196,8 @@ class AnnotatorClient:
         if refusal.wait_s is not None and status in (429, 503):
             return refusal.wait_s
         if status == 429:
-            return self._backoff_s(3)
+            return backoff_s(3, self._patience.first_delay_s, _MAX_DELAY_S)
         return _Fault(what, retry=status in _RETRIED)
-
-    async def _exchange(self, content: bytes) -> tuple[int, httpx.Headers, bytes]:
-        # The transport itself, not a client: a client logs addresses, and follows nothing anyway.
-        timeout = httpx.Timeout(self._patience.timeout_s)
-        headers = {"Content-Type": "application/json", "User-Agent": "pipecat-deescalate"}
-        request = httpx.Request(
-            "POST",
-            self._url,
-            content=content,
-            headers=headers | self._endpoint.wire.headers(self._endpoint.key.get_secret_value()),
-            extensions={"timeout": timeout.as_dict()},
-        )
-        connection = self._free.pop()
-        body = bytearray()
-        try:
-            response = await connection.handle_async_request(request)
-            try:
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > _MAX_REPLY_BYTES:
-                        break
-            finally:
-                await response.aclose()
-        finally:
-            self._free.append(connection)
-        return response.status_code, response.headers, bytes(body)
 
 
 def _advice(status: int) -> str:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
+from ...http import retry_after_s
 from .answers import answer_schema
 
 _MAX_OUTPUT_TOKENS = 8_192  # with what a model thinks before it answers
+_JSON = {"Content-Type": "application/json"}
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _FINAL_STATUS = frozenset({300, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
 _FINAL_CODES = frozenset({"API_KEY_INVALID", "insufficient_quota", "billing_hard_limit_reached"})
@@ -153,7 +153,7 @@ WIRES = {
         key_variable="GEMINI_API_KEY",
         audio_tokens_per_s=32.0,
         path=lambda model: f"/v1beta/models/{quote(model, safe='')}:generateContent",
-        headers=lambda key: {"x-goog-api-key": key},
+        headers=lambda key: {"x-goog-api-key": key, **_JSON},
         body=_gemini_body,
         reply=_gemini_reply,
     ),
@@ -161,7 +161,7 @@ WIRES = {
         key_variable="OPENAI_API_KEY",
         audio_tokens_per_s=10.0,
         path=lambda _model: "/chat/completions",
-        headers=lambda key: {"Authorization": f"Bearer {key}"},
+        headers=lambda key: {"Authorization": f"Bearer {key}", **_JSON},
         body=_openai_body,
         reply=_openai_reply,
     ),
@@ -218,12 +218,7 @@ def _header_wait_s(headers: Any) -> float | None:
         return float(milliseconds) / 1000
     asked = headers.get("retry-after", "")
     seconds = duration_s(asked)
-    if seconds is not None or not asked:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
+    return retry_after_s(asked) if seconds is None else seconds
 
 
 def duration_s(text: str) -> float | None:

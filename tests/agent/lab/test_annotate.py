@@ -17,13 +17,13 @@ import pytest
 
 from pipecat_deescalate.agent.console import UsageError
 from pipecat_deescalate.agent.lab.annotate import AnnotationOptions, run_annotation
+from pipecat_deescalate.models.errors import SettingError
 from pipecat_deescalate.models.lab.annotation.call_table import CallsError
 from pipecat_deescalate.models.lab.annotation.client import EndpointError, RetryPolicy
 from pipecat_deescalate.models.lab.annotation.estimate import Prices
 from pipecat_deescalate.models.lab.annotation.labels import Label, read_labels
 from pipecat_deescalate.models.lab.annotation.providers import Api
 from pipecat_deescalate.models.lab.annotation.strategies import Strategy
-from pipecat_deescalate.policies.transfer.validators import SettingError
 
 from ...models.lab.annotation.llm_server import KEY, LlmServer
 from ...models.lab.annotation.recorded import write_calls
