@@ -39,7 +39,7 @@ def first_complaint(error: ValidationError, whole: str = "") -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What another library complains of, without the lines that follow."""
+    """The first line of another library's complaint."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a call: every turn, what was heard in it and what was decided.
+"""The record of a call: every turn, what was read from it and what was decided.
 
 The JSON form is described in docs/call-record.md; `SCHEMA` changes with it.
 """
@@ -18,20 +18,20 @@ SCHEMA = "deescalate.call/1"
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One caller turn: the decision, which holds its evidence, and the words if they are kept."""
+    """One caller turn: the decision with its evidence, and the words if they are kept."""
 
     decision: Decision
     text: str | None = None
 
     @property
     def reading(self) -> TurnReading:
-        """What was heard."""
+        """What was read from the turn."""
         return self.decision.evidence.reading
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A whole call, in order. `warnings` says in words what was wrong with the recording."""
+    """A whole call, in order. `warnings` says what was wrong with the recording."""
 
     call_id: str
     source: str
@@ -54,7 +54,7 @@ class CallRecord:
         return Counter(turn.decision.action.value for turn in self.turns)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as JSON has it, schema `SCHEMA`."""
+        """The record in its JSON form, schema `SCHEMA`."""
         return {
             "schema": SCHEMA,
             "call_id": self.call_id,
@@ -75,7 +75,7 @@ class CallRecord:
 
 
 def affect(voice: EmotionReading) -> dict[str, Any]:
-    """What a voice says beside p_negative, rounded, as JSON has it."""
+    """The rest of a voice reading beside p_negative, rounded, as in the JSON form."""
     return {
         "arousal": _rounded(voice.arousal),
         "valence": _rounded(voice.valence),

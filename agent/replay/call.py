@@ -181,7 +181,7 @@ def read_call(
     turns = []
     for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
-        reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
+        reading = hearing.read(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
 

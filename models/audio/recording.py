@@ -1,8 +1,8 @@
-"""Recorded calls in, blocks of mono audio at one rate out; never more than a moment in memory.
+"""Recorded calls in, blocks of mono audio at one rate out; only a moment is held in memory.
 
 Reads WAV (PCM of 8 to 32 bits, float, mu-law, A-law, and the block codecs libsndfile knows), FLAC,
 Ogg/Opus, Ogg/Vorbis and MP3, of 8 to 48 kHz. A WAV, FLAC or MP3 file that ends too early is
-refused; an Ogg stream has no length to hold it against, so what is there of it is read.
+refused; an Ogg stream announces no length, so it is read as far as it goes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .metering import LevelMeter
 from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
 
 AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-"""How the names of recordings end, in small letters."""
+"""File name extensions of recordings, in lower case."""
 
 _CHUNK_FRAMES = 16_384
 _MAX_LEVEL = 128.0
-"""Float audio beyond this was not clipped but scaled otherwise, as to the range of int16."""
+"""Float audio beyond this is not clipped but on another scale, such as that of int16."""
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
 
@@ -44,12 +44,12 @@ class CallAudio:
     """An open recording, to be iterated once: blocks of mono float32, the last one shorter.
 
     `source_rate` and `channels` are the file's; `duration_s` is what it announces, None if it does
-    not. Read so far: `samples_read` (at `sample_rate`), and of the caller's channel as recorded,
-    `clipped_samples` and `is_silent`; they are final once the last block was read. A silent
-    recording is no error here: it is known only at the end, so the caller of this decides.
+    not. `samples_read` (at `sample_rate`), `clipped_samples` and `is_silent` (of the caller's
+    channel as recorded) count what was read so far and are final after the last block. A silent
+    recording is no error here: whoever iterates knows only at the end, and decides.
 
-    Iterating raises AudioError when the rest of the file turns out to be damaged, to end too
-    early, or to hold samples that are no numbers.
+    Iterating raises AudioError when the rest of the file is damaged, ends too early, or holds
+    samples that are not numbers.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ def open_call(
 ) -> CallAudio:
     """Open a recorded call; use it in a `with` statement and iterate over its blocks.
 
-    Of a stereo file `caller_channel` says which side is read; of a mono file it means nothing.
+    `caller_channel` says which side of a stereo file is read; it is ignored for a mono file.
 
     Raises:
         AudioError: The file cannot be read as speech; the reason says what to do about it.
@@ -205,7 +205,7 @@ def open_call(
 def read_audio(
     path: str | Path, *, caller_channel: CallerChannel | None = None, sample_rate: int = 16_000
 ) -> Samples:
-    """Read a whole short recording; for long ones use `open_call`, which takes no more memory.
+    """Read a whole short recording; for long ones use `open_call`, whose memory does not grow.
 
     Raises:
         AudioError: As `open_call`.
@@ -215,12 +215,12 @@ def read_audio(
 
 
 def to_mono_float32(audio: NDArray[Any]) -> Samples:
-    """Take audio as others hold it: int16, float32 or float64, shape (samples,) or (samples, 1).
+    """Convert int16, float32 or float64 audio, shape (samples,) or (samples, 1).
 
     Integers are divided by 32,768; floats beyond full scale are limited to [-1, 1].
 
     Raises:
-        SamplesError: Another type, shape or scale, or samples that are no numbers.
+        SamplesError: Another type, shape or scale, or samples that are not numbers.
     """
     audio = np.asarray(audio)
     if audio.ndim == 2 and audio.shape[1] == 1:
@@ -252,7 +252,7 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
 
 
 def check_sample_rate(sample_rate: int) -> None:
-    """Raise SamplesError unless a rate is one that this library works at."""
+    """Raise SamplesError for a sample rate that this library does not support."""
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE or sample_rate != int(sample_rate):
         raise SamplesError(
             f"a sample rate of {sample_rate} Hz: {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} can be used"

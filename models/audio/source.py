@@ -1,4 +1,4 @@
-"""Opening a recording: everything that can be refused before its first sample is read."""
+"""Opens a recording, and refuses what it can before the first sample is read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_source(path: Path) -> ForwardFile:
     """Open a recording of one or two channels and 8 to 48 kHz.
 
     Raises:
-        AudioError: It is none; the reason says what to do about it.
+        AudioError: It is not one; the reason says what to do about it.
     """
     try:
         header = _check_file(path)
@@ -79,7 +79,7 @@ def _check_file(path: Path) -> WavHeader | None:
 
 def _open_known_format(path: Path) -> ForwardFile:
     if path.suffix.lower() == ".raw":
-        raise AudioError(path, "has no header that tells its sample rate; convert it to WAV")
+        raise AudioError(path, "has no header with its sample rate; convert it to WAV")
     try:
         source = ForwardFile(path)
     except soundfile.LibsndfileError as error:
@@ -98,7 +98,7 @@ def _unknown_format(path: Path, error: soundfile.LibsndfileError) -> str:
 
 
 def _check_streams(path: Path, source: ForwardFile) -> None:
-    """Refuse what libsndfile would not read to its end; forget a length that it only guessed."""
+    """Refuse what libsndfile would not read to its end; drop a length that it only guessed."""
     if source.format == "OGG" and has_further_ogg_stream(path):
         raise AudioError(
             path, "holds several Ogg streams in a row; join them with ffmpeg -i IN OUT.wav"
@@ -111,7 +111,7 @@ def _check_streams(path: Path, source: ForwardFile) -> None:
     if missed_s > _MP3_PADDING_S:
         raise AudioError(
             path,
-            f"has {missed_s:.1f} s more audio than its MP3 header tells; "
+            f"has {missed_s:.1f} s more audio than its MP3 header says; "
             "convert it with ffmpeg -i IN OUT.wav",
         )
     if not announces_length:

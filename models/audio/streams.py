@@ -1,7 +1,7 @@
 """What an MP3 or Ogg file holds, frame by frame and page by page.
 
-libsndfile stops without a word at the end that an MP3 announces, or that it guesses from the bit
-rate of the first frame, and at the end of the first of several Ogg streams. The rest would be lost.
+libsndfile silently stops at the end that an MP3 announces, or that it guesses from the bit rate of
+the first frame, and at the end of the first of several Ogg streams. The rest would be lost.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a request reaches a vendor: attempts within a time budget, retried only where that is safe.
 
-Nothing of a request is logged: addresses, headers and bodies carry secrets and caller data.
+Nothing from a request is logged: addresses, headers and bodies carry secrets and caller data.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ log = get_logger("transfer")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how often a vendor is tried.
+    """How long and how often to try a vendor.
 
-    `budget_s` bounds the whole, waits included; `attempt_s` one request with its answer; the wait
+    `budget_s` bounds the whole, including waits; `attempt_s` one request with its answer. The wait
     before attempt n + 1 is `first_delay_s` * 2^(n - 1), at most 4 s, times a random 0.5 to 1.
     """
 
@@ -58,11 +58,10 @@ class _Failed:
 class Sender:
     """Sends one message to a vendor until it is accepted, refused or out of time.
 
-    Tried again: 429 (with its Retry-After), connections that could not be made, and, if the
-    vendor's request is repeatable, 5xx, timeouts and dropped connections. Final: every other
-    status, redirects included. A connection is opened for each attempt and closed after it, so
-    that nothing outlives a call. `proxy` is the URL of an HTTP proxy; the environment's is not
-    used.
+    Retried: 429 (after its Retry-After), failed connections, and, if the vendor's request is
+    repeatable, 5xx, timeouts and dropped connections. Final: every other status, including
+    redirects. Each attempt opens a connection and closes it, so that nothing outlives a call.
+    `proxy` is the URL of an HTTP proxy; the environment's is not used.
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class Sender:
     async def _attempt(
         self, message: Message, vendor: HttpTarget, call_id: str, timeout_s: float
     ) -> str | _Failed:
-        """One request: what the vendor accepted it with, or why it failed."""
+        """One request: the answer that accepted it, or why it failed."""
         try:
             async with httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy) as transport:
                 answer = await post(transport, message, timeout_s=timeout_s, max_bytes=_MAX_BODY)
@@ -117,7 +116,7 @@ class Sender:
 
 
 class HttpTarget:
-    """A target that is one POST to a vendor, repeated while that is safe.
+    """A target that is one POST to a vendor, retried while that is safe.
 
     `repeatable` says whether a request that may have arrived can be sent again without harm.
     """
@@ -139,11 +138,11 @@ class HttpTarget:
         raise NotImplementedError
 
     def accepts(self, body: bytes | None, call_id: str) -> bool:
-        """Whether a 2xx answer is this vendor's yes; `body` is None if it was cut short."""
+        """Whether a 2xx answer accepts the transfer; `body` is None if it was cut short."""
         raise NotImplementedError
 
     def error_code(self, body: bytes) -> str | None:
-        """The vendor's own code in an error answer, if it has them."""
+        """The vendor's own error code in an error answer, if it has one."""
         return None
 
 
@@ -154,7 +153,7 @@ def to_json(value: object) -> bytes:
 
 
 def fields(body: bytes | None) -> dict[str, Any]:
-    """The JSON object in a body; an empty one if there is none."""
+    """The JSON object in a body; empty if there is none."""
     try:
         value = json.loads(body or b"")
     except (ValueError, RecursionError):

@@ -17,7 +17,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def identifier(value: str | None, *, name: str, env: str | None = None) -> str:
-    """An account, room or key name that becomes a part of a path: letters, digits, - and _.
+    """An account, room or key name that becomes part of a path: letters, digits, - and _.
 
     Raises:
         SettingError: it is missing or has other characters.

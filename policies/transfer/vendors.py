@@ -1,7 +1,7 @@
 """Who can take a call: Twilio, Telnyx, Plivo, Daily, or a function of your own.
 
 Every target checks its settings when built, takes its secrets from arguments or the environment,
-and shows them nowhere.
+and never shows them.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class TwilioTransfer(HttpTarget):
 
     Accepted is a 2xx with the call's own resource as JSON. Twilio documents no idempotency key,
     but an update sets what the call does: sent twice it dials the same number anew on the same
-    call, within seconds, and never makes a second call to the caller. So it is repeatable.
+    call, within seconds, and never calls the caller a second time. So it is repeatable.
 
     Args:
         to: who takes the call: E.164 number or SIP URI.
         caller_id: the number that the human sees; Twilio's default is the caller's.
         ring_s: how long it rings; Twilio's default is 30 s.
-        action_url: whom Twilio asks for more TwiML when nobody answers or the human hangs up;
+        action_url: where Twilio asks for more TwiML when nobody answers or the human hangs up;
             without it the call ends there.
         whisper_url: TwiML that the human hears before the caller is connected (numbers only).
     """
@@ -235,8 +235,8 @@ class DailySipTransfer(HttpTarget):
 class FunctionTransfer:
     """Hands over by a function of yours, such as a transport's own `sip_call_transfer`.
 
-    The function takes the request and answers None, or anything else if it failed: what it
-    answers is not logged. It is called once and has `budget_s` seconds.
+    The function takes the request and returns None, or anything else if it failed; its return
+    value is not logged. It is called once and has `budget_s` seconds.
     """
 
     def __init__(
@@ -284,7 +284,7 @@ def _part(text: str) -> str:
 
 
 def _code(value: object) -> str | None:
-    """A vendor's error code if it looks like one: what it says goes into a log."""
+    """A vendor's error code if it looks like one, since it goes into a log."""
     text = str(value)
     return text if isinstance(value, int | str) and _CODE.fullmatch(text) else None
 

@@ -146,7 +146,7 @@ class LiveCall:
     def request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
         """What the human is told; words only where they are kept."""
         kept = transcript if self.keep_text else ()
-        manner = self._hearing.manner if self._hearing else None
+        manner = self._hearing.prosody_note if self._hearing else None
         return transfer_request(self.call_id, self.turns, transcript=kept, manner=manner)
 
     def _read(self, turn: LiveTurn, hearing: CallReader | None) -> TurnReading:
@@ -154,7 +154,7 @@ class LiveCall:
         if hearing is None:
             return turn.reading
         try:
-            return hearing.hear(
+            return hearing.read(
                 turn.heard,
                 turn.text,
                 dialog_state=turn.dialog_state if turn.prompted else None,

@@ -174,13 +174,13 @@ def test_an_mp3_whose_length_would_be_misjudged_is_refused(tmp_path: Path) -> No
     """The decoder guesses from the first frame's bit rate, and stops there: half a call lost."""
     path = write_audio(tmp_path / "call.mp3", speech_like(10.0), 16_000, "call.mp3")
     path.write_bytes(_without_first_frame(path))
-    assert "more audio than its MP3 header tells" in refused(path)
+    assert "more audio than its MP3 header says" in refused(path)
 
 
 @pytest.mark.parametrize(
     ("form", "reason"),
     [
-        ("call.mp3", "s more audio than its MP3 header tells"),
+        ("call.mp3", "s more audio than its MP3 header says"),
         ("call.opus", "several Ogg streams"),
         ("call.ogg", "several Ogg streams"),
         ("call.flac", "damaged or cut off near"),

@@ -146,11 +146,11 @@ def test_a_seed_chooses_the_same_turns_in_any_order(tmp_path: Path) -> None:
     [
         ("SELECT call_id, turn FROM turns", "line 1: a comment is needed"),
         ("-- Finds.\nSELECT call_id FROM turns", "turn"),
-        ("-- Finds.\nSELEC", "SELEC"),
-        ("-- Finds.\nSELECT call_id, turn FROM turns; DROP TABLE turns", "syntax error"),
+        ("-- Finds.\nSELEC", "mine.sql"),
+        ("-- Finds.\nSELECT call_id, turn FROM turns; DROP TABLE turns", "mine.sql"),
         (
             "-- Finds.\nSELECT content AS call_id, 1 AS turn FROM read_text('/etc/hostname')",
-            "disabled",
+            "mine.sql",
         ),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_bad_rule_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     write_turns(path, [answer(0)])
     with load_calls([path]) as calls, pytest.raises(RuleError, match=complaint) as caught:
         select(calls, load_rules(tmp_path), NOTHING_ELSE)
-    assert "mine.sql" in str(caught.value)
+    assert str(caught.value).startswith((f"{tmp_path / 'mine.sql'}: ", "mine.sql: "))
     assert "\n" not in str(caught.value)
 
 
