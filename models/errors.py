@@ -79,7 +79,7 @@ def first_complaint(error: ValidationError, whole: str = "") -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What another library complains of, without the lines that follow."""
+    """The first line of another library's complaint."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
@@ -97,6 +97,13 @@ class ModelFileError(UnreadableInputError):
 
 class PolicyError(UnreadableInputError):
     """A policy file or name is not valid; the message names the key and what is allowed."""
+
+
+class SettingError(DeescalateError, ValueError):
+    """A service cannot be reached with these settings; the message names the one to correct.
+
+    Raised when a target, a rewriter or a client is built, never later. It shows no secret.
+    """
 
 
 class SamplesError(DeescalateError, ValueError):

@@ -40,7 +40,11 @@ class Wall:
 WALLS = (
     # The four floors, lowest first.
     Wall("models", "", allowed=("models",)),
-    Wall("policies", "", allowed=("policies", "models.readings", "models.errors", "models.logs")),
+    Wall(
+        "policies",
+        "",
+        allowed=("policies", "models.readings", "models.errors", "models.logs", "models.http"),
+    ),
     Wall("processors", "", allowed=("processors", "models", "policies")),
     # A call's state needs no framework, so its adapters stand above it.
     Wall("processors.session", "processors", allowed=("processors.session",)),

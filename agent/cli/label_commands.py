@@ -110,7 +110,7 @@ def annotate_command(
     failed = run_annotation(
         turns,
         selection=selection,
-        asking=AnnotationOptions(
+        options=AnnotationOptions(
             strategies=tuple(
                 Strategy(name.value) for name in strategy or [StrategyChoice.COT_DETAILED]
             ),
@@ -121,7 +121,7 @@ def annotate_command(
         endpoint=endpoint,
         key_variable=key_variable,
         concurrency=concurrency,
-        patience=RetryPolicy(timeout_s=timeout_s, attempts=attempts),
+        retry=RetryPolicy(timeout_s=timeout_s, attempts=attempts),
         out=out,
         prices=Prices(audio=audio_price, text=text_price, output=output_price),
         dry_run=dry_run,

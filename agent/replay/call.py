@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.audio.memory import AudioFile, MemoryFile, samples_file
+from ...models.audio.memory_file import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
 from ...models.errors import AudioError, SamplesError
 from ...models.reader import CallReader, VoiceTurn, classify_voice
@@ -198,7 +198,7 @@ def read_call(
     turns = []
     for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
-        reading = reader.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
+        reading = reader.read(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
 
@@ -244,6 +244,8 @@ def _watched(
 
 def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
     warnings = []
+    if not call.has_consistent_header:
+        warnings.append("the WAV header contradicts itself; block align and byte rate were ignored")
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
     if clipped > CLIPPED_SHARE:
         warnings.append(f"clipped: {clipped:.1%} of the samples are at full scale")

@@ -1,4 +1,4 @@
-"""Recorded calls in, blocks of mono audio at one rate out; only a moment is decoded at a time.
+"""Recorded calls in, blocks of mono audio at one rate out; only a moment is held in memory.
 
 Reads WAV (PCM of 8 to 32 bits, float, mu-law, A-law, and the block codecs libsndfile knows), FLAC,
 Ogg/Opus, Ogg/Vorbis and MP3, at 8 to 48 kHz. A WAV, FLAC or MP3 file that ends too early is
@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, DeescalateError, SamplesError
 from ..readings import Samples
-from .memory import AudioFile
+from .memory_file import AudioFile
 from .metering import LevelMeter
 from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
 
 AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-"""File extensions of recordings, in lower case."""
+"""File name extensions of recordings, in lower case."""
 
 _CHUNK_FRAMES = 16_384
 _MAX_LEVEL = 128.0
-"""Float audio beyond this was not clipped but has another scale, such as that of int16."""
+"""Float audio beyond this is not clipped but on another scale, such as that of int16."""
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
 
@@ -44,13 +44,13 @@ class CallerChannel(StrEnum):
 class CallAudio:
     """An open recording, to be iterated once: blocks of mono float32, the last one shorter.
 
-    `source_rate` and `channels` are the file's; `duration_s` is what it announces, or None.
-    `samples_read` (at `sample_rate`), `clipped_samples` and `is_silent` (of the caller's channel as
-    recorded) cover what was read so far; they are final after the last block. A silent recording
-    raises no error here, since it is known only at the end: whoever iterates decides.
+    `source_rate` and `channels` are the file's; `duration_s` is what it announces, None if it does
+    not. `samples_read` (at `sample_rate`), `clipped_samples` and `is_silent` (of the caller's
+    channel as recorded) count what was read so far and are final after the last block. A silent
+    recording is no error here: whoever iterates knows only at the end, and decides.
 
-    Iterating raises AudioError when the rest of the file turns out to be damaged, to end too
-    early, or to hold samples that are no numbers.
+    Iterating raises AudioError when the rest of the file is damaged, ends too early, or holds
+    samples that are not numbers.
     """
 
     def __init__(
@@ -76,6 +76,11 @@ class CallAudio:
     def clipped_samples(self) -> int:
         """Samples so far, at the source's rate, beyond full scale or in a run at full scale."""
         return self._levels.clipped_samples
+
+    @property
+    def has_consistent_header(self) -> bool:
+        """Whether nothing in the header contradicts the form in which the file was read."""
+        return self._source.has_consistent_header
 
     @property
     def is_silent(self) -> bool:
@@ -179,7 +184,7 @@ def open_call(
 ) -> CallAudio:
     """Open a recorded call; use it in a `with` statement and iterate over its blocks.
 
-    `caller_channel` says which side of a stereo file is read; it does not matter for a mono file.
+    `caller_channel` says which side of a stereo file is read; it is ignored for a mono file.
 
     Raises:
         AudioError: The file cannot be read as speech; the reason says what to do about it.
@@ -203,7 +208,7 @@ def open_call(
 def read_audio(
     path: str | Path, *, caller_channel: CallerChannel | None = None, sample_rate: int = 16_000
 ) -> Samples:
-    """Read a whole short recording; for long ones use `open_call`, which takes no more memory.
+    """Read a whole short recording; for long ones use `open_call`, whose memory does not grow.
 
     Raises:
         AudioError: As `open_call`.
@@ -218,7 +223,7 @@ def to_mono_float32(audio: NDArray[Any]) -> Samples:
     Integers are divided by 32,768; floats beyond full scale are limited to [-1, 1].
 
     Raises:
-        SamplesError: Another type, shape or scale, or samples that are no numbers.
+        SamplesError: Another type, shape or scale, or samples that are not numbers.
     """
     audio = np.asarray(audio)
     if audio.ndim == 2 and audio.shape[1] == 1:
@@ -250,7 +255,7 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
 
 
 def check_sample_rate(sample_rate: int) -> None:
-    """Raise SamplesError unless a rate is one that this library works at."""
+    """Raise SamplesError for a sample rate that this library does not support."""
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE or sample_rate != int(sample_rate):
         raise SamplesError(
             f"a sample rate of {sample_rate} Hz: {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} can be used"

@@ -1,4 +1,4 @@
-"""A Hugging Face text classifier behind the word-classifier protocol (extra `hf`)."""
+"""A Hugging Face text classifier behind the text-classifier protocol (extra `hf`)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HuggingFaceTextClassifier:
         self._languages = frozenset(languages)
 
     def classify(self, text: str | None, language: str = "en") -> WordReading:
-        """Read one turn; a fault of the model gives no probability, and the cues all the same."""
+        """Read one turn; if the model fails there is no probability, but still the cues."""
         turn = readable(text)
         if not any(map(str.isalnum, turn)):
             return WordReading(None)
@@ -68,7 +68,7 @@ class HuggingFaceTextClassifier:
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0]
         except (RuntimeError, IndexError) as error:
-            get_logger("words").error("word model failed", error=type(error).__name__)
+            get_logger("words").error("text model failed", error=type(error).__name__)
             return None
         if self._independent:
             value = torch.sigmoid(logits[self._negative]).max()

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from ...voice import COURSE, SAMPLES
+from ...voice import FRAME_LOGITS, SAMPLES
 from .encoder import CHANNELS, HEAD_SIZE, HEADS, Encoder, Layer
 from .features import MEL_BANDS
 from .front_end import front_end
@@ -153,10 +153,11 @@ def voice_graph(
 ) -> tuple[onnx.ModelProto, list[str]]:
     """Return the graph of all heads, and the inputs of its products.
 
-    Each head has an output of its name, shape (1,). COURSE, (frames,), is the first head's output
-    for every frame of 20 ms; its average is that head's logit. The last layer's second product and
-    the heads are merged, and the heads come before the average over time: all three are linear.
-    With `ranges` (by tensor name) the products are int8, otherwise float32.
+    There is an output of shape (1,) for each head, which has its name, and FRAME_LOGITS, (frames,):
+    the first head's logit for every frame of 20 ms; the average of them is its logit. The last
+    layer's second product and the heads are one, and the heads come before the average over
+    time: all three are linear. With `ranges` (by tensor name) the products are int8, without they
+    are float32.
     """
     builder = GraphBuilder(ranges)
     names = [stem(builder, encoder, front_end(builder, "frames"))]
@@ -181,7 +182,7 @@ def voice_graph(
     answers(builder, tuple(heads), parts, bias)
     course(builder, parts, every_nth, bias[0])
     outputs: dict[str, list[int | str]] = {name: [1] for name in heads}
-    outputs[COURSE] = ["positions"]
+    outputs[FRAME_LOGITS] = ["positions"]
     return finish(builder, {SAMPLES: ["samples"]}, outputs), builder.products
 
 
@@ -219,4 +220,4 @@ def course(builder: GraphBuilder, parts: list[str], every_nth: int, bias: float)
         repeated = builder.add("Tile", [firsts[1], builder.ints(1, 1, every_nth)], "course.tiled")
         held = builder.add("Reshape", [repeated, builder.ints(-1)], "course.held")
         flat[1] = builder.add("Slice", [held, builder.ints(0), length], "course.added")
-    builder.add("Sum", [*flat, builder.constant("course.bias", np.float32(bias))], COURSE)
+    builder.add("Sum", [*flat, builder.constant("course.bias", np.float32(bias))], FRAME_LOGITS)

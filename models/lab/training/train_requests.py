@@ -127,7 +127,7 @@ def _with_snippets(comments: list[str]) -> list[str]:
 def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
     language = Language(LANGUAGES / f"{LANGUAGE}.yaml", trained=False)
     columns = [
-        sorted(Said.of(language.words(readable(text)), language.wording).features())
+        sorted(Said.of(language.words(readable(text)), language.lexicon).features())
         for text in texts
     ]
     counts = np.array([len(column) for column in columns])

@@ -116,12 +116,15 @@ def test_odd_but_readable_recordings_are_analysed(tmp_path: Path) -> None:
     short = write(tmp_path / "short.wav", speech[5 * rate : 5 * rate + rate // 20, 0], rate)
     hiss = write(tmp_path / "hiss.wav", generator.normal(0, 0.01, 48_000), 16_000)
     clipped = write(tmp_path / "clipped.wav", np.clip(30 * speech[:, 0], -1, 1), rate)
-    run = deescalate("analyze", short, hiss, clipped, "--json")
+    odd = tmp_path / "odd.wav"
+    odd.write_bytes(short.read_bytes()[:28] + bytes(4) + short.read_bytes()[32:])  # byte rate 0
+    run = deescalate("analyze", short, hiss, clipped, odd, "--json")
     assert run.returncode == 0, run.stderr
     records = [json.loads(line) for line in run.stdout.splitlines()]
     assert records[0]["warnings"] == ["no speech was found"]
     assert records[1]["warnings"] == ["no speech was found"]
     assert any("clipped" in warning for warning in records[2]["warnings"])
+    assert "header contradicts itself" in records[3]["warnings"][0]
 
 
 @pytest.mark.parametrize(
