@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio.recording import resample, to_mono_float32
+from .audio.samples import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
 from .logs import get_logger

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from .audio.recording import resample
+from .audio.samples import resample
 from .errors import ModelFileError
 from .hugging_face import LOADING_FAULTS
 from .logs import get_logger

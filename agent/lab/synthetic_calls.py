@@ -21,7 +21,8 @@ from typing import Generic, TypeVar
 import numpy as np
 import soundfile
 
-from ...models.audio.recording import read_audio, resample
+from ...models.audio.recording import read_audio
+from ...models.audio.samples import resample
 from ...models.errors import DeescalateError
 from ...models.files import whole_file
 from ...models.lab.datasets import Clip, read_manifest

@@ -19,7 +19,7 @@ from ..conversation import loudness_db
 from ..readings import Samples
 from .pitch import HOP_S as _PITCH_HOP_S
 from .pitch import pitch_hz
-from .recording import resample
+from .samples import resample
 
 _RATE = 8_000
 """Everything is measured in the telephone band, so that all lines compare."""

@@ -11,25 +11,23 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from ..errors import AudioError, DeescalateError, SamplesError
 from ..readings import Samples
 from .memory_file import AudioFile
 from .metering import LevelMeter
-from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
+from .samples import MAX_LEVEL, check_sample_rate, limited
+from .source import NO_AUDIO, ForwardFile, one_line, open_source
 
 AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 """File name extensions of recordings, in lower case."""
 
 _CHUNK_FRAMES = 16_384
-_MAX_LEVEL = 128.0
-"""Float audio beyond this is not clipped but on another scale, such as that of int16."""
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
 
@@ -127,8 +125,8 @@ class CallAudio:
             return
         stream = soxr.ResampleStream(self.source_rate, self.sample_rate, 1, dtype="float32")
         for piece in self._caller_samples():
-            yield _limited(stream.resample_chunk(piece))
-        yield _limited(stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
+            yield limited(stream.resample_chunk(piece))
+        yield limited(stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
 
     def _caller_samples(self) -> Iterator[Samples]:
         """The caller's channel at the source's rate, checked, counted, limited to [-1, 1]."""
@@ -148,14 +146,14 @@ class CallAudio:
             self._check(samples, frames)
             self._levels.add(samples)
             frames += len(samples)
-            yield _limited(samples)
+            yield limited(samples)
         self._levels.finish()
         self._check_end(frames)
 
     def _check(self, samples: Samples, frames_before: int) -> None:
         for bad, what in (
             (~np.isfinite(samples), "a sample that is not a number (NaN or infinite)"),
-            (np.abs(samples) > _MAX_LEVEL, "a level far beyond full scale, which is 1"),
+            (np.abs(samples) > MAX_LEVEL, "a level far beyond full scale, which is 1"),
         ):
             if bad.any():
                 at_s = (frames_before + int(bad.argmax())) / self.source_rate
@@ -215,55 +213,6 @@ def read_audio(
     """
     with open_call(path, caller_channel=caller_channel, sample_rate=sample_rate) as call:
         return np.concatenate(list(call))
-
-
-def to_mono_float32(audio: NDArray[Any]) -> Samples:
-    """Convert int16, float32 or float64 audio, shape (samples,) or (samples, 1), to mono float32.
-
-    Integers are divided by 32,768; floats beyond full scale are limited to [-1, 1].
-
-    Raises:
-        SamplesError: Another type, shape or scale, or samples that are not numbers.
-    """
-    audio = np.asarray(audio)
-    if audio.ndim == 2 and audio.shape[1] == 1:
-        audio = audio[:, 0]
-    if audio.ndim != 1:
-        raise SamplesError(f"audio of shape {audio.shape}: mono is needed, shape (samples,)")
-    if audio.dtype == np.int16:
-        return audio.astype(np.float32) / np.float32(32_768)
-    if audio.dtype not in (np.float32, np.float64):
-        raise SamplesError(f"audio of type {audio.dtype}: int16, float32 or float64 is needed")
-    if not np.isfinite(audio).all():
-        raise SamplesError("audio with samples that are not numbers (NaN or infinite)")
-    if (np.abs(audio) > _MAX_LEVEL).any():
-        raise SamplesError("audio far beyond full scale: floats must be in [-1, 1]")
-    return _limited(audio.astype(np.float32, copy=False))
-
-
-def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
-    """Resample mono float32 audio; n samples become n * to_rate / from_rate, halves rounded up.
-
-    Raises:
-        SamplesError: A rate is not from 8,000 to 48,000 Hz.
-    """
-    check_sample_rate(from_rate)
-    check_sample_rate(to_rate)
-    if from_rate == to_rate or samples.size == 0:
-        return samples
-    return _limited(soxr.resample(samples, from_rate, to_rate))
-
-
-def check_sample_rate(sample_rate: int) -> None:
-    """Raise SamplesError for a sample rate that this library does not support."""
-    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE or sample_rate != int(sample_rate):
-        raise SamplesError(
-            f"a sample rate of {sample_rate} Hz: {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} can be used"
-        )
-
-
-def _limited(samples: Samples) -> Samples:
-    return np.clip(samples, -1, 1)
 
 
 def _channel_index(

@@ -10,10 +10,10 @@ import soundfile
 
 from ..errors import AudioError
 from .memory_file import AudioFile, MemoryFile
+from .samples import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from .streams import has_further_ogg_stream, read_mp3_length
 from .wav import WavHeader, check_wav_length, read_wav_header
 
-MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 48_000
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 _MP3_PADDING_S = 0.5
 NO_AUDIO = "holds no audio (0 s); record or copy it again"

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..audio.recording import resample
+from ..audio.samples import resample
 from ..errors import ModelFileError
 from ..readings import SAMPLE_RATE, EmotionReading, Samples
 from ..voice import read_windows
