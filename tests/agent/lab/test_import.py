@@ -149,7 +149,7 @@ def test_a_call_that_is_there_twice_stops_the_import(tmp_path: Path) -> None:
     source.write_text('{"call_id": "a", "turn": 0, "speaker": "caller"}')
     other = tmp_path / "other.jsonl"
     other.write_bytes(source.read_bytes())
-    with pytest.raises(CallsError, match="call a is in"):
+    with pytest.raises(CallsError, match="call a is also in"):
         bring(tmp_path / "out.jsonl", source, other)
     assert not (tmp_path / "out.jsonl").exists()
 

@@ -136,7 +136,7 @@ def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path)
         ("--card", "manifest.csv", "not a model card"),
         ("--card", "other.json", "is not the card of voice.onnx"),
         ("--texts", "", "labels.txt"),
-        ("--texts", "texts", "speaker never met"),
+        ("--texts", "texts", "needs a held-out speaker"),
         ("--robustness --noise", "missing", "no recordings of noise"),
         ("--out-of-fold", "manifest.csv", "has no column"),
         ("--out-of-fold", "unlikely.csv", "'7' is not a probability"),
