@@ -1,4 +1,4 @@
-"""The `bench` command: the voice model beside Smart Turn v3.2, turn by turn, on one thread."""
+"""The `bench` command: the voice model beside Smart Turn v3.2 by turn length, on one thread."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run_bench(*, runs: int, as_json: bool, out: Path | None) -> None:
 
 
 def measure_speed(runs: int) -> SpeedReport:
-    """Time both models in a new process, whose caches and threads are nobody else's."""
+    """Time both models in a new process, with caches and threads of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
         latency = fresh.submit(_latencies, runs).result()
         words = fresh.submit(_words, runs).result()
@@ -71,7 +71,7 @@ def measure_speed(runs: int) -> SpeedReport:
 
 def print_speed(report: SpeedReport, console: Console) -> None:
     """The figures as a table."""
-    table = Table(title="Audio to probability on one thread, median (p95) in ms")
+    table = Table(title="Inference time on one thread, median (p95) in ms")
     for column in ("turn", report.model, SMART_TURN, "ratio"):
         table.add_column(column, justify="right")
     for row in report.latency:
@@ -82,7 +82,7 @@ def print_speed(report: SpeedReport, console: Console) -> None:
             f"1/{1 / row.ratio:.1f}",
         )
     console.print(table)
-    console.print(f"words of a 20-word turn: {report.words.median_ms:.2f} ms (median)")
+    console.print(f"text of a 20-word turn: {report.words.median_ms:.2f} ms (median)")
 
 
 def _latencies(runs: int) -> tuple[Latency, ...]:
@@ -110,7 +110,7 @@ def _latency(
 
 
 def _words(runs: int) -> Timing:
-    """Reading the words of turns of 20 words, cues included."""
+    """Classifying the text of 20-word turns, cues included."""
     classifier = load_word_classifier()
     samples = [
         elapsed_ms(partial(classifier.classify, text))

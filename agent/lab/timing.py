@@ -1,4 +1,4 @@
-"""What is timed and how its times are summed up; imports no model, so that none is paid for."""
+"""What benchmarks time, and how they summarise times; imports no model, as that takes memory."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Timing:
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> Timing:
-        """The median and the 95th percentile of some milliseconds; NaN of none."""
+        """The median and the 95th percentile of times in milliseconds; NaN without any."""
         if not samples:
             return cls(float("nan"), float("nan"), 0)
         return cls(statistics.median(samples), float(np.quantile(samples, 0.95)), len(samples))
 
 
 def elapsed_ms(run: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """How long a function call takes, in milliseconds."""
     started = time.perf_counter()
     run()
     return (time.perf_counter() - started) * 1000.0
 
 
 def speech_like(length_s: float) -> Samples:
-    """Noise with the rhythm of syllables: time does not depend on what is said."""
+    """Noise with the rhythm of syllables; inference time does not depend on the words."""
     generator = np.random.default_rng(0)
     at = np.arange(round(length_s * SAMPLE_RATE)) / SAMPLE_RATE
     envelope = 0.1 * (1.0 + np.sin(2 * np.pi * 4 * at))
