@@ -14,12 +14,12 @@ import numpy as np
 from rich.console import Console
 
 from pipecat_deescalate.agent.replay.simulate.call_source import CallSource, Task
-from pipecat_deescalate.agent.replay.simulate.engine import hear_locally
+from pipecat_deescalate.agent.replay.simulate.engine import extract_locally
 from pipecat_deescalate.agent.replay.simulate.find_calls import find_calls
 from pipecat_deescalate.agent.replay.simulate.recording_evidence import (
-    HearingSettings,
+    EvidenceSettings,
     Row,
-    hear_all,
+    extract_all,
     tasks_for,
 )
 from pipecat_deescalate.agent.replay.simulate.statistics.tally import tally
@@ -79,9 +79,9 @@ def bench_simulation(folder: Path, say: Callable[[str], None]) -> SimulationRepo
     Raises:
         DeescalateError: there are none, or they cannot be read.
     """
-    settings, load = HearingSettings(), os.getloadavg()[0]
+    settings, load = EvidenceSettings(), os.getloadavg()[0]
     tasks = list(tasks_for(_first_calls(folder), settings))
-    hear_all(tasks[:1], settings)
+    extract_all(tasks[:1], settings)
     say(f"analysing {len(tasks)} calls")
     rows, hearing_s = _timed(tasks, settings)
     say("analysing their turns again")
@@ -113,10 +113,10 @@ def _first_calls(folder: Path) -> list[CallSource]:
     return sorted(find_calls([str(folder)]), key=lambda source: source.call_id)[:CALLS]
 
 
-def _timed(tasks: Sequence[Task], settings: HearingSettings) -> tuple[list[Row], float]:
+def _timed(tasks: Sequence[Task], settings: EvidenceSettings) -> tuple[list[Row], float]:
     """The rows, and the CPU seconds that they took."""
     started = time.process_time()
-    rows = hear_all(tasks, settings)
+    rows = extract_all(tasks, settings)
     return rows, time.process_time() - started
 
 
@@ -125,7 +125,7 @@ def _known(task: Task, row: Row) -> Task:
     return replace(task, known_turns=turns)
 
 
-def _pair(tasks: Sequence[Task], settings: HearingSettings, number: int) -> Pair:
+def _pair(tasks: Sequence[Task], settings: EvidenceSettings, number: int) -> Pair:
     """Measure both ways; two processes go first every other time."""
     took_s = dict[int, float]()
     for workers in (1, 2) if number % 2 == 0 else (2, 1):
@@ -133,9 +133,9 @@ def _pair(tasks: Sequence[Task], settings: HearingSettings, number: int) -> Pair
     return Pair(took_s[1], took_s[2])
 
 
-def _wall_s(tasks: Sequence[Task], settings: HearingSettings, workers: int) -> float:
+def _wall_s(tasks: Sequence[Task], settings: EvidenceSettings, workers: int) -> float:
     started = time.perf_counter()
-    for _ in hear_locally(tasks, settings, workers):
+    for _ in extract_locally(tasks, settings, workers):
         pass
     return time.perf_counter() - started
 

@@ -20,7 +20,7 @@ from ...models.registry import BUNDLED_VOICE
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy, load_policy
 from ..console import Report, recordings, results, stages
-from ..replay.alignment import UntimedTranscript, read_untimed
+from ..replay.alignment import AlignedTranscript, read_untimed
 from ..replay.classifier_choice import ClassifierChoice, choose_classifier
 from .call_plans import voices
 from .evaluation_view import print_report
@@ -170,7 +170,7 @@ def _on_calls(
     found: _Findings,
     paths: list[Path],
     *,
-    transcripts: dict[str, UntimedTranscript] | None,
+    transcripts: dict[str, AlignedTranscript] | None,
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
     progress: Report,
@@ -180,7 +180,7 @@ def _on_calls(
     )
     if not heard and not found.values:
         raise NothingToEvaluateError(f"no call could be read; {unreadable[0]}")
-    passes: dict[str, dict[str, UntimedTranscript] | None] = {"calls": None}
+    passes: dict[str, dict[str, AlignedTranscript] | None] = {"calls": None}
     if transcripts is not None:
         passes["calls_with_words"] = transcripts
     for name, said in passes.items():

@@ -17,11 +17,14 @@ from ...models.files import finite
 from ...models.text.sentiment import load_word_classifier
 from ...models.voice import EmotionClassifier, load_classifier
 from ..console import results
-from .timing import LENGTHS_S, SAMPLE_RATE, SMART_TURN, Timing, elapsed_ms, speech_like
-
-TURNS_OF_WORDS = (
-    "I have called you three times now about the same charge and nobody is able to tell me why now",
-    "no I want to change my address because I moved last month and the new card went to that place",
+from .timing import (
+    LENGTHS_S,
+    SAMPLE_RATE,
+    SMART_TURN,
+    TURNS_OF_WORDS,
+    Timing,
+    elapsed_ms,
+    speech_like,
 )
 
 

@@ -14,6 +14,10 @@ from ...models.readings import Samples
 SAMPLE_RATE = 16_000
 LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 SMART_TURN = "smart-turn-v3.2"
+TURNS_OF_WORDS = (
+    "I have called you three times now about the same charge and nobody is able to tell me why now",
+    "no I want to change my address because I moved last month and the new card went to that place",
+)
 
 
 @dataclass(frozen=True, slots=True)
