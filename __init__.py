@@ -1,6 +1,6 @@
-"""Hear a caller's frustration turn by turn, and do something about it.
+"""Detect a caller's frustration turn by turn, and act on it.
 
-Names are loaded when first used: reading a recording imports no Pipecat.
+Names are loaded when first used: analysing a recording imports no Pipecat.
 """
 
 from importlib import import_module

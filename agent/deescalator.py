@@ -1,4 +1,4 @@
-"""The four processors of one call, wired."""
+"""One call's processors, wired together."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from ..processors.transfer import TransferProcessor
 
 
 class Deescalator:
-    """Hears one caller's frustration, and makes the bot do something about it.
+    """Detects one caller's frustration and makes the bot act on it.
 
-    Make one for each call, and put its parts into the pipeline::
+    Create one for each call and put its parts into the pipeline::
 
         guard = Deescalator(policy="balanced", transfer=TwilioTransfer(to="+15550100"))
         Pipeline([transport.input(), stt, user_aggregator,
@@ -38,26 +38,26 @@ class Deescalator:
                   guard.hand_over(), assistant_aggregator])
 
     A bot without STT and LLM has VADProcessor and UserTurnProcessor in place of `stt` and
-    `user_aggregator`, and its dialogue in place of `llm`. A speech-to-speech service gets readings
-    and events from `listen()`, but no decisions. Leave out `hand_over()` or `transfer`, and no
+    `user_aggregator`, and its dialogue in place of `llm`. With a speech-to-speech service,
+    `listen()` gives readings and events, but no decisions. Without `hand_over()` or `transfer` no
     human counts as available: the bot offers a call back.
 
     Args:
         policy: a preset, a YAML file, or a policy.
-        classifier: what reads the voice; else the bundled model, one a process.
+        classifier: the voice classifier; by default the bundled model, shared by all calls.
         transfer: who takes the call.
-        call_id: the vendor's name for the call (Twilio's CallSid), which `transfer` needs; else
-            drawn at random.
+        call_id: the vendor's name for the call (Twilio's CallSid), which `transfer` needs; random
+            by default.
         language: of the caller's words and of the sentences that the bot says; or a phrase file.
-        words: what reads the caller's words, on the event loop, so within a few milliseconds; else
-            the bundled model, one a process.
-        rewriter: words scripted prompts in place of the phrase bank.
-        agents_available: whether a human could take the call now; asked once a turn, answers at
-            once. The policy's opening hours count besides.
-        keep_text: whether what the caller says is kept in the record and told to the human.
+        words: the text classifier; it runs on the event loop, so it must return within a few
+            milliseconds. By default the bundled model, shared by all calls.
+        rewriter: rephrases scripted prompts in place of the phrase bank.
+        agents_available: whether a human could take the call now; called once per turn, must
+            return at once. The policy's opening hours apply as well.
+        keep_text: whether the record and the human who takes the call get the caller's words.
         max_wait: how long a reply waits for its reading, in seconds.
-        scripted: whether the bot has no LLM; else seen from the pipeline.
-        pool: threads for the model; else the process's own.
+        scripted: whether the bot has no LLM; by default seen from the pipeline.
+        pool: threads for the model; by default those of the process.
 
     Raises:
         PolicyError, ModelFileError, PhraseError: one of the files is not valid.
@@ -101,7 +101,7 @@ class Deescalator:
         return PassThroughChain(self._emotion, self._mitigation)
 
     def listen(self) -> FrameProcessor:
-        """Hears the turn, decides, edits the LLM's next context; goes before the LLM."""
+        """Reads the turn, decides, and edits the LLM's next context; goes before the LLM."""
         return self._listen
 
     def speak(self) -> FrameProcessor:
@@ -109,11 +109,11 @@ class Deescalator:
         return self._prompts
 
     def hand_over(self) -> FrameProcessor:
-        """Runs the transfer once the hand-over was announced; goes behind `transport.output()`."""
+        """Runs the transfer after its announcement; goes after `transport.output()`."""
         return self._transfer
 
     def event_handler(self, event: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Decorator for a handler of an event of one of the parts.
+        """Decorator that registers a handler for an event of one of the parts.
 
         `on_emotion(processor, reading)`, `on_decision(processor, decision)`,
         `on_transfer(processor, request)`, `on_rewritten(processor, prompt, said)`,
@@ -130,7 +130,7 @@ class Deescalator:
             "on_outcome": self._transfer,
         }
         if event not in parts:
-            raise ValueError(f"no event {event!r}; there are {', '.join(parts)}")
+            raise ValueError(f"no event {event!r}; use one of {', '.join(parts)}")
 
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
             parts[event].add_event_handler(event, handler)
@@ -140,9 +140,9 @@ class Deescalator:
 
     @property
     def active(self) -> bool:
-        """Whether the caller is heard; set it to False, and the bot is as it would be without us.
+        """Whether the guard is at work; set it to False and the bot behaves as without a guard.
 
-        A hand-over that was announced by then goes on.
+        A transfer that was already announced goes on.
         """
         return self._call.active
 
@@ -152,7 +152,7 @@ class Deescalator:
 
     @property
     def dialog_state(self) -> str | None:
-        """The bot's own name for where the dialogue stands; set it whenever that changes."""
+        """The bot's own name for the state of the dialogue; set it whenever that changes."""
         return self._call.dialog_state
 
     @dialog_state.setter
@@ -161,11 +161,11 @@ class Deescalator:
 
     @property
     def faults(self) -> Counter[str]:
-        """What went wrong on our side in this call, by kind."""
+        """Failures on our side in this call, by kind."""
         return Counter(self._call.faults.counts)
 
     def record(self) -> CallRecord:
-        """The call so far, turn by turn, as for a recorded one."""
+        """The call so far, turn by turn, as `analyze_call` returns it for a recorded one."""
         capture = self._emotion.capture
         return CallRecord(
             call_id=self._call.call_id,

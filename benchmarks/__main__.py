@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pipecat_deescalate.agent.console import require_extra, results
+from pipecat_deescalate.agent.console import configure_logging, require_extra, results
 from pipecat_deescalate.models.audio.recording import CallerChannel
 from pipecat_deescalate.models.errors import DeescalateError
 
@@ -27,6 +27,13 @@ Baseline = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Out = Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")]
+
+
+@app.callback()
+def quiet() -> None:
+    """Measure the models, live bots or a simulation."""
+    configure_logging()
+    os.environ["LOGURU_AUTOINIT"] = "False"  # for child processes, before they import Pipecat
 
 
 @app.command()
@@ -81,7 +88,6 @@ def live(
 ) -> None:
     """Measure live phone bots on loopback, with and without a guard; takes about 8 minutes."""
     require_extra("demo", "fastapi", "uvicorn", "websockets")
-    os.environ["LOGURU_AUTOINIT"] = "False"  # for the bots' processes, before they import it
     from .caller_audio import callers_turns  # noqa: PLC0415 - as above
     from .live import QUICK, Effort, bench_live, print_live_report  # noqa: PLC0415 - as above
 

@@ -12,8 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipecat_deescalate.agent.lab.speed import TURNS_OF_WORDS
-from pipecat_deescalate.agent.lab.timing import LENGTHS_S, SAMPLE_RATE, Timing, speech_like
+from pipecat_deescalate.agent.lab.timing import (
+    LENGTHS_S,
+    SAMPLE_RATE,
+    TURNS_OF_WORDS,
+    Timing,
+    speech_like,
+)
 from pipecat_deescalate.models.errors import UnreadableInputError
 
 from .inference_worker import import_from, text_ms, voice_ms

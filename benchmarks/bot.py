@@ -1,4 +1,4 @@
-"""A scripted phone bot in a process of its own, with or without a guard; it notes what it does."""
+"""A scripted phone bot in a process of its own, with or without a guard, that logs what it does."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ WORD_S = 0.15
 
 
 class Guard(StrEnum):
-    """What stands in the bot's pipeline: nothing, or a `Deescalator` with this model."""
+    """The guard in the bot's pipeline: none, or a `Deescalator` with this model."""
 
     NONE = "none"
     BUNDLED = "bundled"

@@ -1,4 +1,4 @@
-"""Every error this library raises on purpose. Catch `DeescalateError` to catch them all."""
+"""Every error that this library raises on purpose; `DeescalateError` is the root of them all."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def first_complaint(error: ValidationError, whole: str = "") -> str:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of another library's complaint."""
+    """The first line of another library's message."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

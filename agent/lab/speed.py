@@ -1,4 +1,4 @@
-"""The `bench` command: the voice model and Smart Turn v3.2, interleaved, on one thread."""
+"""The `bench` command: the voice model beside Smart Turn v3.2 by turn length, on one thread."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from ...models.files import finite
 from ...models.text.sentiment import load_word_classifier
 from ...models.voice import EmotionClassifier, load_classifier
 from ..console import results
-from .timing import LENGTHS_S, SAMPLE_RATE, SMART_TURN, Timing, elapsed_ms, speech_like
-
-TURNS_OF_WORDS = (
-    "I have called you three times now about the same charge and nobody is able to tell me why now",
-    "no I want to change my address because I moved last month and the new card went to that place",
+from .timing import (
+    LENGTHS_S,
+    SAMPLE_RATE,
+    SMART_TURN,
+    TURNS_OF_WORDS,
+    Timing,
+    elapsed_ms,
+    speech_like,
 )
 
 
@@ -71,7 +74,7 @@ def measure_speed(runs: int) -> SpeedReport:
 
 def print_speed(report: SpeedReport, console: Console) -> None:
     """The figures as a table."""
-    table = Table(title="Audio to probability on one thread, median (p95) in ms")
+    table = Table(title="Inference time on one thread, median (p95) in ms")
     for column in ("turn", report.model, SMART_TURN, "ratio"):
         table.add_column(column, justify="right")
     for row in report.latency:
@@ -82,7 +85,7 @@ def print_speed(report: SpeedReport, console: Console) -> None:
             f"1/{1 / row.ratio:.1f}",
         )
     console.print(table)
-    console.print(f"words of a 20-word turn: {report.words.median_ms:.2f} ms (median)")
+    console.print(f"text of a 20-word turn: {report.words.median_ms:.2f} ms (median)")
 
 
 def _latencies(runs: int) -> tuple[Latency, ...]:
@@ -110,7 +113,7 @@ def _latency(
 
 
 def _words(runs: int) -> Timing:
-    """Classify turns of 20 words, cues included."""
+    """Classifying the text of 20-word turns, cues included."""
     classifier = load_word_classifier()
     samples = [
         elapsed_ms(partial(classifier.classify, text))

@@ -1,4 +1,4 @@
-"""Timing helpers; imports no model, so that no measurement includes one."""
+"""What benchmarks time, and how they summarise times; imports no model, as that takes memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from ...models.readings import Samples
 SAMPLE_RATE = 16_000
 LENGTHS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 SMART_TURN = "smart-turn-v3.2"
+TURNS_OF_WORDS = (
+    "I have called you three times now about the same charge and nobody is able to tell me why now",
+    "no I want to change my address because I moved last month and the new card went to that place",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +30,21 @@ class Timing:
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> Timing:
-        """The median and the 95th percentile of samples in ms; NaN without samples."""
+        """The median and the 95th percentile of times in milliseconds; NaN without any."""
         if not samples:
             return cls(float("nan"), float("nan"), 0)
         return cls(statistics.median(samples), float(np.quantile(samples, 0.95)), len(samples))
 
 
 def elapsed_ms(run: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """How long a function call takes, in milliseconds."""
     started = time.perf_counter()
     run()
     return (time.perf_counter() - started) * 1000.0
 
 
 def speech_like(length_s: float) -> Samples:
-    """Noise with a syllable rhythm: inference time does not depend on the words."""
+    """Noise with the rhythm of syllables; inference time does not depend on the words."""
     generator = np.random.default_rng(0)
     at = np.arange(round(length_s * SAMPLE_RATE)) / SAMPLE_RATE
     envelope = 0.1 * (1.0 + np.sin(2 * np.pi * 4 * at))

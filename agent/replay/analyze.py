@@ -35,7 +35,7 @@ def analyze_files(
 ) -> int:
     """Analyse each call and print it as soon as it is done; return how many could not be read.
 
-    JSON is one record per line. `out` appears only when all calls are done.
+    JSON has one record per line. `out` appears only once all calls are done.
     """
     if transcript is not None and len(calls) > 1:
         raise UsageError("--transcripts belongs to one call; analyse the calls one by one")

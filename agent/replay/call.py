@@ -30,7 +30,7 @@ CLIPPED_SHARE = 0.001
 NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 Progress = Callable[[float, float | None], None]
-"""Called now and then with the seconds done, and the file's length in seconds if it is known."""
+"""Called about once per second of audio with the seconds done, and the total if it is known."""
 
 Recording: TypeAlias = str | Path | bytes | BinaryIO | NDArray[Any]
 """A path, the bytes of a recording, a binary file object, or samples."""
@@ -38,7 +38,7 @@ Recording: TypeAlias = str | Path | bytes | BinaryIO | NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class VoiceCall:
-    """A recorded call without its audio: the readings of its turns, for a policy to decide."""
+    """A recording without its audio: its turns with their voice readings, ready for a policy."""
 
     call_id: str
     source: str
@@ -51,7 +51,7 @@ class VoiceCall:
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:
-    """One turn with everything that is known before a policy decides."""
+    """One turn with everything that a policy needs, and its text."""
 
     reading: TurnReading
     dialog_state: str | None = None
@@ -78,12 +78,12 @@ def analyze_call(
 
     A `recording` is a path, the bytes of a recording or a binary file object; or samples (int16,
     float32 or float64) of shape (samples,) or (samples, channels), with their `sample_rate`.
-    `caller_channel` is the caller's side of a stereo recording. `call_id` is by default the file's
-    name without its extension, or "bytes" or "samples".
+    `caller_channel` names the caller's channel of a stereo recording. `call_id` is by default the
+    file's name without its extension, or "bytes" or "samples".
 
-    A `transcript` adds what the words say, in this `language`, read by `words` or else the bundled
-    model; the record keeps the words only with `keep_text`. `started_at`, an aware datetime, is
-    when the call began; without it humans count as available whatever the opening hours.
+    A `transcript` adds text in this `language`, classified by `words` or the bundled model; the
+    record keeps it only with `keep_text`. `started_at`, an aware datetime, is when the call began;
+    without it humans always count as available, whatever the policy's opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -124,10 +124,10 @@ def classify_call(
     on_progress: Progress | None = None,
     on_block: Callable[[Samples], None] | None = None,
 ) -> VoiceCall:
-    """Find the caller's turns in a recording and classify their voice: everything that takes time.
+    """Find the caller's turns in a recording and classify the voice in each: the slow part.
 
-    `known_turns`, found earlier by the same rules (start and end in seconds), replace the search.
-    `on_block` gets all of the caller's audio, at 16 kHz.
+    `known_turns`, found earlier by the same rules (started at, ended at, in seconds), make the
+    search unnecessary. `on_block` gets all of the caller's audio, at 16 kHz.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -165,7 +165,7 @@ def decide_call(
     keep_text: bool = False,
     started_at: datetime | None = None,
 ) -> CallRecord:
-    """Have a policy decide every turn of a call; the options are those of `analyze_call`."""
+    """Apply a policy to a classified call; the options are those of `analyze_call`."""
     transcript, state = transcript or Transcript(), CallState()
     records = []
     for turn in read_call(call, transcript, language=language, words=words):
@@ -193,7 +193,7 @@ def read_call(
     language: str = "en",
     words: TextClassifier | None = None,
 ) -> list[TurnInput]:
-    """Combine the words with the turns' voice readings; independent of any policy."""
+    """Combine the words with the turns of a classified call; independent of any policy."""
     reader = CallReader(language=language, words=words)
     turns = []
     for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
@@ -230,7 +230,7 @@ def _watched(
     on_progress: Progress | None,
     on_block: Callable[[Samples], None] | None,
 ) -> Iterator[Samples]:
-    """The call's blocks; reports progress once per second of audio."""
+    """The call's blocks, with a progress report for each second of audio."""
     reported_s = 0.0
     for block in call:
         if on_block is not None:
