@@ -1,4 +1,4 @@
-"""The `annotate` command: a language model labels turns, resumed where it stopped."""
+"""The `label annotate` command: a language model labels turns, resumed where it stopped."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_louder_lines_are_moved_further_down(moved: float, further: float) -> No
 
 def test_too_few_turns_are_refused() -> None:
     """A handful of turns says nothing about a place."""
-    with pytest.raises(TooFewTurnsError, match="99 turns were heard, 100 are needed"):
+    with pytest.raises(TooFewTurnsError, match="99 turns were found, 100 are needed"):
         recalibrate(HONEST, [0.0] * 99)
 
 
@@ -114,7 +114,7 @@ def test_nothing_that_is_there_is_lost_to_a_card(tmp_path: Path) -> None:
     """A report of the same name, or the card of the model that was named, would be overwritten."""
     report = tmp_path / "ours.json"
     report.write_text("{}")
-    with pytest.raises(OutputError, match=r"ours\.json: is there, but is no card"):
+    with pytest.raises(OutputError, match=r"ours\.json: exists but is not a model card"):
         check_output(BUNDLED_VOICE, tmp_path / "ours.onnx")
     assert report.read_text() == "{}"
     with pytest.raises(OutputError, match="would have its card"):
@@ -152,7 +152,7 @@ def test_the_command_makes_a_model_that_analyze_takes(tmp_path: Path) -> None:
     out = tmp_path / "ours.onnx"
     refused = deescalate("model", "calibrate", few, "--out", out)
     assert refused.returncode == 2
-    assert "turns were heard, 100 are needed" in refused.stderr
+    assert "turns were found, 100 are needed" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert not out.exists()
     many = tmp_path / "many.wav"

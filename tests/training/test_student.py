@@ -22,7 +22,7 @@ from pipecat_deescalate.models.lab.training.encoder import (  # noqa: E402 - tor
     read_encoder,
 )
 from pipecat_deescalate.models.lab.training.features import log_mel  # noqa: E402 - torch
-from pipecat_deescalate.models.lab.training.graph import pooled_graph  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.graph import embedding_graph  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.recipe import StudentConfig  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.student import Lessons, teach  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.torch_encoder import (  # noqa: E402 - torch
@@ -34,7 +34,7 @@ from pipecat_deescalate.models.lab.training.voice_teacher import (  # noqa: E402
     VoiceTeacher,
     voice_teacher,
 )
-from pipecat_deescalate.models.lab.training.width_pruning import narrowed  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.width_pruning import prune_width  # noqa: E402 - torch
 from pipecat_deescalate.models.session import open_session  # noqa: E402 - torch
 
 from ..audio import noise, speech_like  # noqa: E402 - torch
@@ -67,7 +67,7 @@ def whole() -> Encoder:
 @pytest.fixture(scope="module")
 def start(whole: Encoder) -> Encoder:
     """What the student starts from."""
-    return narrowed(whole, 256, [log_mel(turn.astype(np.float32)) for turn in TURNS])
+    return prune_width(whole, 256, [log_mel(turn.astype(np.float32)) for turn in TURNS])
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def teacher(whole: Encoder) -> VoiceTeacher:
 
 
 def _averages(encoder: Encoder, features: NDArray[np.float32], nth: int) -> NDArray[np.float32]:
-    session = open_session(pooled_graph(encoder, nth).SerializeToString())
+    session = open_session(embedding_graph(encoder, nth).SerializeToString())
     pooled: NDArray[np.float32] = session.run(None, {"log_mel": features[None]})[0]
     return pooled
 

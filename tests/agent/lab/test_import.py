@@ -273,7 +273,7 @@ def test_agreement_is_told_to_people_and_to_programs(
     assert found["between"][0]["kappa"]["value"] == 0
     run_agreement([model], reference=human, as_json=False, out=None)
     assert "cot_context" in capsys.readouterr().out
-    with pytest.raises(CallsError, match="one is needed as reference"):
+    with pytest.raises(CallsError, match="the reference must have one source"):
         run_agreement([human], reference=model, as_json=True, out=None)
     with pytest.raises(CallsError, match="no turn was labelled by two"):
         run_agreement([human], reference=None, as_json=True, out=None)

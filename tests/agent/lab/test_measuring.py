@@ -139,8 +139,8 @@ def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path)
         ("--texts", "texts", "speaker never met"),
         ("--robustness --noise", "missing", "no recordings of noise"),
         ("--out-of-fold", "manifest.csv", "has no column"),
-        ("--out-of-fold", "unlikely.csv", "'7' is no probability"),
-        ("--out-of-fold", "empty.csv", "holds no predictions"),
+        ("--out-of-fold", "unlikely.csv", "'7' is not a probability"),
+        ("--out-of-fold", "empty.csv", "has no predictions"),
     ],
 )
 def test_what_an_option_names_is_looked_at_before_the_work(
