@@ -52,8 +52,8 @@ class LabelAnswer:
 class AudioLm:
     """An audio language model of the Qwen2-Audio kind, by name or folder, with its prompt.
 
-    A folder may hold LoRA weights alone, as `deescalate train teacher` writes them; their base
-    model is loaded too. `network` is on the GPU if there is one. Nothing is downloaded unless
+    A folder may hold LoRA weights alone, as `deescalate model train teacher` writes them; their
+    base model is loaded too. `network` is on the GPU if there is one. Nothing is downloaded unless
     `download` is true, and code that comes with a model runs only if `trust_remote_code` is.
     """
 

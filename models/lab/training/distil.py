@@ -2,8 +2,8 @@
 
 A student with another vocabulary learns from the labels (cross-entropy) and from the teacher's
 distribution at each token of the answer (universal logit distillation). Our own student has one
-output and learns from the teacher's P(negative): `deescalate train voice` takes `soft_negative` of
-the manifest as the label.
+output and learns from the teacher's P(negative): `deescalate model train voice` takes
+`soft_negative` of the manifest as the label.
 """
 
 from __future__ import annotations
