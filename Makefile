@@ -57,6 +57,7 @@ lint: $(VENV)/dev
 
 types: $(VENV)/dev $(VENV)/package
 	$(BIN)/mypy -p pipecat_deescalate
+	$(BIN)/mypy --explicit-package-bases tests/typing/api.py
 
 # The documentation as a site in site/; a broken link or an unknown name fails it, which --quiet would hide.
 docs: $(VENV)/docs $(VENV)/package

@@ -47,6 +47,11 @@ def require_extra(extra: str, *packages: str) -> None:
         )
 
 
+def complaint(error: DeescalateError) -> str:
+    """An error's message with the command's options in place of Python arguments."""
+    return str(error).replace('caller_channel="left" or "right"', "--caller-channel left|right")
+
+
 def recordings(path: Path) -> list[Path]:
     """The recordings of a folder, by name; a file counts as one, whatever its name.
 

@@ -7,6 +7,7 @@ import sys
 from types import FrameType
 
 from ...models.errors import DeescalateError
+from ..console import complaint
 from .app import app
 
 # They add their commands to the app, in the order of its help.
@@ -27,7 +28,7 @@ def main() -> None:
     try:
         app()
     except DeescalateError as error:
-        print(f"deescalate: {error}", file=sys.stderr)
+        print(f"deescalate: {complaint(error)}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # such as a full disk, or a closed pipe
         where = f"{error.filename}: " if error.filename else ""

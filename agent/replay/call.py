@@ -6,9 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.audio.memory import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
-from ...models.errors import AudioError
+from ...models.errors import AudioError, SamplesError
 from ...models.reader import CallReader, VoiceTurn, classify_voice
 from ...models.readings import Samples, TurnReading
 from ...models.text.sentiment import TextClassifier
@@ -25,12 +30,15 @@ CLIPPED_SHARE = 0.001
 NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 Progress = Callable[[float, float | None], None]
-"""Called about once per second of audio with the seconds done, and the total if it is known."""
+"""Called now and then with the seconds done, and the file's length in seconds if it is known."""
+
+Recording: TypeAlias = str | Path | bytes | BinaryIO | NDArray[Any]
+"""A path, the bytes of a recording, a binary file object, or samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceCall:
-    """A recording without its audio: its turns with their voice readings, ready for a policy."""
+    """A recorded call without its audio: the readings of its turns, for a policy to decide."""
 
     call_id: str
     source: str
@@ -43,7 +51,7 @@ class VoiceCall:
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:
-    """One turn with everything that a policy needs, and its text."""
+    """One turn with everything that is known before a policy decides."""
 
     reading: TurnReading
     dialog_state: str | None = None
@@ -51,11 +59,13 @@ class TurnInput:
 
 
 def analyze_call(
-    path: str | Path,
+    recording: Recording,
     *,
+    sample_rate: int | None = None,
     policy: MitigationPolicy | str | Path = "balanced",
     classifier: EmotionClassifier | None = None,
-    caller_channel: CallerChannel | None = None,
+    caller_channel: CallerChannel | Literal["left", "right"] | None = None,
+    call_id: str | None = None,
     transcript: str | Path | TranscriptLike | None = None,
     language: str = "en",
     words: TextClassifier | None = None,
@@ -66,13 +76,18 @@ def analyze_call(
 ) -> CallRecord:
     """Find the caller's turns in a recording, classify each one and decide after each one.
 
-    `caller_channel` names the caller's channel of a stereo recording. A `transcript` adds text in
-    this `language`, classified by `words` or the bundled model; the record keeps it only with
-    `keep_text`. `started_at`, an aware datetime, is when the call began; without it humans always
-    count as available, whatever the policy's opening hours.
+    A `recording` is a path, the bytes of a recording or a binary file object; or samples (int16,
+    float32 or float64) of shape (samples,) or (samples, channels), with their `sample_rate`.
+    `caller_channel` is the caller's side of a stereo recording. `call_id` is by default the file's
+    name without its extension, or "bytes" or "samples".
+
+    A `transcript` adds what the words say, in this `language`, read by `words` or else the bundled
+    model; the record keeps the words only with `keep_text`. `started_at`, an aware datetime, is
+    when the call began; without it humans count as available whatever the opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
+        SamplesError: samples, their rate or `caller_channel` cannot be used.
         PolicyError, ModelFileError, TranscriptError: one of the others is not valid.
     """
     if not isinstance(policy, MitigationPolicy):
@@ -80,9 +95,10 @@ def analyze_call(
     if isinstance(transcript, str | Path):
         transcript = read_transcript(Path(transcript))
     voice_call = classify_call(
-        path,
+        _audio_file(recording, sample_rate),
         classifier or load_classifier(),
         caller_channel=caller_channel,
+        call_id=call_id,
         turn_rules=turn_rules,
         on_progress=on_progress,
     )
@@ -98,19 +114,20 @@ def analyze_call(
 
 
 def classify_call(
-    path: str | Path,
+    path: str | AudioFile,
     classifier: EmotionClassifier,
     *,
-    caller_channel: CallerChannel | None = None,
+    caller_channel: CallerChannel | str | None = None,
+    call_id: str | None = None,
     turn_rules: TurnRules | None = None,
     known_turns: Sequence[tuple[float, float]] | None = None,
     on_progress: Progress | None = None,
     on_block: Callable[[Samples], None] | None = None,
 ) -> VoiceCall:
-    """Find the caller's turns in a recording and classify the voice in each: the slow part.
+    """Find the caller's turns in a recording and classify their voice: everything that takes time.
 
-    `known_turns`, found earlier by the same rules (started at, ended at, in seconds), make the
-    search unnecessary. `on_block` gets all of the caller's audio, at 16 kHz.
+    `known_turns`, found earlier by the same rules (start and end in seconds), replace the search.
+    `on_block` gets all of the caller's audio, at 16 kHz.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -128,7 +145,7 @@ def classify_call(
     if call.is_silent:
         raise AudioError(path, "holds only digital silence; is this the caller's channel?")
     return VoiceCall(
-        call_id=Path(path).stem,
+        call_id=call_id or Path(str(path)).stem,
         source=str(path),
         duration_s=call.samples_read / SAMPLE_RATE,
         sample_rate=call.source_rate,
@@ -148,7 +165,7 @@ def decide_call(
     keep_text: bool = False,
     started_at: datetime | None = None,
 ) -> CallRecord:
-    """Apply a policy to a classified call; the options are those of `analyze_call`."""
+    """Have a policy decide every turn of a call; the options are those of `analyze_call`."""
     transcript, state = transcript or Transcript(), CallState()
     records = []
     for turn in read_call(call, transcript, language=language, words=words):
@@ -176,7 +193,7 @@ def read_call(
     language: str = "en",
     words: TextClassifier | None = None,
 ) -> list[TurnInput]:
-    """Combine the words with the turns of a classified call; independent of any policy."""
+    """Combine the words with the turns' voice readings; independent of any policy."""
     reader = CallReader(language=language, words=words)
     turns = []
     for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
@@ -186,12 +203,34 @@ def read_call(
     return turns
 
 
+def _audio_file(recording: Recording, sample_rate: int | None) -> AudioFile:
+    """A recording as something to open."""
+    if isinstance(recording, np.ndarray):
+        if sample_rate is None:
+            raise SamplesError("samples need their sample_rate=, in Hz")
+        return samples_file(recording, sample_rate, "samples")
+    if sample_rate is not None:
+        raise SamplesError("sample_rate= is for arrays of samples; a recording holds its own")
+    if isinstance(recording, str | Path):
+        return Path(recording)
+    if isinstance(recording, bytes | bytearray | memoryview):
+        return MemoryFile(bytes(recording), "bytes")
+    data = recording.read() if hasattr(recording, "read") else None
+    if not isinstance(data, bytes):
+        raise SamplesError(
+            f"a recording of type {type(recording).__name__}: a path, bytes, a binary file object "
+            "or a NumPy array is needed"
+        )
+    name = getattr(recording, "name", None)
+    return MemoryFile(data, name if isinstance(name, str) else "bytes")
+
+
 def _watched(
     call: CallAudio,
     on_progress: Progress | None,
     on_block: Callable[[Samples], None] | None,
 ) -> Iterator[Samples]:
-    """The call's blocks, with a progress report for each second of audio."""
+    """The call's blocks; reports progress once per second of audio."""
     reported_s = 0.0
     for block in call:
         if on_block is not None:

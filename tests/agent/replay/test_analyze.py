@@ -90,7 +90,7 @@ def bad_recordings(folder: Path) -> dict[str, Path]:
         "digital silence": write(folder / "zeros.wav", np.zeros(32_000)),
         "not a number": write(folder / "nan.wav", not_finite, subtype="FLOAT"),
         "3 channels": write(folder / "three.wav", np.stack([noise] * 3, axis=1)),
-        "is stereo": write(folder / "stereo.wav", np.stack([noise] * 2, axis=1)),
+        "--caller-channel left|right": write(folder / "stereo.wav", np.stack([noise] * 2, axis=1)),
         "sample rate of 4000": write(folder / "slow.wav", noise, rate=4000),
     }
 
