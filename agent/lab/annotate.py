@@ -30,7 +30,7 @@ from ...models.lab.annotation.strategies import Prompt, Strategy, load_prompt
 from ...models.lab.annotation.validation import load_calls
 from ...policies.transfer.http import tls_context
 from ...policies.transfer.validators import address, secret
-from ..console import UsageError, progress_bar
+from ..console import UsageError, stages
 
 GEMINI_MODEL = "gemini-3.8-flash"
 _Done = set[tuple[str, int, Source]]
@@ -114,9 +114,7 @@ async def _run(
     asking: AnnotationOptions,
     concurrency: int,
 ) -> RunCounts:
-    total = sum(len(turn.prompts) for task in tasks for turn in task.turns)
-    with progress_bar() as progress:
-        bar = progress.add_task("turns", total=total)
+    with stages() as progress:
         async with client:
             run = AnnotationRun(
                 client,
@@ -124,7 +122,7 @@ async def _run(
                 annotator=asking.annotator,
                 context=asking.context,
                 concurrency=concurrency,
-                on_progress=lambda tally: progress.update(bar, completed=tally.done),
+                progress=progress,
             )
             await run.run(tasks)
     return run.tally
@@ -144,8 +142,8 @@ def _tasks(
         prompt: prompt_source(asking.annotator, prompt, asking.context) for prompt in prompts
     }
     tasks, complaints = [], []
-    with progress_bar() as progress, load_calls(paths) as calls:
-        progress.add_task("reading", total=None)
+    with stages() as progress, load_calls(paths) as calls:
+        progress("reading", 0, None)
         chosen = set(_chosen(calls, selection))
         missing = calls.choose(chosen)
         if missing:
