@@ -13,17 +13,16 @@ from pathlib import Path
 import structlog
 from loguru import logger
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
 from ..models.audio.recording import AUDIO
 from ..models.errors import DeescalateError
 from ..models.files import whole_file
+from ..models.progress import Progress
 
 Emit = Callable[[str, Callable[[Console], None]], None]
 """Takes one result: its JSON, and a function that prints it for a person."""
-
-Report = Callable[[str, int, int], None]
-"""Takes what is being done, how many steps are done, and how many there are."""
 
 
 class UsageError(DeescalateError):
@@ -47,8 +46,8 @@ def require_extra(extra: str, *packages: str) -> None:
         )
 
 
-def complaint(error: DeescalateError) -> str:
-    """An error's message with the command's options in place of Python arguments."""
+def complaint(error: DeescalateError | str) -> str:
+    """A message with the command's options in place of Python arguments."""
     return str(error).replace('caller_channel="left" or "right"', "--caller-channel left|right")
 
 
@@ -91,22 +90,17 @@ def results(*, as_json: bool, out: Path | None) -> Iterator[Emit]:
         yield emit
 
 
-def progress_bar() -> Progress:
-    """A bar on stderr that disappears when done; nothing if stderr is not a terminal."""
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
-
-
 @contextmanager
-def stages() -> Iterator[Report]:
-    """Show one progress bar per stage."""
+def stages() -> Iterator[Progress]:
+    """Show one bar per stage on stderr, until done; nothing if stderr is not a terminal."""
+    console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
-    with progress_bar() as progress:
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
 
-        def report(what: str, done: int, total: int) -> None:
+        def report(what: str, done: float, total: float | None) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=done, total=total)
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
 
         yield report
 

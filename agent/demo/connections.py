@@ -18,7 +18,7 @@ from ...models.logs import get_logger
 from ...policies.transfer.signed_webhook import WebhookTransfer
 from .bot import DemoBot, DemoCall
 from .limits import Ended
-from .memory import release
+from .memory_release import release
 
 _GOODBYE_S = 5.0
 _RELEASE_S = 2.0

@@ -22,7 +22,7 @@ from .connections import ActiveCalls
 from .dialogue import load_script
 from .keyword_stt import Spotter
 from .limits import MAX_BODY_BYTES, CallLimits
-from .memory import kept
+from .memory_release import kept
 from .parts import KeyedKit, KeylessKit
 from .security import Door, is_loopback
 from .server import DemoServer

@@ -1,4 +1,4 @@
-"""The `annotate` command: a language model labels turns, resumed where it stopped."""
+"""The `label annotate` command: a language model labels turns, resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ...models.lab.annotation.runner import (
 )
 from ...models.lab.annotation.strategies import Prompt, Strategy, load_prompt
 from ...models.lab.annotation.validation import load_calls
-from ..console import UsageError, progress_bar
+from ..console import UsageError, stages
 
 GEMINI_MODEL = "gemini-3.8-flash"
 _Done = set[tuple[str, int, Source]]
@@ -111,9 +111,7 @@ async def _run(
     options: AnnotationOptions,
     concurrency: int,
 ) -> RunCounts:
-    total = sum(len(turn.prompts) for task in tasks for turn in task.turns)
-    with progress_bar() as progress:
-        bar = progress.add_task("turns", total=total)
+    with stages() as progress:
         async with client:
             run = AnnotationRun(
                 client,
@@ -121,7 +119,7 @@ async def _run(
                 annotator=options.annotator,
                 context=options.context,
                 concurrency=concurrency,
-                on_progress=lambda counts: progress.update(bar, completed=counts.done),
+                progress=progress,
             )
             await run.run(tasks)
     return run.counts
@@ -141,8 +139,8 @@ def _tasks(
         prompt: prompt_source(options.annotator, prompt, options.context) for prompt in prompts
     }
     tasks, complaints = [], []
-    with progress_bar() as progress, load_calls(paths) as calls:
-        progress.add_task("reading", total=None)
+    with stages() as progress, load_calls(paths) as calls:
+        progress("reading", 0, None)
         chosen = set(_chosen(calls, selection))
         missing = calls.choose(chosen)
         if missing:

@@ -13,7 +13,7 @@ from ...models.errors import DeescalateError, ModelFileError
 from ...models.lab.evaluation.recalibration import check_output, recalibrate, write_recalibrated
 from ...models.registry import BUNDLED_VOICE
 from ...models.voice import OnnxEmotionClassifier
-from ..console import recordings, stages
+from ..console import complaint, recordings, stages
 from ..replay.segments import TurnRules, find_turns
 from ..replay.vad import SAMPLE_RATE, WINDOW_MS
 
@@ -46,7 +46,7 @@ def run_calibration(
             try:
                 logits += _logits(path, classifier, caller_channel)
             except DeescalateError as error:
-                failed.append(str(error))
+                failed.append(complaint(error))
     for line in failed:
         typer.echo(f"failed: {line}", err=True)
     if not all(map(math.isfinite, logits)):

@@ -20,11 +20,12 @@ from ...models.lab.evaluation.scoring import (
     evaluate_manifest,
 )
 from ...models.lab.text_corpora import read_goemotions, read_text_recipe
+from ...models.progress import Progress
 from ...models.readings import Samples
 from ...models.registry import BUNDLED_VOICE
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy, load_policy
-from ..console import Report, recordings, results, stages
+from ..console import recordings, results, stages
 from ..replay.alignment import AlignedTranscript, read_untimed
 from ..replay.classifier_choice import ClassifierChoice, choose_classifier
 from .evaluation_view import print_report
@@ -151,7 +152,7 @@ def _on_corpora(
     manifest: Path,
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
-    progress: Report,
+    progress: Progress,
 ) -> int:
     report = evaluate_manifest(
         classifier,
@@ -180,11 +181,9 @@ def _on_calls(
     transcripts: dict[str, AlignedTranscript] | None,
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
-    progress: Report,
+    progress: Progress,
 ) -> int:
-    classified, unreadable = classify_calls(
-        paths, classifier, lambda done: progress("calls", done, len(paths))
-    )
+    classified, unreadable = classify_calls(paths, classifier, progress)
     if not classified and not found.values:
         raise NothingToEvaluateError(f"no call could be read; {unreadable[0]}")
     passes: dict[str, dict[str, AlignedTranscript] | None] = {"calls": None}

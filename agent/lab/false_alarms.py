@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...models.errors import DeescalateError
+from ...models.progress import Progress
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy
 from ...policies.record import CallRecord
@@ -59,7 +60,7 @@ class FalseAlarmReport:
 def classify_calls(
     paths: Sequence[Path],
     classifier: EmotionClassifier,
-    on_call: Callable[[int], None] = lambda done: None,
+    progress: Progress = lambda _what, _done, _all: None,
 ) -> tuple[list[VoiceCall], tuple[str, ...]]:
     """Classify recordings; each that cannot be read gives a line that says why."""
     classified, failed = [], []
@@ -68,7 +69,7 @@ def classify_calls(
             classified.append(classify_call(path, classifier))
         except DeescalateError as error:
             failed.append(str(error))
-        on_call(done)
+        progress("calls", done, len(paths))
     return classified, tuple(failed)
 
 

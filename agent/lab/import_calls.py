@@ -13,17 +13,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 from rich.console import Console
-from rich.progress import Progress, TaskID
 
 from ...models.audio.recording import CallerChannel, open_call
 from ...models.errors import DeescalateError
 from ...models.lab.annotation.call_table import CallsError, CallTurn, file_complaint, write_turns
 from ...models.lab.annotation.jsonl import read_lines
 from ...models.lab.annotation.validation import load_calls
+from ...models.progress import Progress
 from ...models.readings import Cue
 from ...models.text.cues import find_cues
 from ...models.voice import EmotionClassifier, load_classifier
-from ..console import UsageError, progress_bar
+from ..console import UsageError, complaint, stages
 from ..replay.call import classify_call
 from ..replay.segments import TurnRules, find_turns
 from ..replay.transcript import Transcript, TranscriptLine, read_utterances, with_states
@@ -118,23 +118,16 @@ def _turns_of(
 ) -> Iterator[CallTurn]:
     """The turns, source by source; records the calls `seen` and the sources that `failed`."""
     classifier = load_classifier()
-    with progress_bar() as progress:
-        for path in sources:
-            task = progress.add_task(path.name, total=None)
-            try:
-                found = list(_read(path, options, classifier, partial(_show, progress, task)))
-            except DeescalateError as error:
-                failed.append(path)
-                print(f"deescalate: {error}", file=sys.stderr)
-                continue
-            finally:
-                progress.remove_task(task)
-            _check_new(path, found, seen)
-            yield from found
-
-
-def _show(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:
-    progress.update(task, completed=done_s, total=total_s)
+    for path in sources:
+        try:
+            with stages() as progress:
+                found = list(_read(path, options, classifier, progress))
+        except DeescalateError as error:
+            failed.append(path)
+            print(f"deescalate: {complaint(error)}", file=sys.stderr)
+            continue
+        _check_new(path, found, seen)
+        yield from found
 
 
 def _check_new(path: Path, turns: Sequence[CallTurn], seen: dict[str, Path]) -> None:
@@ -147,10 +140,10 @@ def _read(
     path: Path,
     options: Import,
     classifier: EmotionClassifier,
-    on_progress: partial[None],
+    progress: Progress,
 ) -> Iterator[CallTurn]:
     if path.suffix.lower() not in _TABLES:
-        yield from _recording(path, options, classifier, on_progress)
+        yield from _recording(path, options, classifier, progress)
     elif _holds_records(path):
         yield from _records(path, options)
     else:
@@ -175,11 +168,14 @@ def _name(audio: Path, options: Import) -> str:
 
 
 def _recording(
-    path: Path, options: Import, classifier: EmotionClassifier, on_progress: partial[None]
+    path: Path, options: Import, classifier: EmotionClassifier, progress: Progress
 ) -> Iterator[CallTurn]:
     """Find the caller's turns; the other side's come from the transcript, else its channel."""
     call = classify_call(
-        path, classifier, caller_channel=options.caller_channel, on_progress=on_progress
+        path,
+        classifier,
+        caller_channel=options.caller_channel,
+        on_progress=partial(progress, path.name),
     )
     lines = _lines(path, options)
     channel = options.caller_channel if _is_stereo(path, options) else None

@@ -16,7 +16,7 @@ from ...models.files import whole_file
 from ...models.lab.annotation.call_table import Calls
 from ...models.lab.annotation.selection import RULES, Sampling, Selection, load_rules, select
 from ...models.lab.annotation.validation import load_calls
-from ..console import UsageError, progress_bar, results
+from ..console import UsageError, results, stages
 
 _ROWS = "SELECT to_json(selection)::VARCHAR FROM selection ORDER BY call_id, turn"
 
@@ -40,11 +40,10 @@ def run_selection(
         raise UsageError(f"--out {out} is one of the tables of turns")
     loaded = load_rules(rules or RULES)
     with results(as_json=as_json, out=report) as emit:
-        with progress_bar() as progress:
-            progress.add_task("choosing", total=None)
-            with load_calls(calls) as turns:
-                selection = select(turns, loaded, sampling)
-                _write(turns, out)
+        with stages() as progress, load_calls(calls) as turns:
+            progress("choosing", 0, None)
+            selection = select(turns, loaded, sampling)
+            _write(turns, out)
         emit(json.dumps(asdict(selection)), partial(_show, selection, out))
 
 

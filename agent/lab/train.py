@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 from ...models.lab import text_corpora
 from ...models.lab.training.lm_recipes import LmRecipe, load_distil_recipe, load_teacher_recipe
 from ...models.lab.training.recipe import load_recipe
+from ...models.progress import Progress
 from ...models.text.sentiment import WEIGHTS
-from ..console import Report, require_extra, stages
+from ..console import require_extra, stages
 
 if TYPE_CHECKING:
     from ...models.lab.training.lora import LmResult
@@ -33,7 +34,7 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
         return train(data, out, recipe, progress)
 
 
-def _voice(data: Path, out: Path, recipe: Path | None, progress: Report) -> str:
+def _voice(data: Path, out: Path, recipe: Path | None, progress: Progress) -> str:
     from ...models.lab.training.train_voice import train_voice  # noqa: PLC0415 - needs onnx
 
     loaded = load_recipe(recipe)
@@ -47,7 +48,7 @@ def _voice(data: Path, out: Path, recipe: Path | None, progress: Report) -> str:
     return f"{voice.model}: ROC-AUC with the {left_out} left out: {scores}"
 
 
-def _text(data: Path, out: Path, recipe: Path | None, progress: Report) -> str:
+def _text(data: Path, out: Path, recipe: Path | None, progress: Progress) -> str:
     from ...models.lab.training.train_text import train_text_model  # noqa: PLC0415 - needs sklearn
 
     made = out / WEIGHTS.name
@@ -55,7 +56,7 @@ def _text(data: Path, out: Path, recipe: Path | None, progress: Report) -> str:
     return f"{made}: ROC-AUC GoEmotions {report.goemotions_test:.3f}"
 
 
-def _requests(data: Path, out: Path, recipe: Path | None, progress: Report) -> str:
+def _requests(data: Path, out: Path, recipe: Path | None, progress: Progress) -> str:
     from ...models.lab.training.train_requests import (  # noqa: PLC0415 - needs sklearn
         OUT_FILE,
         SENTENCES,
@@ -67,7 +68,7 @@ def _requests(data: Path, out: Path, recipe: Path | None, progress: Report) -> s
     return f"{made}: sets left out: precision {report.precision:.3f}, recall {report.recall:.3f}"
 
 
-def _fusion(data: Path, out: Path, _recipe: Path | None, _progress: Report) -> str:
+def _fusion(data: Path, out: Path, _recipe: Path | None, _progress: Progress) -> str:
     from ...models.lab.training.train_fusion import FUSION_FILE, train_fusion  # noqa: PLC0415 - needs sklearn
     from ...models.lab.training.train_voice import PREDICTIONS_FILE  # noqa: PLC0415 - needs onnx
 

@@ -29,7 +29,7 @@ from .vad import SAMPLE_RATE, WINDOW_MS
 CLIPPED_SHARE = 0.001
 NOTHING_SAID = "the transcript holds nothing that the caller said"
 
-Progress = Callable[[float, float | None], None]
+CallProgress = Callable[[float, float | None], None]
 """Called about once per second of audio with the seconds done, and the total if it is known."""
 
 Recording: TypeAlias = str | Path | bytes | BinaryIO | NDArray[Any]
@@ -72,7 +72,7 @@ def analyze_call(
     keep_text: bool = False,
     started_at: datetime | None = None,
     turn_rules: TurnRules | None = None,
-    on_progress: Progress | None = None,
+    on_progress: CallProgress | None = None,
 ) -> CallRecord:
     """Find the caller's turns in a recording, classify each one and decide after each one.
 
@@ -121,7 +121,7 @@ def classify_call(
     call_id: str | None = None,
     turn_rules: TurnRules | None = None,
     known_turns: Sequence[tuple[float, float]] | None = None,
-    on_progress: Progress | None = None,
+    on_progress: CallProgress | None = None,
     on_block: Callable[[Samples], None] | None = None,
 ) -> VoiceCall:
     """Find the caller's turns in a recording and classify the voice in each: the slow part.
@@ -227,7 +227,7 @@ def _audio_file(recording: Recording, sample_rate: int | None) -> AudioFile:
 
 def _watched(
     call: CallAudio,
-    on_progress: Progress | None,
+    on_progress: CallProgress | None,
     on_block: Callable[[Samples], None] | None,
 ) -> Iterator[Samples]:
     """The call's blocks, with a progress report for each second of audio."""

@@ -7,7 +7,6 @@ GPU.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from ..audio.samples import resample
 from ..errors import ModelFileError
+from ..logs import get_logger
 from ..readings import SAMPLE_RATE, EmotionReading, Samples
 from ..voice import read_windows
 from .audio_lm_files import load_network, load_processor
@@ -37,8 +37,6 @@ REASONING_PROMPT = (
 ANSWERS = ("negative", "non-negative")
 _WINDOW_S = 30.0
 """The most audio such a model takes; longer turns keep only their end."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +169,6 @@ class AudioLanguageModel:
         try:
             (value,) = self._model.p_negative([samples])
         except (RuntimeError, ValueError, IndexError) as error:
-            _log.error("audio language model failed: %s", type(error).__name__)
+            get_logger("voice").error("audio language model failed", error=type(error).__name__)
             return None
         return value if np.isfinite(value) else None

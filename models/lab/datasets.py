@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from ..audio.recording import AUDIO, read_audio
 from ..errors import UnreadableInputError
 from ..files import whole_file
+from ..progress import Progress
 from ..readings import Samples
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage, the steps done, and the steps in all."""
 
 TRAIN_SPLIT = "train"
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ...files import OutputError, whole_file, whole_folder
+from ...progress import Progress
 from ...readings import Samples
 from ...voice import MIN_AUDIO_S
 from ..corpora import COLUMNS
-from ..datasets import TRAIN_SPLIT, Progress
+from ..datasets import TRAIN_SPLIT
 from .call_table import Call, Calls, CallsError
 from .clips import SAMPLE_RATE, cut, encoded
 from .labels import Emotion, Label

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import AudioError
 from ...files import OutputError
+from ...progress import Progress
 from .call_table import Call
 from .client import AnnotationResult, AnnotatorClient, EndpointError, NoAnswerError
 from .clips import cut, encoded
@@ -85,7 +86,7 @@ class AnnotationRun:
         annotator: str,
         context: int,
         concurrency: int,
-        on_progress: Callable[[RunCounts], None],
+        progress: Progress,
     ) -> None:
         self.counts = RunCounts()
         self._client = client
@@ -93,7 +94,8 @@ class AnnotationRun:
         self._annotator = annotator
         self._context = context
         self._concurrency = concurrency
-        self._on_progress = on_progress
+        self._progress = progress
+        self._turns = 0
         self._work: asyncio.Queue[_Work | None] = asyncio.Queue(concurrency)
         self._labels: asyncio.Queue[Label | None] = asyncio.Queue(4 * concurrency)
         self._failed_in_a_row = 0
@@ -106,6 +108,7 @@ class AnnotationRun:
             EndpointError: the endpoint refuses, or too many turns in a row got no answer.
             OutputError: the log cannot be written. In both cases its content stays.
         """
+        self._turns = sum(len(turn.prompts) for task in tasks for turn in task.turns)
         writer = asyncio.create_task(self._write())
         try:
             async with asyncio.TaskGroup() as group:
@@ -178,7 +181,7 @@ class AnnotationRun:
                 continue
             for label in labels:
                 self._count(label)
-            self._on_progress(self.counts)
+            self._progress("turns", self.counts.done, self._turns)
 
     def _count(self, label: Label) -> None:
         self.counts.labelled += label.label is not None
@@ -189,7 +192,7 @@ class AnnotationRun:
 
     def _fail(self, reason: str, count: int) -> None:
         self.counts.failed[reason] += count
-        self._on_progress(self.counts)
+        self._progress("turns", self.counts.done, self._turns)
 
     def _label(self, work: _Work, asked: AnnotationResult) -> Label:
         turn, answer = work.task.call.turns[work.at], asked.answer

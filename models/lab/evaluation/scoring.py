@@ -16,10 +16,11 @@ import numpy as np
 from ...audio.recording import CallerChannel, open_call, read_audio
 from ...errors import AudioError, UnreadableInputError
 from ...files import write_json
+from ...progress import Progress
 from ...readings import SAMPLE_RATE, Samples
 from ...registry import read_model
 from ...voice import EmotionClassifier
-from ..datasets import Clip, Progress, read_manifest, read_rows
+from ..datasets import Clip, read_manifest, read_rows
 from .conditions import Condition, under
 from .evaluation_report import EvaluationReport, Role, ScoredClip, report
 

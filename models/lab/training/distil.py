@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from ...files import OutputError, whole_file
+from ...progress import Progress
 from ..audio_lm import AudioLm
-from ..datasets import TRAIN_SPLIT, Progress, read_manifest, read_rows
+from ..datasets import TRAIN_SPLIT, read_manifest, read_rows
 from .lm_data import MANIFEST, Turns, class_weights, read_clips, read_turns
 from .lm_fit import LossOf, answer_losses
 from .lm_recipes import DistilRecipe

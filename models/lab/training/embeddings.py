@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio.recording import read_audio
+from ...progress import Progress
 from ...readings import SAMPLE_RATE, Samples
 from ...session import open_session
 from ..channel_effects import Effect, telephone, with_effect
-from ..datasets import Clip, Progress, cached_rows
+from ..datasets import Clip, cached_rows
 from .encoder import CHANNELS, Encoder
 from .features import HOP, log_mel
 from .graph import embedding_graph

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
+from ...progress import Progress
 from ..audio_lm import LabelAnswer
-from ..datasets import Progress
 from .checkpoint import Checkpoint, TrainingError
 from .lm_data import Turns, epoch_batches
 from .lm_recipes import LmRecipe, Schedule

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 
 from ...errors import UnreadableInputError
 from ...files import OutputError, whole_folder, write_json
+from ...progress import Progress
 from ..audio_lm import AudioLm
 from ..audio_lm_files import ADAPTER_FILE, old_names
-from ..datasets import Clip, Progress
+from ..datasets import Clip
 from ..metrics import accuracy, roc_auc
 from .checkpoint import CHECKPOINT_FILE, Checkpoint, TrainingError
 from .lm_data import Turns, read_clips

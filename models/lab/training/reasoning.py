@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ...audio.attributes import Attributes, RateUnit, degrees, description, measure, norms
 from ...audio.recording import read_audio
+from ...progress import Progress
 from ...readings import SAMPLE_RATE
-from ..datasets import Clip, Progress
+from ..datasets import Clip
 from .lm_recipes import Against
 
 _NOTHING = "Pitch, loudness and pace cannot be compared."

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...progress import Progress
 from ...readings import SAMPLE_RATE, Samples
 from ..channel_effects import on_a_line, telephone
-from ..datasets import Progress
 from .checkpoint import Checkpoint, TrainingError
 from .encoder import Encoder
 from .features import HOP, log_mel

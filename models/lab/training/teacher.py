@@ -10,8 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ...progress import Progress
 from ..audio_lm import AudioLm
-from ..datasets import Progress
 from .lm_data import Turns, class_weights, read_clips, read_turns
 from .lm_fit import LossOf, answer_losses
 from .lm_recipes import TeacherRecipe

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from ...errors import UnreadableInputError
+from ...progress import Progress
 from ...registry import write_model
 from ...text.cues import LANGUAGES, Language, readable
 from ...text.request_classifier import BUCKETS, RequestClassifier, Said, unit_length
-from ..datasets import Progress
 from ..text_corpora import Flags, read_goemotions
 
 SENTENCES = Path(__file__).with_name("asks_for_human_en.tsv")

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from ...progress import Progress
 from ...registry import write_model
 from ...text.sentiment import BUCKETS, WEIGHTS, Weights, features
-from ..datasets import Progress
 from ..text_corpora import (
     RECIPE,
     Flags,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...calibration import Calibration
 from ...errors import UnreadableInputError
 from ...files import whole_file
+from ...progress import Progress
 from ...readings import Samples
 from ...registry import write_model
 from ...session import open_session
@@ -25,7 +26,6 @@ from ...voice import AFFECT, LOGIT, SAMPLES
 from ..datasets import (
     TRAIN_SPLIT,
     Clip,
-    Progress,
     read_callers,
     read_manifest,
     read_noises,
