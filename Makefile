@@ -20,7 +20,7 @@ CORE_TESTS := tests --ignore tests/training --ignore tests/browser --ignore test
 demo: $(VENV)/core $(VENV)/package
 	@for call in synthetic_calm synthetic_escalating; do \
 	  $(BIN)/deescalate analyze examples/calls/$$call.ogg --caller-channel left \
-	    --transcript examples/calls/$$call.jsonl --show-text || exit; \
+	    --transcripts examples/calls/$$call.jsonl --show-text || exit; \
 	done
 
 test: $(VENV)/dev $(VENV)/package

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipecat_deescalate.agent.demo.caller import RATE, calling
-from pipecat_deescalate.agent.demo.samples import CALLS
+from pipecat_deescalate.agent.demo.sample_calls import CALLS
 from pipecat_deescalate.models.audio.recording import CallerChannel, read_audio
 from pipecat_deescalate.models.readings import Samples
 

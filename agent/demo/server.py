@@ -21,7 +21,7 @@ from .connections import ActiveCalls, IceCandidates, Offer, RefusedError
 from .limits import MAX_BODY_BYTES, RateLimiter
 from .phone import PATH as PHONE_PATH
 from .phone import PhoneLine
-from .samples import SAMPLES, sample_ogg
+from .sample_calls import SAMPLES, sample_ogg
 from .security import HEADERS, Door, bearer
 
 NOTICE = (
