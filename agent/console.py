@@ -1,4 +1,4 @@
-"""What every command shares: tables, progress, results, missing packages and logging."""
+"""What the commands share: progress, results, missing packages and logging."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from ..models.errors import DeescalateError
 from ..models.files import whole_file
 
 Emit = Callable[[str, Callable[[Console], None]], None]
-"""Takes one result: its JSON, and what prints it for a person."""
+"""Takes one result: its JSON, and a function that prints it for a person."""
 
 Report = Callable[[str, int, int], None]
 """Takes what is being done, how many steps are done, and how many there are."""
 
 
 class UsageError(DeescalateError):
-    """Options that do not go together; the message says which."""
+    """Options that do not fit together; the message names them."""
 
 
 class NoRecordingsError(DeescalateError):
-    """A folder that was named for its recordings holds none."""
+    """A folder holds no recordings."""
 
 
 class MissingExtraError(DeescalateError):
-    """A command needs packages that the core install leaves out; the message says which extra."""
+    """A command needs packages of an extra; the message says which one to install."""
 
 
 def require_extra(extra: str, *packages: str) -> None:
@@ -47,8 +47,13 @@ def require_extra(extra: str, *packages: str) -> None:
         )
 
 
+def complaint(error: DeescalateError) -> str:
+    """An error's message with the command's options in place of Python arguments."""
+    return str(error).replace('caller_channel="left" or "right"', "--caller-channel left|right")
+
+
 def recordings(path: Path) -> list[Path]:
-    """The recordings of a folder by name; a file is taken for one, whatever it is called.
+    """The recordings of a folder, by name; a file counts as one, whatever its name.
 
     Raises:
         NoRecordingsError: the folder holds none.
@@ -63,10 +68,10 @@ def recordings(path: Path) -> list[Path]:
 
 @contextmanager
 def results(*, as_json: bool, out: Path | None) -> Iterator[Emit]:
-    """Where a command's results go: to the terminal, as JSON or for a person, and to a file.
+    """Send a command's results to the terminal, as JSON or for a person, and to a file.
 
-    The file is opened before the work starts, so that a bad path is known at once, and appears
-    when all of it is done.
+    The file is opened before the work starts, so that a bad path fails at once; it appears when
+    the work is done.
 
     Raises:
         OutputError: the file cannot be written.
@@ -87,14 +92,14 @@ def results(*, as_json: bool, out: Path | None) -> Iterator[Emit]:
 
 
 def progress_bar() -> Progress:
-    """A bar on stderr that is gone when done; nothing where stderr is no terminal."""
+    """A bar on stderr that disappears when done; nothing if stderr is not a terminal."""
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
 def stages() -> Iterator[Report]:
-    """Show one bar a stage."""
+    """Show one progress bar per stage."""
     tasks: dict[str, TaskID] = {}
     with progress_bar() as progress:
 
@@ -107,7 +112,7 @@ def stages() -> Iterator[Report]:
 
 
 def format_value(value: float | None, spec: str = ".3f") -> str:
-    """A figure in a format such as ".1%"; a dash where there is none (None or NaN)."""
+    """A figure in a format such as ".1%"; a dash for None or NaN."""
     return "-" if value is None or math.isnan(value) else format(value, spec)
 
 

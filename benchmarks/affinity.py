@@ -1,4 +1,4 @@
-"""Which cores what is measured runs on, where the system lets one choose."""
+"""Which cores bots, callers and models run on, where the system allows a choice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 BOTS = 2
-"""A bot is measured on so many cores."""
+"""Cores that bots are measured on."""
 
 
 def bots_cores() -> set[int]:
@@ -16,24 +16,24 @@ def bots_cores() -> set[int]:
 
 
 def callers_cores() -> set[int]:
-    """The other cores; all of them if there are no others."""
+    """The other cores, or all if there are no others."""
     return allowed() - bots_cores() or allowed()
 
 
 def shared() -> bool:
-    """Whether callers take time from the bot, for want of other cores."""
+    """Whether callers and bots share cores because there are no others."""
     return bool(bots_cores() & callers_cores()) or not allowed()
 
 
 def keep_to(cores: set[int]) -> None:
-    """Run this process on these cores only; none leave it as it is."""
+    """Run this process on these cores only; an empty set changes nothing."""
     if cores:
         os.sched_setaffinity(0, cores)
 
 
 @contextmanager
 def on_last_cores(count: int) -> Iterator[None]:
-    """Keep this thread, and what it starts, on the last so many cores until the block ends."""
+    """Keep this thread and what it starts on the last `count` cores until the block ends."""
     before = allowed()
     keep_to(set(sorted(before)[-count:]))
     try:
@@ -43,5 +43,5 @@ def on_last_cores(count: int) -> Iterator[None]:
 
 
 def allowed() -> set[int]:
-    """The cores that this thread may use; none where the system does not tell."""
+    """The cores that this thread may use; empty where the system does not say."""
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()

@@ -1,4 +1,4 @@
-"""Whether callers hear in full where they are put through to, and are not hung up on."""
+"""Whether callers hear the announcement of a transfer in full, and are not hung up on."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .bot import Guard, RunningBot, running_bot
+from tests.telephony import RATE, FakeTwilio, Pcm, Phone
+
+from .bot import Guard, RunningBot, Variant, running_bot
 from .frame_watermark import BLOCK, stretches
-from .telephony import RATE, FakeTwilio, Pcm, Phone
 
 LIMIT_S = 15.0
 AFTERWARDS_S = 1.5
-"""For how long the line is watched for somebody who hangs up."""
+"""How long to watch the line for a hang-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Announcement:
     """One call that was handed over.
 
     `said_s` is how long the sentence is, `heard_s` how much of it was played to the caller;
-    `transfers` and `hang_ups` count what the vendor's REST API was asked.
+    `transfers` and `hang_ups` count the requests to the vendor's REST API.
     """
 
     barge_in: bool
@@ -32,13 +33,13 @@ class Announcement:
 
 
 def announcements(speech: Sequence[Pcm]) -> tuple[Announcement, ...]:
-    """Have a call handed over to a caller who listens, and to one who goes on talking."""
+    """Hand over a caller who listens, and one who goes on talking."""
     return asyncio.run(_announcements(speech))
 
 
 async def _announcements(speech: Sequence[Pcm]) -> tuple[Announcement, ...]:
     async with FakeTwilio() as twilio:
-        with running_bot(Guard.ANGRY, twilio.base_url) as bot:
+        with running_bot(Variant("angry", Guard.ANGRY), twilio.base_url) as bot:
             return (
                 await _handed_over(twilio, bot, speech, barge_in=False),
                 await _handed_over(twilio, bot, speech, barge_in=True),
@@ -59,7 +60,7 @@ async def _handed_over(
         heard = stretches(phone.heard())
     await asyncio.sleep(AFTERWARDS_S)
     asked = [form for call, form in twilio.requests if call == sid]
-    _, first, last = bot.calls()[sid].said[0]
+    _, first, last = bot.take_calls()[sid].said[0]
     samples = sum(one.samples for one in heard if first <= one.block < last)
     return Announcement(
         barge_in,

@@ -1,6 +1,6 @@
 """Our model, Smart Turn and larger architectures side by side, each in a process of its own.
 
-So the memory of each is its own, and one that the system kills does not stop the others.
+So each model's memory is measured apart, and one that the system kills does not stop the others.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .isolated_timing import FIRST_LENGTH_S, OURS
 from .machine import free_memory_gb, one_core
 
 RUNS = 20
-"""At most, of one model, length and number of threads."""
+"""At most, per model, length and number of threads."""
 
 
 class Architectures(StrEnum):
-    """Which larger models stand beside ours; each takes in those before it."""
+    """Which larger models are measured beside ours; each choice includes those before it."""
 
     SMALL = "small"
     AERO = "aero"
@@ -38,9 +38,9 @@ class Architectures(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelLatency:
-    """Audio to answer on so many threads; `times_ours` is against ours on one.
+    """Inference time by turn length and threads.
 
-    NaN where ours was not measured.
+    `times_ours` is relative to ours on one thread; NaN where ours was not measured.
     """
 
     turn_s: float
@@ -51,7 +51,7 @@ class ModelLatency:
 
 @dataclass(frozen=True, slots=True)
 class ModelCost:
-    """What one model takes: its times by turn length and threads, its process's peak of memory.
+    """One model's latency by turn length and threads, and its process's peak memory.
 
     `not_measured` says why there are none.
     """
@@ -65,7 +65,7 @@ class ModelCost:
 
     @property
     def complaint(self) -> str | None:
-        """A line that says what was not measured, and why; None if it was."""
+        """A line that says why the model was not measured; None if it was."""
         if self.not_measured is None:
             return None
         return f"{self.name} {self.precision} not measured: {self.not_measured}"
@@ -73,7 +73,7 @@ class ModelCost:
 
 @dataclass(frozen=True, slots=True)
 class _Contender:
-    """A model to measure, by its name in `alone`, and the free memory that it needs."""
+    """A model to measure, by its name in `isolated_timing`, and the free memory that it needs."""
 
     model: str
     name: str
@@ -107,13 +107,13 @@ def measure_architectures(
 ) -> tuple[ModelCost, ...]:
     """Measure ours, Smart Turn and the `architectures`.
 
-    Of each the 4 s turn is measured first, whatever it takes; after `budget_s` nothing new is
-    begun. `say` gets a line for each model and for what is left out.
+    The 4 s turn comes first, however long it takes; after `budget_s` no further measurement of a
+    model starts. `say` gets a line for each model and for each one left out.
     """
     costs: list[ModelCost] = []
     ours: dict[float, float] = {}
     for contender in _MEASURED[architectures]:
-        say(f"{contender.name} {contender.precision}, alone")
+        say(f"{contender.name} {contender.precision}")
         cost = _cost(contender, ours, budget_s)
         if cost.complaint:
             say(cost.complaint)
@@ -124,8 +124,11 @@ def measure_architectures(
 
 
 def architectures_table(costs: tuple[ModelCost, ...]) -> Table:
-    """Times by turn length, and how many times ours at 4 s."""
-    table = Table(title="Each model alone: audio to answer, median in ms, or as said", box=None)
+    """Inference times by turn length, and relative to ours at 4 s."""
+    table = Table(
+        title="Inference time of each model in its own process, median in ms or s",
+        box=None,
+    )
     lengths = [f"{turn_s:g} s" for turn_s in LENGTHS_S]
     for column in ("model", "cores", *lengths, "x ours", "MB"):
         table.add_column(column, justify="left" if column == "model" else "right", no_wrap=True)
@@ -156,7 +159,7 @@ def print_architectures(costs: tuple[ModelCost, ...], console: Console) -> None:
 
 
 def _cost(contender: _Contender, ours: Mapping[float, float], budget_s: float) -> ModelCost:
-    found = _why_not(contender) or _alone(contender, budget_s)
+    found = _why_not(contender) or _in_isolation(contender, budget_s)
     if isinstance(found, str):
         return ModelCost(contender.name, contender.precision, not_measured=found)
     latency = []
@@ -178,7 +181,7 @@ def _cost(contender: _Contender, ours: Mapping[float, float], budget_s: float) -
 
 
 def _why_not(contender: _Contender) -> str | None:
-    """What stands in a model's way before it is even begun."""
+    """Why a model cannot be measured here; None if it can."""
     if contender not in _SHIPPED:
         try:
             require_extra("hf", "torch", "transformers")
@@ -190,20 +193,20 @@ def _why_not(contender: _Contender) -> str | None:
     return None
 
 
-def _alone(contender: _Contender, budget_s: float) -> dict[str, Any] | str:
-    """What `alone` prints of a model; a line of text if it fails."""
+def _in_isolation(contender: _Contender, budget_s: float) -> dict[str, Any] | str:
+    """What `isolated_timing` prints for a model; a line of text if it fails."""
     asked = {
         "model": contender.model,
         "threads": contender.threads,
         "runs": RUNS,
         "budget_s": budget_s,
     }
-    command = [sys.executable, "-m", f"{__package__}.alone", json.dumps(asked)]
+    command = [sys.executable, "-m", f"{__package__}.isolated_timing", json.dumps(asked)]
     with one_core() if contender.threads == (1,) else nullcontext():
         run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if run.returncode < 0:
-        return f"the system ended it (signal {-run.returncode}), perhaps for want of memory"
+        return f"the system killed it (signal {-run.returncode}), perhaps for lack of memory"
     if run.returncode:
-        return (run.stderr.strip().splitlines() or ["it failed without a word"])[-1]
+        return (run.stderr.strip().splitlines() or ["it failed without a message"])[-1]
     measured: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return measured

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tests.telephony import FrameMark
+
 from .bot import CallNotes
 from .caller import CallLog
-from .telephony import FrameMark
 
 LATE_S = 0.1
 START_S = 1.0
-"""A call's first second is its set-up."""
+"""A call is set up in its first second, which is not measured."""
 
 _END_S = 0.5
 _SEARCHED = 500
@@ -20,13 +21,13 @@ _SEARCHED = 500
 
 @dataclass(frozen=True, slots=True)
 class FrameAudit:
-    """What became of frames, over some calls.
+    """What became of the frames of some calls.
 
-    Of the caller's frames that were sent, `came` reached the end of the pipeline unchanged, `lost`
-    did not, `displaced` came that were not due (altered, doubled or out of order), and `held` took
-    longer than 100 ms, the longest `slowest_ms`. `bot_blocks` counts the 10 ms blocks of the
-    bot's speech that the caller got, `bot_breaks` the places where some are missing or displaced
-    that no barge-in accounts for.
+    Of the frames that callers `sent`, `came` reached the end of the pipeline unchanged, and `lost`
+    did not; `displaced` came unexpectedly (altered, doubled or out of order); `held` took longer
+    than 100 ms, the slowest `slowest_ms`. `bot_blocks` counts the 10 ms blocks of the bot's speech
+    that the caller received, `bot_breaks` the places where some are missing or displaced without
+    a barge-in.
     """
 
     sent: int
@@ -45,7 +46,7 @@ class FrameAudit:
 
 
 def audit(calls: Iterable[tuple[CallLog, CallNotes]]) -> FrameAudit:
-    """Compare what callers sent and got with what the bot saw and said."""
+    """Compare what callers sent and received with what the bot saw and said."""
     sent = came = lost = displaced = held = blocks = breaks = 0
     slowest_s = 0.0
     for log, notes in calls:
@@ -64,7 +65,7 @@ def audit(calls: Iterable[tuple[CallLog, CallNotes]]) -> FrameAudit:
 def matched(
     sent: Sequence[FrameMark], came: Sequence[FrameMark]
 ) -> tuple[list[tuple[FrameMark, FrameMark]], int, int]:
-    """Frames at both ends, in pairs; how many were lost, and how many came that were not due."""
+    """Pairs of frames at both ends; how many were lost; how many came unexpectedly."""
     pairs: list[tuple[FrameMark, FrameMark]] = []
     lost = displaced = at = 0
     for mark in came:
@@ -82,11 +83,11 @@ def matched(
 
 
 def transits(pairs: Sequence[tuple[FrameMark, FrameMark]]) -> list[float]:
-    """How long each frame took, in seconds, without those of the call's first second."""
+    """How long each frame took, in seconds, after the call's first second."""
     return [came.at_s - sent.at_s for sent, came in pairs if sent.at_s - pairs[0][0].at_s > START_S]
 
 
 def _breaks(log: CallLog) -> int:
-    """Steps of other than one block, beyond those that a barge-in makes."""
+    """Steps other than one block, less one for each barge-in."""
     steps = [after.block - before.block for before, after in pairwise(log.received)]
     return max(0, sum(step != 1 for step in steps) - len(log.cleared))

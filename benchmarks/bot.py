@@ -8,7 +8,7 @@ import os
 import resource
 import time
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -44,12 +44,14 @@ from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
+from tests.telephony import RATE, FrameMark, answering
+
 from .affinity import bots_cores, keep_to
 from .frame_watermark import BLOCK, levels
-from .telephony import RATE, FrameMark, answering
+from .inference_worker import import_from
 
 if TYPE_CHECKING:
-    from pipecat_deescalate.agent.deescalator import Deescalator
+    from pipecat_deescalate import Deescalator
 
 PROMPT = "And what else can I do for you?"
 TURN_GAP_S = 0.3
@@ -66,25 +68,42 @@ class Guard(StrEnum):
     ANGRY = "angry"
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A bot to measure: its name in the report, and its guard.
+
+    `package` is a folder to import `pipecat_deescalate` from; None for the installed one.
+    """
+
+    name: str
+    guard: Guard
+    package: Path | None = None
+
+
+WITHOUT = Variant("without", Guard.NONE)
+WITH = Variant("with", Guard.BUNDLED)
+
+
 @dataclass
 class CallNotes:
     """What the bot saw of one call.
 
     `frames` are the caller's audio as it left the pipeline, `stops` the times at which the VAD
-    heard the end of speech, `said` the texts with their first block and the one after the last.
-    `turns` and `faults` are the guard's: what it decided, and what went wrong with it.
+    detected the end of speech, `said` the texts with their first block and the one after the last.
+    `turns` has, for each turn that the guard decided, when it ended (seconds from the start of the
+    call) and whether its reading came too late; `faults` counts the guard's failures by kind.
     """
 
     frames: list[FrameMark] = field(default_factory=list)
     stops: list[float] = field(default_factory=list)
     said: list[tuple[str, int, int]] = field(default_factory=list)
-    turns: int = 0
-    faults: Mapping[str, int] = field(default_factory=dict)
+    turns: list[tuple[float, bool]] = field(default_factory=list)
+    faults: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the bot's process took of the machine so far."""
+    """CPU time and memory that the bot's process has used so far."""
 
     cpu_s: float
     memory_mb: float
@@ -92,9 +111,9 @@ class Usage:
 
 
 class CountingTTS(TTSService):
-    """Says each text as levels that count on from one 10 ms block to the next.
+    """Says each text as levels that count 10 ms blocks.
 
-    So the other end of the line knows which block it hears, and which ones it never heard.
+    So the other end of the line knows which block it hears, and which ones are missing.
     """
 
     def __init__(self, notes: CallNotes) -> None:
@@ -104,7 +123,7 @@ class CountingTTS(TTSService):
         self._next_block = 0
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
-        """Yield the audio of a text; no frame is None."""
+        """Yield the audio of a text."""
         first = self._next_block
         self._next_block += round(WORD_S * len(text.split()) * RATE / BLOCK)
         self._notes.said.append((text, first, self._next_block))
@@ -154,25 +173,31 @@ class End(FrameProcessor):
 
 
 class Bot:
-    """Answers calls; `notes` has what it saw of each, by call id."""
+    """Answers calls and notes what it sees of them."""
 
     def __init__(self, guard: Guard, twilio: str | None) -> None:
-        self.notes: dict[str, CallNotes] = {}
+        self._notes: dict[str, CallNotes] = {}
         self._guard = guard
         self._guards: dict[str, Deescalator] = {}
         self._twilio = twilio
 
-    def report(self) -> dict[str, CallNotes]:
-        """The notes of all calls, up to now."""
+    def take_notes(self) -> dict[str, CallNotes]:
+        """Return the notes of all calls by call id, and forget these calls."""
         for call_id, guard in self._guards.items():
-            notes = self.notes[call_id]
-            notes.turns, notes.faults = len(guard.record().turns), guard.faults
-        return self.notes
+            notes = self._notes[call_id]
+            notes.faults = dict(guard.faults)
+            notes.turns = [
+                (turn.reading.ended_at_s, turn.reading.voice.reason == "not read in time")
+                for turn in guard.record().turns
+            ]
+        taken, self._notes = self._notes, {}
+        self._guards.clear()
+        return taken
 
     async def __call__(self, websocket: WebSocket) -> None:
         """Run one call."""
         _, data = await parse_telephony_websocket(websocket)
-        notes = self.notes[data["call_id"]] = CallNotes()
+        notes = self._notes[data["call_id"]] = CallNotes()
         serializer = TwilioFrameSerializer(
             stream_sid=data["stream_id"],
             call_sid=data["call_id"],
@@ -220,24 +245,24 @@ class Bot:
 class RunningBot:
     """A bot in its own process; `url` is where it answers."""
 
-    def __init__(self, guard: Guard, connection: Connection) -> None:
-        self.guard = guard
+    def __init__(self, variant: Variant, connection: Connection) -> None:
+        self.variant = variant
         self.url = ""
         self._connection = connection
-
-    def usage(self) -> Usage:
-        """What its process took so far."""
-        usage: Usage = self._ask("usage")
-        return usage
-
-    def calls(self) -> dict[str, CallNotes]:
-        """What it saw of its calls so far, by call id."""
-        calls: dict[str, CallNotes] = self._ask("calls")
-        return calls
 
     def start(self) -> None:
         """Wait until it answers calls."""
         self.url = self._connection.recv()
+
+    def usage(self) -> Usage:
+        """What its process has used so far."""
+        usage: Usage = self._ask("usage")
+        return usage
+
+    def take_calls(self) -> dict[str, CallNotes]:
+        """What it saw of its calls, by call id; ask once they are over, as it then forgets them."""
+        calls: dict[str, CallNotes] = self._ask("calls")
+        return calls
 
     def _ask(self, what: str) -> Any:
         self._connection.send(what)
@@ -245,14 +270,16 @@ class RunningBot:
 
 
 @contextmanager
-def running_bot(guard: Guard, twilio: str | None = None) -> Iterator[RunningBot]:
+def running_bot(variant: Variant, twilio: str | None = None) -> Iterator[RunningBot]:
     """Run a bot in a process of its own until the block ends."""
     here, there = Pipe()
-    process = get_context("spawn").Process(target=_serve, args=(there, guard, twilio), daemon=True)
+    process = get_context("spawn").Process(
+        target=_serve, args=(there, variant, twilio), daemon=True
+    )
     process.start()
     there.close()
     try:
-        bot = RunningBot(guard, here)
+        bot = RunningBot(variant, here)
         bot.start()
         yield bot
     finally:
@@ -260,13 +287,14 @@ def running_bot(guard: Guard, twilio: str | None = None) -> Iterator[RunningBot]
         process.join()
 
 
-def _serve(connection: Connection, guard: Guard, twilio: str | None) -> None:
+def _serve(connection: Connection, variant: Variant, twilio: str | None) -> None:
     logger.remove()
     keep_to(bots_cores())
-    if guard is not Guard.NONE:
-        _guard(guard, "none", None)  # loads what all calls share, as a bot should when it starts
-    gc.freeze()  # a full pass of Python's collector over all that was loaded would stop every call
-    asyncio.run(_answer(connection, Bot(guard, twilio)))
+    import_from(variant.package)
+    if variant.guard is not Guard.NONE:
+        _guard(variant.guard, "none", None)  # loads what all calls share
+    gc.freeze()  # a full collection over everything that was loaded would stop every call
+    asyncio.run(_answer(connection, Bot(variant.guard, twilio)))
 
 
 async def _answer(connection: Connection, bot: Bot) -> None:
@@ -280,7 +308,7 @@ async def _answer(connection: Connection, bot: Bot) -> None:
             asked.clear()
             while connection.poll():
                 what = connection.recv()
-                connection.send(_usage() if what == "usage" else bot.report())
+                connection.send(_usage() if what == "usage" else bot.take_notes())
 
 
 def _usage() -> Usage:

@@ -1,4 +1,7 @@
-"""The guards that a benchmarked bot may have; imported by those bots only, for what it costs."""
+"""The guards that a benchmarked bot may have; only bots with a guard pay for the import.
+
+Imports public names alone, so that the same bot runs with older checkouts.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipecat_deescalate.agent.deescalator import Deescalator
-from pipecat_deescalate.models.readings import EmotionReading
-from pipecat_deescalate.models.voice import EmotionClassifier, load_classifier
-from pipecat_deescalate.policies.config import load_policy
-from pipecat_deescalate.policies.transfer.vendors import TwilioTransfer
+from pipecat_deescalate import (
+    Deescalator,
+    EmotionClassifier,
+    EmotionReading,
+    load_classifier,
+    load_policy,
+)
 
 HANGS_S = 5.0
 
@@ -21,7 +26,7 @@ class _Crashing:
     name = "crashing"
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
-        raise RuntimeError("as every turn")
+        raise RuntimeError("as on every turn")
 
 
 class _Hanging:
@@ -47,10 +52,10 @@ _MODELS: dict[str, Callable[[], EmotionClassifier]] = {
 
 
 def guard(model: str, call_id: str, twilio: str | None) -> Deescalator:
-    """A guard with the bundled model, or with one that crashes, hangs, or hears anger.
+    """A guard with the bundled model, or with one that crashes, hangs, or always reads anger.
 
-    `twilio` is the address of its REST API, where the call can be handed over; the angry guard
-    does so after the first turn.
+    `twilio` is the address of a REST API that hands calls over; the angry guard does so after the
+    first turn.
     """
     policy = load_policy("balanced")
     if model == _Angry.name:
@@ -59,15 +64,15 @@ def guard(model: str, call_id: str, twilio: str | None) -> Deescalator:
         )
     target = None
     if twilio is not None:
+        from pipecat_deescalate.policies.transfer import (  # noqa: PLC0415 - older ones lack it
+            TwilioTransfer,
+        )
+
         target = TwilioTransfer(
             to="+15550100",
             account_sid="AC1",
             auth_token="x",  # noqa: S106 - nobody's
             base_url=twilio,
         )
-    return Deescalator(
-        policy,
-        _MODELS.get(model, load_classifier)(),
-        target,
-        call_id=call_id,
-    )
+    classifier = _MODELS.get(model, load_classifier)()
+    return Deescalator(policy, classifier, target, call_id=call_id)

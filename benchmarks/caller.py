@@ -1,4 +1,4 @@
-"""Callers of a bench bot, in a process apart from the bot's so that their cost is not its own."""
+"""Callers of a benchmarked bot, in a process of their own so that the bot does not pay for them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+from tests.telephony import FakeTwilio, FrameMark, Pcm, Phone
+
 from .affinity import callers_cores, keep_to
 from .frame_watermark import Stretch, stretches
-from .telephony import FakeTwilio, FrameMark, Pcm, Phone
 
 FIRST_WORD_S = 1.0
-"""For how long a caller listens before speaking for the first time."""
+"""How long a caller listens before speaking for the first time."""
 
 PAUSE_S = 0.3
-"""The silence of the bot after which its reply is over."""
+"""The bot's reply is over once it was silent for this long."""
 
 BARGE_AFTER_S = 0.3
 NO_REPLY_S = 4.0
@@ -26,7 +27,7 @@ NO_REPLY_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What one caller does: says these turns, one after the other, again and again.
+    """What one caller does: says these turns in order, over and over.
 
     A caller who barges in speaks over every second reply. Ends after `turns` turns, or at the
     first pause after `duration_s` seconds.
@@ -43,7 +44,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class CallLog:
-    """What one caller sent and got. Times are of the machine's monotonic clock.
+    """What one caller sent and received. Times are of the machine's monotonic clock.
 
     `spoken` has when each turn ended.
     """
@@ -57,8 +58,12 @@ class CallLog:
     cleared: tuple[float, ...]
 
 
+Calling = Callable[[Sequence[Script]], Future[list[CallLog]]]
+"""Starts callers; the logs come once all of them have hung up."""
+
+
 @contextmanager
-def calling() -> Iterator[Callable[[Sequence[Script]], Future[list[CallLog]]]]:
+def calling() -> Iterator[Calling]:
     """A process of callers, kept off the bot's cores where there are others."""
     with ProcessPoolExecutor(
         1, mp_context=get_context("spawn"), initializer=keep_to, initargs=(callers_cores(),)
@@ -75,7 +80,7 @@ async def _call_all(scripts: tuple[Script, ...]) -> list[CallLog]:
 
 
 async def _listen(phone: Phone, patience_s: float | None) -> None:
-    """Hear the reply to its end, or for so many seconds of it; or give up if there is none."""
+    """Hear the reply to its end, or for `patience_s`; give up if there is none."""
     asked_at = time.monotonic()
     before = len(phone.arrivals)
     while phone.closed_at is None:

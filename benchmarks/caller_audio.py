@@ -1,4 +1,4 @@
-"""What callers say: the caller's turns of a recording, as a telephone line carries them."""
+"""What callers say: the caller's turns in a recording, at the rate of a telephone line."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pipecat_deescalate.agent.replay.segments import TurnRules, find_turns
 from pipecat_deescalate.agent.replay.vad import SAMPLE_RATE, WINDOW_MS
 from pipecat_deescalate.models.audio.recording import CallerChannel, open_call
 from pipecat_deescalate.models.errors import AudioError
-
-from .telephony import RATE, Pcm
+from tests.telephony import RATE, Pcm
 
 SHORTEST_S, LONGEST_S = 0.8, 4.0
 

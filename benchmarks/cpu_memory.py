@@ -1,4 +1,4 @@
-"""What a guard costs a bot of several calls: processor and memory."""
+"""What a guard costs a bot with several calls: CPU time and memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from .bot import Guard, RunningBot, Usage, running_bot
+from tests.telephony import Pcm
+
+from .bot import RunningBot, Usage, Variant, running_bot
 from .caller import Script, calling
-from .reply_latency import turned
-from .telephony import Pcm
+from .reply_latency import rotated
 
 BETWEEN_CALLS_S = 0.2
 
@@ -19,8 +20,8 @@ BETWEEN_CALLS_S = 0.2
 class Cost:
     """One bot's: with one call, then with `calls`.
 
-    `cpu_s_per_call_minute` is processor time, `first_call_mb` the resident memory of the process
-    with one call, `further_call_mb` that of each call more.
+    `cpu_s_per_call_minute` is CPU time with all calls, `first_call_mb` the resident memory of the
+    process with one call, `further_call_mb` that of each additional call.
     """
 
     calls: int
@@ -29,19 +30,15 @@ class Cost:
     further_call_mb: float
 
 
-def costs(speech: Sequence[Pcm], *, calls: int, seconds: float) -> dict[str, Cost]:
-    """The cost of a bot without and of one with a guard, measured at the same time."""
-    guards = (Guard.NONE, Guard.BUNDLED)
+def costs(
+    variants: Sequence[Variant], speech: Sequence[Pcm], *, calls: int, seconds: float
+) -> dict[str, Cost]:
+    """The cost of each bot, measured at the same time: `seconds` with one call, then with all."""
     with ExitStack() as stack:
         call = stack.enter_context(calling())
-        bots = [stack.enter_context(running_bot(guard)) for guard in guards]
-        whole_s = 2 * seconds + calls * BETWEEN_CALLS_S
-        said = [
-            one
-            for bot in bots
-            for one in scripts(bot, speech, calls, second_s=seconds, duration_s=whole_s)
-        ]
-        talk = call(said)
+        bots = [stack.enter_context(running_bot(variant)) for variant in variants]
+        scripts = [script for bot in bots for script in _scripts(bot, speech, calls, seconds)]
+        talk = call(scripts)
         time.sleep(seconds)
         first = [bot.usage() for bot in bots]
         time.sleep(calls * BETWEEN_CALLS_S + seconds / 2)
@@ -49,28 +46,22 @@ def costs(speech: Sequence[Pcm], *, calls: int, seconds: float) -> dict[str, Cos
         time.sleep(seconds / 2)
         last = [bot.usage() for bot in bots]
         talk.result()
+    usage = zip(first, middle, last, strict=True)
     return {
-        guard.value: _cost(calls, *usage)
-        for guard, usage in zip(guards, zip(first, middle, last, strict=True), strict=True)
+        variant.name: _cost(calls, *of_bot) for variant, of_bot in zip(variants, usage, strict=True)
     }
 
 
-def scripts(
-    bot: RunningBot,
-    speech: Sequence[Pcm],
-    calls: int,
-    *,
-    duration_s: float,
-    second_s: float = 0.0,
-) -> list[Script]:
-    """Callers one after the other; from the second on not before `second_s`; all end together."""
-    starts = [0.0 if n == 0 else second_s + n * BETWEEN_CALLS_S for n in range(calls)]
+def _scripts(bot: RunningBot, speech: Sequence[Pcm], calls: int, seconds: float) -> list[Script]:
+    """One caller, the others one by one after `seconds`; all hang up together."""
+    starts = [0.0, *(seconds + n * BETWEEN_CALLS_S for n in range(1, calls))]
+    ends_s = 2 * seconds + calls * BETWEEN_CALLS_S
     return [
         Script(
-            f"{bot.guard.value}-{number}",
+            f"{bot.variant.name}-{number}",
             bot.url,
-            turned(speech, number),
-            duration_s=duration_s - start,
+            tuple(rotated(speech, number)),
+            duration_s=ends_s - start,
             starts_after_s=start,
         )
         for number, start in enumerate(starts)

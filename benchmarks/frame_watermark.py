@@ -1,4 +1,4 @@
-"""Audio that counts: each 10 ms of it says which one it is, through mu-law and back."""
+"""Audio whose every 10 ms block carries its number, through mu-law and back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .telephony import RATE, Pcm, from_mulaw
+from tests.telephony import RATE, Pcm, from_mulaw
 
 BLOCK = RATE // 100
-"""Samples of one level."""
+"""Samples per block."""
 
 _CODES = bytes(code for code in range(256) if code & 0x7F < 0x70)
 _LEVELS = from_mulaw(_CODES)
@@ -18,22 +18,22 @@ _ORDER = np.argsort(_LEVELS)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """So many samples of one block, in the order in which they came."""
+    """A run of samples of one block."""
 
     block: int
     samples: int
 
 
 def levels(first: int, last: int) -> Pcm:
-    """The audio of the blocks from `first` to before `last`."""
+    """The audio of the blocks from `first` up to, but without, `last`."""
     return np.repeat(_LEVELS[np.arange(first, last) % len(_LEVELS)], BLOCK)
 
 
 def stretches(pcm: Pcm) -> list[Stretch]:
-    """The blocks in what came over a line; silence between them is left out.
+    """The blocks in audio from a line; silence between them is left out.
 
-    A level tells a block up to multiples of 224: steps are taken as forward, so that one back
-    shows as a step of nearly that many.
+    A level identifies a block up to multiples of 224. Steps count as forward, so a step back
+    appears as one of nearly 224.
     """
     at = np.searchsorted(_LEVELS, pcm, sorter=_ORDER).clip(0, len(_LEVELS) - 1)
     found = _ORDER[at]

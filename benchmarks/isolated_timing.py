@@ -1,6 +1,6 @@
-"""One model in a process of its own, timed by turn length; prints what it measured as JSON.
+"""One model in a process of its own, timed by turn length; prints its figures as JSON.
 
-Imports the model that it was asked for and no other, so that its memory is its own.
+Imports only the model that it measures, so that peak memory is that model's.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from pipecat_deescalate.models.readings import Samples
 from .affinity import allowed, on_last_cores
 
 FIRST_LENGTH_S = 4.0
-"""Measured before the others: where a model gets no further, this is the length to compare."""
+"""Measured first: the length to compare when a slow model gets no further."""
 OURS = "ours"
 _ENOUGH_S = 5.0
-"""Of runs of one kind, when there have been some."""
+"""Stop timing a turn length once its runs took this long."""
 
 Read = Callable[[Samples], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class TurnTime:
-    """Audio to answer for turns of one length, on so many threads."""
+    """Inference time for turns of one length, with this many threads."""
 
     turn_s: float
     threads: int
@@ -46,8 +46,8 @@ class TurnTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
-    """What one model took: its times, and the most memory that its process ever held."""
+class IsolatedTiming:
+    """One model's inference times, parameters and peak memory."""
 
     times: tuple[TurnTime, ...]
     parameters: int | None
@@ -61,11 +61,11 @@ class _Model:
     parameters: int | None = None
 
 
-def measure(model: str, threads: Sequence[int], runs: int, budget_s: float) -> Alone:
-    """Measure a model by turn length and threads, as far as there are cores for these.
+def measure(model: str, threads: Sequence[int], runs: int, budget_s: float) -> IsolatedTiming:
+    """Measure a model by turn length and threads, up to the number of cores.
 
-    The turn of 4 s comes first. Once `budget_s` has passed nothing new is begun, so that of a
-    very slow model some lengths may be missing.
+    The 4 s turn comes first. After `budget_s` no further measurement starts, so a very slow model
+    may lack some lengths.
     """
     loaded = _load(model)
     started = time.perf_counter()
@@ -78,11 +78,11 @@ def measure(model: str, threads: Sequence[int], runs: int, budget_s: float) -> A
         loaded.use_threads(count)
         with on_last_cores(count):
             times.append(TurnTime(turn_s, count, _timing(loaded.read, turn_s, runs)))
-    return Alone(tuple(times), loaded.parameters, _peak_memory_mb())
+    return IsolatedTiming(tuple(times), loaded.parameters, _peak_memory_mb())
 
 
 def _timing(read: Read, turn_s: float, runs: int) -> Timing:
-    """Time some runs: fewer of a slow model, and a first one that does not count but if slow."""
+    """Time some runs, fewer for a slow model; only of a slow model the first run counts."""
     turn = speech_like(turn_s)
     answers: list[float | None] = []
     samples = [elapsed_ms(lambda: answers.append(read(turn)))]
@@ -91,7 +91,7 @@ def _timing(read: Read, turn_s: float, runs: int) -> Timing:
     while len(samples) < runs and sum(samples) < _ENOUGH_S * 1000.0:
         samples.append(elapsed_ms(lambda: answers.append(read(turn))))
     if not all(answer is not None and math.isfinite(answer) for answer in answers):
-        raise ArithmeticError(f"no number for a turn of {turn_s:g} s")
+        raise ArithmeticError(f"no finite result for a turn of {turn_s:g} s")
     return Timing.of(samples)
 
 
@@ -104,7 +104,7 @@ def _load(model: str) -> _Model:
 
 
 def _ours() -> _Model:
-    from pipecat_deescalate.models.voice import load_classifier  # noqa: PLC0415 - no other model's process
+    from pipecat_deescalate import load_classifier  # noqa: PLC0415 - not for other models
 
     classifier = load_classifier()
     return _Model(lambda turn: classifier.classify(turn, SAMPLE_RATE).p_negative, _one_thread)
@@ -137,7 +137,7 @@ def _cores() -> int:
 
 
 def _peak_memory_mb() -> float:
-    """The high-water mark of this process; that of `getrusage` would include its parent's."""
+    """Peak memory of this process; `getrusage` would include its parent's."""
     status = Path("/proc/self/status")
     if status.exists():
         lines = status.read_text(encoding="utf-8").splitlines()

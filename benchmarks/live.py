@@ -6,97 +6,109 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from pipecat_deescalate.agent.lab.timing import Timing
 from pipecat_deescalate.models.files import finite
+from tests.telephony import Pcm
 
 from .affinity import shared
 from .announcement import Announcement, announcements
 from .audit import FrameAudit
-from .bot import Guard
-from .capacity import Capacity, capacities
+from .bot import WITH, WITHOUT, Guard, Variant
+from .concurrency import Concurrency, concurrency
 from .cpu_memory import Cost, costs
 from .machine import machine
-from .reply_latency import ReplyLatency, frames, reply_latency
-from .telephony import Pcm
+from .reply_latency import frames, reply_latency
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: turns for latency, turns a call for frames, calls and seconds.
+    """How much is measured.
 
-    `tries` are those around the edge of a bot's capacity.
+    `turns` of each bot are timed; `frame_turns` of each call are audited; CPU time and memory are
+    those of `cost_calls` for `cost_s`; frame lateness is measured for `count_s` with each count of
+    concurrent calls in `counts`, in each of `runs`.
     """
 
     turns: int = 60
     frame_turns: int = 8
-    cost_calls: int = 6
-    cost_s: float = 36.0
-    probe_s: float = 12.0
-    most_calls: int = 96
-    tries: int = 16
+    cost_calls: int = 4
+    cost_s: float = 24.0
+    counts: tuple[int, ...] = (2, 4, 6, 8, 10, 12)
+    count_s: float = 4.0
+    runs: int = 3
 
 
-QUICK = Effort(turns=3, frame_turns=2, cost_calls=2, cost_s=5.0, probe_s=3.0, most_calls=2, tries=2)
+QUICK = Effort(turns=2, frame_turns=2, cost_calls=2, cost_s=3.0, counts=(1, 2), count_s=1.0, runs=1)
 """To see that it works; its figures say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveReport:
-    """What `python -m benchmarks live` measured; by guard: none, bundled, crashing, hanging."""
+    """What `python -m benchmarks live` measured.
+
+    By variant: without, with, and baseline where there is one; `frames` also with guards whose
+    model is crashing or hanging.
+    """
 
     machine: Mapping[str, str | int]
     callers_share_cores: bool
     load_before: float
-    latency: ReplyLatency
+    latency: Mapping[str, Timing]
     frames: Mapping[str, FrameAudit]
     announcements: tuple[Announcement, ...]
     costs: Mapping[str, Cost]
-    capacity: Mapping[str, Capacity]
+    concurrency: Mapping[str, Concurrency]
 
     def to_json(self) -> str:
-        """The report, with the differences spelled out."""
-        report = asdict(self)
-        for name in ("median_difference_ms", "p95_difference_ms"):
-            report["latency"][name] = getattr(self.latency, name)
-        return json.dumps(finite(report), indent=2, allow_nan=False)
+        """All figures."""
+        return json.dumps(finite(asdict(self)), indent=2, allow_nan=False)
 
 
-def bench_live(speech: Sequence[Pcm], effort: Effort, *, say: Callable[[str], None]) -> LiveReport:
-    """Measure it all; `say` gets a line before each stage."""
+def bench_live(
+    speech: Sequence[Pcm],
+    effort: Effort,
+    *,
+    baseline: Path | None = None,
+    say: Callable[[str], None],
+) -> LiveReport:
+    """Measure it all; `say` gets a line before each stage.
+
+    `baseline` is a folder with another `pipecat_deescalate` to measure beside this one.
+    """
+    variants = [WITHOUT, WITH]
+    if baseline is not None:
+        variants.append(Variant("baseline", Guard.BUNDLED, baseline.resolve()))
     load = os.getloadavg()[0]
     say(f"reply latency over {effort.turns} turns")
-    latency = reply_latency(speech, effort.turns)
+    latency = reply_latency(variants, speech, effort.turns)
     say("frames at both ends")
     audits = frames(speech, effort.frame_turns)
-    say("the announcement of a hand-over")
+    say("the announcement of a transfer")
     announced = announcements(speech)
-    say("processor and memory")
-    cost = costs(speech, calls=effort.cost_calls, seconds=effort.cost_s)
-    say("how many calls at once")
-    held = capacities(
-        (Guard.NONE, Guard.BUNDLED),
+    say("CPU time and memory")
+    cost = costs(variants, speech, calls=effort.cost_calls, seconds=effort.cost_s)
+    say(f"frame lateness with {effort.counts[0]} to {effort.counts[-1]} concurrent calls")
+    lateness = concurrency(
+        variants,
         speech,
-        seconds=effort.probe_s,
-        most=effort.most_calls,
-        tries=effort.tries,
+        counts=effort.counts,
+        seconds=effort.count_s,
+        runs=effort.runs,
         say=say,
     )
-    return LiveReport(machine(), shared(), load, latency, audits, announced, cost, held)
+    return LiveReport(machine(), shared(), load, latency, audits, announced, cost, lateness)
 
 
 def print_live_report(report: LiveReport, console: Console) -> None:
     """The figures as tables."""
-    latency = report.latency
-    console.print(
-        f"reply after VAD stop, median (p95): without {_ms(latency.without)}, "
-        f"with {_ms(latency.guarded)}, {latency.guarded.runs} turns"
-    )
+    console.print(_side_by_side(report))
     table = Table(title="Frames")
-    for column in ("guard", "sent", "lost", "displaced", "held", "slowest", "bot's breaks"):
+    for column in ("guard", "sent", "lost", "displaced", "late", "slowest", "bot's breaks"):
         table.add_column(column, justify="right")
     for guard, one in report.frames.items():
         counts = (one.sent, one.lost, one.displaced, one.held)
@@ -108,14 +120,29 @@ def print_live_report(report: LiveReport, console: Console) -> None:
             f"announcement{' under barge-in' if call.barge_in else ''}: {call.heard_s:.2f} of "
             f"{call.said_s:.2f} s heard, {call.transfers} transfers, {call.hang_ups} hang-ups"
         )
-    for guard, cost in report.costs.items():
-        console.print(
-            f"{guard}: {cost.cpu_s_per_call_minute:.2f} s of processor a call-minute, "
-            f"{cost.first_call_mb:.0f} MB with one call, {cost.further_call_mb:.2f} MB each more"
-        )
-    for guard, found in report.capacity.items():
-        console.print(f"{guard}: {found.calls:.1f} calls at once{' or more' * found.reached_limit}")
 
 
-def _ms(timing: Timing) -> str:
-    return f"{timing.median_ms:.1f} ms ({timing.p95_ms:.1f})"
+def _side_by_side(report: LiveReport) -> Table:
+    """A column for each variant."""
+    table = Table(title="Live bots")
+    table.add_column("")
+    for variant in report.latency:
+        table.add_column(variant, justify="right")
+    costs, found = report.costs.values(), report.concurrency.values()
+    turns = min(timing.runs for timing in report.latency.values())
+    table.add_row(
+        f"reply after VAD stop, median (p95), {turns} turns",
+        *(f"{one.median_ms:.1f} ms ({one.p95_ms:.1f})" for one in report.latency.values()),
+    )
+    calls = next(iter(costs)).calls
+    cpu = (f"{cost.cpu_s_per_call_minute:.2f} s" for cost in costs)
+    table.add_row(f"CPU time per call-minute, {calls} concurrent calls", *cpu)
+    table.add_row("memory with one call", *(f"{cost.first_call_mb:.0f} MB" for cost in costs))
+    further = (f"{cost.further_call_mb:.1f} MB" for cost in costs)
+    table.add_row("memory per additional call", *further)
+    for rows in zip(*(one.lateness for one in found), strict=True):
+        name = f"frame lateness, p50 (p99), {rows[0].calls} concurrent calls"
+        table.add_row(name, *(f"{row.p50_ms:.1f} ms ({row.p99_ms:.0f})" for row in rows))
+    most = (str(one.concurrent_calls) for one in found)
+    table.add_row("concurrent calls with p99 under 100 ms", *most)
+    return table

@@ -1,4 +1,4 @@
-"""What `deescalate simulate` costs: hearing calls, hearing known turns again, replaying."""
+"""What `deescalate simulate` costs: analysing calls, analysing known turns again, replaying."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 from rich.console import Console
 
 from pipecat_deescalate.agent.replay.simulate.call_source import CallSource, Task
-from pipecat_deescalate.agent.replay.simulate.engine import hear_locally
+from pipecat_deescalate.agent.replay.simulate.engine import extract_locally
 from pipecat_deescalate.agent.replay.simulate.find_calls import find_calls
 from pipecat_deescalate.agent.replay.simulate.recording_evidence import (
-    HearingSettings,
+    EvidenceSettings,
     Row,
-    hear_all,
+    extract_all,
     tasks_for,
 )
 from pipecat_deescalate.agent.replay.simulate.statistics.tally import tally
@@ -27,7 +27,7 @@ from pipecat_deescalate.agent.replay.simulate.vectorized import CallBatch, repla
 from pipecat_deescalate.models.files import finite
 from pipecat_deescalate.policies.config import MitigationPolicy
 
-from .machine import StolenTime, machine
+from .machine import machine
 
 CALLS = 120
 _REPLAYED_CALLS = 10_000
@@ -37,27 +37,23 @@ _PAIRS = 3
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Seconds by the clock of the same calls in one process and in two, start and end included.
-
-    `stolen` is the share of the processors' time that the machine's host gave to others meanwhile.
-    """
+    """Wall time of the same calls in one process and in two, start and end included."""
 
     one_s: float
     two_s: float
-    stolen: float
 
     @property
     def faster(self) -> float:
-        """How much faster two were."""
+        """How much faster two processes were."""
         return self.one_s / self.two_s
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationReport:
-    """Speeds in seconds of audio per second of one core, but for replay.
+    """Speeds in seconds of audio per second of one core, except for replay.
 
     `two_workers` is how much faster two processes were than one, the median of the `pairs`; `load`
-    is what else ran on the machine (its load average before).
+    is the machine's load average before the run.
     """
 
     machine: Mapping[str, str | int]
@@ -83,12 +79,12 @@ def bench_simulation(folder: Path, say: Callable[[str], None]) -> SimulationRepo
     Raises:
         DeescalateError: there are none, or they cannot be read.
     """
-    settings, load = HearingSettings(), os.getloadavg()[0]
+    settings, load = EvidenceSettings(), os.getloadavg()[0]
     tasks = list(tasks_for(_first_calls(folder), settings))
-    hear_all(tasks[:1], settings)
-    say(f"hearing {len(tasks)} calls")
+    extract_all(tasks[:1], settings)
+    say(f"analysing {len(tasks)} calls")
     rows, hearing_s = _timed(tasks, settings)
-    say("hearing their turns again")
+    say("analysing their turns again")
     _, again_s = _timed(
         [_known(task, row) for task, row in zip(tasks, rows, strict=True)], settings
     )
@@ -117,10 +113,10 @@ def _first_calls(folder: Path) -> list[CallSource]:
     return sorted(find_calls([str(folder)]), key=lambda source: source.call_id)[:CALLS]
 
 
-def _timed(tasks: Sequence[Task], settings: HearingSettings) -> tuple[list[Row], float]:
-    """The rows, and the seconds of processor that they took."""
+def _timed(tasks: Sequence[Task], settings: EvidenceSettings) -> tuple[list[Row], float]:
+    """The rows, and the CPU seconds that they took."""
     started = time.process_time()
-    rows = hear_all(tasks, settings)
+    rows = extract_all(tasks, settings)
     return rows, time.process_time() - started
 
 
@@ -129,17 +125,17 @@ def _known(task: Task, row: Row) -> Task:
     return replace(task, known_turns=turns)
 
 
-def _pair(tasks: Sequence[Task], settings: HearingSettings, number: int) -> Pair:
-    """Measure both ways, every other time two processes first."""
-    stolen, took_s = StolenTime(), dict[int, float]()
+def _pair(tasks: Sequence[Task], settings: EvidenceSettings, number: int) -> Pair:
+    """Measure both ways; two processes go first every other time."""
+    took_s = dict[int, float]()
     for workers in (1, 2) if number % 2 == 0 else (2, 1):
-        took_s[workers] = _by_the_clock(tasks, settings, workers)
-    return Pair(took_s[1], took_s[2], stolen.share)
+        took_s[workers] = _wall_s(tasks, settings, workers)
+    return Pair(took_s[1], took_s[2])
 
 
-def _by_the_clock(tasks: Sequence[Task], settings: HearingSettings, workers: int) -> float:
+def _wall_s(tasks: Sequence[Task], settings: EvidenceSettings, workers: int) -> float:
     started = time.perf_counter()
-    for _ in hear_locally(tasks, settings, workers):
+    for _ in extract_locally(tasks, settings, workers):
         pass
     return time.perf_counter() - started
 
@@ -163,7 +159,7 @@ def _made_up_calls() -> CallBatch:
 
 
 def _replay_s(batch: CallBatch) -> tuple[float, float]:
-    """Seconds of processor to replay one policy, and to count what it did."""
+    """CPU seconds to replay one policy, and to count what it did."""
     policy = MitigationPolicy()
     found = replay(batch, policy)
     started = time.process_time()
@@ -176,11 +172,11 @@ def _replay_s(batch: CallBatch) -> tuple[float, float]:
 
 
 def print_simulation_report(report: SimulationReport, console: Console) -> None:
-    """The figures as a person reads them."""
+    """The figures as a sentence or two."""
     console.print(
-        f"{report.calls} calls, {report.audio_s:.0f} s: heard at {report.hearing:.0f} times real "
-        f"time a core, known turns at {report.hearing_known_turns:.0f}; two processes "
+        f"{report.calls} calls, {report.audio_s:.0f} s: analysed at {report.hearing:.0f} times "
+        f"real time per core, known turns at {report.hearing_known_turns:.0f}; two processes "
         f"{report.two_workers:.2f} times one (load {report.load:.1f}). Replay: "
-        f"{report.replayed_turns_a_second / 1e6:.1f} million turns a second; 1,000 policies over "
+        f"{report.replayed_turns_a_second / 1e6:.1f} million turns per second; 1,000 policies over "
         f"{_REPLAYED_CALLS:,} calls: {report.sweep_s:.0f} s."
     )

@@ -1,4 +1,4 @@
-"""How fast and how large, measured side by side on the machine at hand; written as JSON."""
+"""Speed and size of the bundled models, measured side by side on this machine."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ from .architectures import (
     measure_architectures,
     print_architectures,
 )
+from .baseline import Comparison, compare, print_comparison
 from .machine import machine, one_core
 
 
 class AnalyzeFailedError(DeescalateError):
-    """`analyze` itself said on stderr what it could not do with the recording."""
+    """`analyze` failed on the recording; its own message is on stderr."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallCost:
-    """`deescalate analyze` on one recording, as a whole process on one core."""
+    """`deescalate analyze` on one recording, in a process of its own on one core."""
 
     name: str
     duration_s: float
@@ -59,6 +60,7 @@ class BenchReport:
     words: Timing
     calls: tuple[CallCost, ...]
     architectures: tuple[ModelCost, ...]
+    baseline: tuple[Comparison, ...] = ()
 
     def to_json(self) -> str:
         """The report, with the latency ratios spelled out."""
@@ -74,12 +76,14 @@ def bench(
     runs: int,
     architectures: Architectures,
     budget_s: float,
+    baseline: Path | None = None,
     say: Callable[[str], None],
 ) -> BenchReport:
     """Measure latency by turn length, import time, larger models and, on a recording, `analyze`.
 
-    With a `call`, an hour made by repeating it is measured too. `say` gets a line before each
-    stage. `architectures` and `budget_s` are those of `measure_architectures`.
+    With a `call`, an hour made by repeating it is measured too. `baseline` is a folder with another
+    `pipecat_deescalate` to compare with. `say` gets a line before each stage. `architectures` and
+    `budget_s` are those of `measure_architectures`.
 
     Raises:
         AudioError: the call cannot be read, or is not mono.
@@ -88,10 +92,14 @@ def bench(
     if call is not None:
         _check_mono(call)
     with one_core():
-        say(f"latency, {runs} runs a length")
+        say(f"latency, {runs} runs per turn length")
         speed = measure_speed(runs)
         say("import time")
         import_s = statistics.median(_import_s() for _ in range(5))
+        comparison: tuple[Comparison, ...] = ()
+        if baseline is not None:
+            say(f"beside {baseline}")
+            comparison = compare(baseline, runs)
         calls: tuple[CallCost, ...] = ()
         if call is not None:
             say(f"analyze {call.name}")
@@ -101,7 +109,7 @@ def bench(
                 _repeat(call, hour, seconds=3600)
                 say("analyze an hour of it")
                 calls += (_call_cost(hour, f"{call.name}, repeated to an hour"),)
-    alone = measure_architectures(architectures, budget_s=budget_s, say=say)
+    beside = measure_architectures(architectures, budget_s=budget_s, say=say)
     return BenchReport(
         machine=machine(),
         model=speed.model,
@@ -110,20 +118,23 @@ def bench(
         latency=speed.latency,
         words=speed.words,
         calls=calls,
-        architectures=alone,
+        architectures=beside,
+        baseline=comparison,
     )
 
 
 def _check_mono(path: Path) -> None:
     with open_call(path, caller_channel=CallerChannel.LEFT) as call:
         if call.channels != 1:
-            raise AudioError(path, "is stereo; name a mono recording")
+            raise AudioError(path, "is stereo; choose a mono recording")
 
 
 def print_report(report: BenchReport, console: Console) -> None:
     """The figures as tables."""
     print_speed(SpeedReport(report.model, report.latency, report.words), console)
     print_architectures(report.architectures, console)
+    if report.baseline:
+        print_comparison(report.baseline, console)
     console.print(
         f"model file {report.model_bytes / 1e6:.2f} MB, import {report.import_s:.2f} s; "
         f"{report.machine['processor']}"
@@ -155,7 +166,7 @@ def _call_cost(path: Path, name: str) -> CallCost:
 
 
 def _repeat(source: Path, target: Path, *, seconds: int) -> None:
-    """Write a recording again and again until it is this long."""
+    """Write a recording over and over until the file is this long."""
     audio, rate = soundfile.read(source, dtype="int16")
     left = seconds * rate
     with soundfile.SoundFile(target, "w", rate, 1, "PCM_16") as file:

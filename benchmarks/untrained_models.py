@@ -1,7 +1,7 @@
 """Larger models built from their configurations, with random weights, to be timed.
 
-What they answer means nothing. How long they take and how much memory they need does not depend on
-the weights' values. Nothing is downloaded.
+Their answers mean nothing, but time and memory do not depend on the weights' values. Nothing is
+downloaded.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from pipecat_deescalate.models.lab.last_logits import last_logits
 from pipecat_deescalate.models.readings import SAMPLE_RATE, Samples
 
 TOKENS_PER_S = 3.75
-"""Of text: 2.9 words a second, 1.3 tokens a word."""
+"""Text tokens: 2.9 words per second, 1.3 tokens per word."""
 PROMPT_TOKENS = 96
-"""What an audio language model is asked, with its chat template: as long as `audio_lm.PROMPT`."""
+"""The prompt of an audio language model and its chat template, as long as `audio_lm.PROMPT`."""
 
 
 class Architecture(Protocol):
-    """A network, and what turns a turn at 16 kHz into its one number."""
+    """A network that maps a turn at 16 kHz to one number."""
 
     network: nn.Module
 
@@ -41,7 +41,7 @@ class Architecture(Protocol):
 
 
 class BertText:
-    """A BERT classifier of as many words as fit into a turn; hearing them is not part of it."""
+    """A BERT classifier of as many words as fit into a turn; ASR is not included."""
 
     def __init__(self, config: BertConfig) -> None:
         with no_init_weights():
@@ -92,15 +92,15 @@ class AudioLmAnswer:
         self.network = _filled(network)
 
     def __call__(self, turn: Samples) -> float:
-        """Features and one forward pass; of the answer, the first token alone."""
-        heard = self._features(
+        """Features and one forward pass, for the first token of the answer."""
+        inputs = self._features(
             turn,
             sampling_rate=SAMPLE_RATE,
             padding="max_length",
             return_attention_mask=True,
             return_tensors="pt",
         )
-        frames = int(heard["attention_mask"].sum())
+        frames = int(inputs["attention_mask"].sum())
         audio = torch.full((_audio_tokens(frames),), self._audio_token)
         half = torch.arange(PROMPT_TOKENS // 2)
         with torch.inference_mode():
@@ -108,8 +108,8 @@ class AudioLmAnswer:
                 self.network,
                 1,
                 input_ids=torch.cat([half, audio, half])[None],
-                input_features=heard["input_features"].to(self._dtype),
-                feature_attention_mask=heard["attention_mask"],
+                input_features=inputs["input_features"].to(self._dtype),
+                feature_attention_mask=inputs["attention_mask"],
             )
         return float(logits[0, -1, :2].float().softmax(-1)[0])
 
@@ -135,17 +135,17 @@ class _WavLmWithHead(nn.Module):  # type: ignore[misc]  # no types without torch
 
 
 def parameters(architecture: Architecture) -> int:
-    """How many weights it has; shared ones count once."""
+    """The number of weights; shared ones count once."""
     return sum(weight.numel() for weight in architecture.network.parameters())
 
 
 def use_threads(count: int) -> None:
-    """Let forward passes use so many threads from now on."""
+    """Let forward passes use this many threads from now on."""
     torch.set_num_threads(count)
 
 
 def _audio_tokens(frames: int) -> int:
-    """How many tokens the encoder makes of mel frames: a convolution and a pooling, both by 2."""
+    """How many tokens the encoder makes from mel frames: a convolution and a pooling, both by 2."""
     convolved = (frames - 1) // 2 + 1
     return (convolved - 2) // 2 + 1
 
@@ -153,7 +153,7 @@ def _audio_tokens(frames: int) -> int:
 def _filled(network: nn.Module) -> Any:
     """Give every weight a small random value.
 
-    One block again and again: drawing billions takes minutes, and weights that are never written
+    One block over and over: drawing billions takes minutes, and weights that are never written
     would take no memory.
     """
     block = 0.02 * torch.randn(1 << 20, generator=torch.Generator().manual_seed(0), device="cpu")

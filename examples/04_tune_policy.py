@@ -1,7 +1,8 @@
-"""Find a policy for your line: hear labelled calls once, sweep values, look at what it costs.
+"""Find a policy for your line: analyse labelled calls once, sweep values, compare the costs.
 
-Assembles calls from a manifest of labelled utterances, so that it runs without recordings of yours;
-`pip install "pipecat-deescalate[simulate]"`, then `python 04_tune_policy.py speech/manifest.csv`.
+It builds synthetic calls from a manifest of labelled utterances, so it needs no recordings of
+yours: `pip install "pipecat-deescalate[simulate]"`, then
+`python 04_tune_policy.py speech/manifest.csv`.
 """
 
 import sys
@@ -30,7 +31,7 @@ def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -
             report=folder / "report.html",
         )
     )
-    print("Missed callers of balanced, the ones with the most negative turns first:")
+    print("Callers that balanced missed, most negative turns first:")
     print(
         duckdb.sql(
             f"""
@@ -40,7 +41,7 @@ def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -
             WHERE policy = 'balanced' AND calls.distressed
               AND calls.caught_after_negative_turns IS NULL
             GROUP BY call_id ORDER BY negative_turns DESC, call_id LIMIT 10
-            """  # noqa: S608 - a folder of one's own
+            """  # noqa: S608 - the folder is our own
         )
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,10 +15,11 @@ class DeescalateError(Exception):
 class UnreadableInputError(DeescalateError):
     """A file could not be used: missing, empty, damaged, or in a form that is not supported.
 
-    Raised by whatever reads a file that the user named. The message starts with the path.
+    Raised by whatever reads a file that the user named. The message starts with its path, or with
+    the name of what was read in its place.
     """
 
-    def __init__(self, path: str | Path, reason: str) -> None:
+    def __init__(self, path: object, reason: str) -> None:
         super().__init__(_on_one_line(f"{path}: {reason}"))
         self.path = str(path)
         self.reason = reason
@@ -100,4 +100,12 @@ class PolicyError(UnreadableInputError):
 
 
 class SamplesError(DeescalateError, ValueError):
-    """An array or a sample rate given as audio cannot be used; convert it as the message says."""
+    """An argument that describes audio cannot be used; change it as the message says."""
+
+
+class RecordError(DeescalateError, ValueError):
+    """A dict is not the record of a call; the message names the key and what is wrong with it."""
+
+
+class MissingPackageError(DeescalateError, ImportError):
+    """A package that the core install leaves out is needed; the message says which."""

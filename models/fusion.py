@@ -1,7 +1,7 @@
 """Voice, words and the course of the call as one piece of evidence.
 
 Each source gives a log-likelihood ratio; the sources of a turn add, each with a weight that
-`deescalate train fusion` fitted on held-out turns (weights below 1 make up for sources that
+`deescalate model train fusion` fitted on held-out turns (weights below 1 make up for sources that
 partly say the same thing). A source that is missing adds nothing.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from .audio.recording import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
+from .logs import get_logger
 from .readings import SAMPLE_RATE, EmotionReading, Samples, UnknownReason
 from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
@@ -36,8 +36,6 @@ FRAME_S = 0.02
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the dither of any telephone line
 
 _Outputs: TypeAlias = dict[str, NDArray[np.float32]]
-
-_log = logging.getLogger(__name__)
 
 
 class EmotionClassifier(Protocol):
@@ -65,7 +63,7 @@ class VoiceOutput:
 
 
 class OnnxEmotionClassifier:
-    """A model file made by `deescalate train`: samples in, logits out, calibration inside.
+    """A model file made by `deescalate model train`: samples in, logits out, calibration inside.
 
     A turn longer than 8 s is cut into equal windows of at most 8 s. It counts as negative if any
     one of them is, each being equally likely beforehand, so its likelihood ratio is the mean of
@@ -88,7 +86,7 @@ class OnnxEmotionClassifier:
             self.name = metadata["name"]
             self._run(np.zeros(SAMPLE_RATE, np.float32))[LOGIT]
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
-            raise ModelFileError(path, "is not a model made by `deescalate train`") from error
+            raise ModelFileError(path, "is not a model made by `deescalate model train`") from error
         self.failures = 0
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
@@ -136,7 +134,9 @@ class OnnxEmotionClassifier:
     def _count_failure(self, error: Exception) -> None:
         self.failures += 1
         if self.failures == 1:
-            _log.error("voice model failed, its readings are unknown: %s", type(error).__name__)
+            get_logger("voice").error(
+                "voice model failed, its readings are unknown", error=type(error).__name__
+            )
 
 
 def _windows(samples: Samples) -> list[Samples]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from .audio.recording import resample
 from .errors import ModelFileError
 from .hugging_face import LOADING_FAULTS
+from .logs import get_logger
 from .readings import SAMPLE_RATE, EmotionReading, Samples
 from .voice import read_windows
 
@@ -25,8 +25,6 @@ NEGATIVE_LABELS = frozenset(
     }
 )
 """Labels that are taken for negative, in any case, where the user names none."""
-
-_log = logging.getLogger(__name__)
 
 
 class HuggingFaceVoiceClassifier:
@@ -81,7 +79,7 @@ class HuggingFaceVoiceClassifier:
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0].float()
         except (RuntimeError, ValueError, IndexError) as error:
-            _log.error("voice model failed: %s", type(error).__name__)
+            get_logger("voice").error("voice model failed", error=type(error).__name__)
             return None
         if self._independent:
             value = float(torch.sigmoid(logits[self._negative]).max())

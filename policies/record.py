@@ -1,37 +1,61 @@
-"""What is kept of a call: every turn, what was heard in it and what was decided.
+"""The record of a call: every turn, what was read in it and what was decided.
 
-The JSON form is described in docs/call-record.md; `SCHEMA` changes with it.
+docs/call-record.md describes the JSON form; `SCHEMA` changes with it. `record_json` reads it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
+from importlib import import_module
 from typing import Any
 
+from ..models.errors import MissingPackageError
 from ..models.readings import EmotionReading, TurnReading
 from .config import MitigationPolicy
 from .types import Decision, Level
 
 SCHEMA = "deescalate.call/1"
+_COLUMNS = (
+    "index",
+    "started_at_s",
+    "ended_at_s",
+    "text",
+    *(f"voice.{key}" for key in ("p_negative", "reason", "arousal", "valence", "timeline")),
+    *(f"voice.{key}" for key in ("audio_s", "inference_ms")),
+    *(f"words.{key}" for key in ("p_negative", "cues")),
+    "conversation",
+    "log_likelihood_ratio",
+    "dialog_state",
+    "agents_available",
+    "transfer_failed",
+    "belief",
+    "level",
+    "action",
+    "callback",
+    "reason",
+)
+"""Of a data frame; the keys of a turn in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One caller turn: the decision, which holds its evidence, and the words if they are kept."""
+    """One caller turn: the decision with its evidence, and the words if they are kept."""
 
     decision: Decision
     text: str | None = None
 
     @property
     def reading(self) -> TurnReading:
-        """What was heard."""
+        """What was read in the turn."""
         return self.decision.evidence.reading
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A whole call, in order. `warnings` says in words what was wrong with the recording."""
+    """A whole call, turn by turn. `warnings` are sentences about faults of the recording."""
 
     call_id: str
     source: str
@@ -73,9 +97,74 @@ class CallRecord:
             "turns": [_turn_to_dict(turn) for turn in self.turns],
         }
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CallRecord:
+        """Read what `to_dict` returned, or its JSON holds; numbers stay rounded.
+
+        Raises:
+            RecordError: it is not a record of schema `SCHEMA`; the message names the key.
+        """
+        from .record_json import record_from_dict  # noqa: PLC0415 - it imports this module
+
+        return record_from_dict(data)
+
+    def to_dataframe(self) -> Any:
+        """A pandas DataFrame with a row for each turn.
+
+        The columns are `call_id` and the keys of a turn in JSON, such as `voice.p_negative`. Cues
+        are lists of their names.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ModuleNotFoundError as error:
+            raise MissingPackageError("pandas is not installed: pip install pandas") from error
+        rows = [[self.call_id, *_cells(_turn_to_dict(turn))] for turn in self.turns]
+        return pandas.DataFrame(rows, columns=["call_id", *_COLUMNS])
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks; the caller's words are in it only if the record has them."""
+        with_text = any(turn.text is not None for turn in self.turns)
+        columns = ["time", "length", "p(negative)", "level", "action", "why"]
+        rows = [columns + ["the caller said"] * with_text]
+        for turn in self.turns:
+            reading, decision = turn.reading, turn.decision
+            p = reading.voice.p_negative
+            row = [
+                f"{reading.started_at_s:.1f} s",
+                f"{reading.ended_at_s - reading.started_at_s:.1f} s",
+                "?" if p is None else f"{p:.2f}",
+                decision.level.value,
+                "offer call back" if decision.callback else decision.action.value.replace("_", " "),
+                decision.reason,
+            ]
+            rows.append(row + [turn.text or ""] * with_text)
+        head, *body = (
+            f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row)}</tr>"
+            for tag, row in zip(["th", *["td"] * len(self.turns)], rows, strict=True)
+        )
+        caption = (
+            f"{self.source}, {self.duration_s:.0f} s, policy {self.policy.name}: "
+            f"{self.highest_level.value}"
+        )
+        notes = "".join(f"<li>{escape(warning)}</li>" for warning in self.warnings)
+        return (
+            f"<table><caption>{escape(caption)}</caption><thead>{head}</thead>"
+            f"<tbody>{''.join(body)}</tbody></table>{f'<ul>{notes}</ul>' if notes else ''}"
+        )
+
+
+def _cells(turn: dict[str, Any]) -> Iterator[Any]:
+    for column in _COLUMNS:
+        room, _, key = column.rpartition(".")
+        value = (turn[room] or {}).get(key) if room else turn[key]
+        yield [cue["cue"] for cue in value or []] if key in {"cues", "conversation"} else value
+
 
 def affect(voice: EmotionReading) -> dict[str, Any]:
-    """What a voice says beside p_negative, rounded, as JSON has it."""
+    """What a voice reading holds besides p_negative, rounded, as in JSON."""
     return {
         "arousal": _rounded(voice.arousal),
         "valence": _rounded(voice.valence),

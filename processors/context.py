@@ -81,7 +81,7 @@ class BotKind(Enum):
 
     @classmethod
     def of(cls, pipeline: FrameProcessor) -> Self:
-        """The kind that the pipeline shows: it has an LLM service, a user aggregator, or neither."""
+        """The kind that the pipeline shows: an LLM service, a user aggregator, or neither."""
         parts = list(_parts(pipeline))
         services = [part for part in parts if isinstance(part, LLMService)]
         if any(_is_realtime(service) for service in services):

@@ -93,6 +93,9 @@ def test_importing_loads_neither_pipecat_nor_a_model() -> None:
 
 def test_every_public_name_is_there() -> None:
     """A name in __all__ that does not load would only be noticed by a user."""
+    assert (
+        pipecat_deescalate.__all__ == sorted(pipecat_deescalate.__all__) == dir(pipecat_deescalate)
+    )
     for name in pipecat_deescalate.__all__:
         assert getattr(pipecat_deescalate, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -1,4 +1,4 @@
-"""The `evaluate` command: accuracy by corpus, and false alarms on real calls."""
+"""The `model evaluate` command: accuracy by corpus, and false alarms on real calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...models.registry import BUNDLED_VOICE
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy, load_policy
 from ..console import Report, recordings, results, stages
-from ..replay.alignment import UntimedTranscript, read_untimed
+from ..replay.alignment import AlignedTranscript, read_untimed
 from ..replay.classifier_choice import ClassifierChoice, choose_classifier
 from .call_plans import voices
 from .evaluation_view import print_report
@@ -58,11 +58,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if self.manifest is None and self.calls is None:
-            raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
+            raise NothingToEvaluateError("name a manifest with --manifest, or calls with --calls")
         if self.texts is not None and self.manifest is None:
-            raise NothingToEvaluateError("--texts are put together with the clips of --data")
+            raise NothingToEvaluateError("--texts need the clips of --manifest")
         if self.words is not None and self.calls is None:
-            raise NothingToEvaluateError("--words belong to the recordings of --calls")
+            raise NothingToEvaluateError("--transcripts belong to the recordings of --calls")
         if self.noise is not None and not self.robustness:
             raise NothingToEvaluateError("--noise is for --robustness")
         if self.card is not None and not self.classifier.is_a_file:
@@ -170,7 +170,7 @@ def _on_calls(
     found: _Findings,
     paths: list[Path],
     *,
-    transcripts: dict[str, UntimedTranscript] | None,
+    transcripts: dict[str, AlignedTranscript] | None,
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
     progress: Report,
@@ -180,7 +180,7 @@ def _on_calls(
     )
     if not heard and not found.values:
         raise NothingToEvaluateError(f"no call could be read; {unreadable[0]}")
-    passes: dict[str, dict[str, UntimedTranscript] | None] = {"calls": None}
+    passes: dict[str, dict[str, AlignedTranscript] | None] = {"calls": None}
     if transcripts is not None:
         passes["calls_with_words"] = transcripts
     for name, said in passes.items():

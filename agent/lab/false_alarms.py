@@ -17,7 +17,7 @@ from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy
 from ...policies.record import CallRecord
 from ..console import format_value
-from ..replay.call import VoiceCall, decide_call, hear_call
+from ..replay.call import VoiceCall, classify_call, decide_call
 from ..replay.transcript import TranscriptLike
 
 BINS = tuple(round(edge / 10, 1) for edge in range(11))
@@ -65,7 +65,7 @@ def hear_calls(
     heard, failed = [], []
     for done, path in enumerate(paths, 1):
         try:
-            heard.append(hear_call(path, classifier))
+            heard.append(classify_call(path, classifier))
         except DeescalateError as error:
             failed.append(str(error))
         on_call(done)

@@ -24,7 +24,7 @@ from ...models.readings import Cue
 from ...models.text.cues import find_cues
 from ...models.voice import EmotionClassifier, load_classifier
 from ..console import UsageError, progress_bar
-from ..replay.call import hear_call
+from ..replay.call import classify_call
 from ..replay.segments import TurnRules, find_turns
 from ..replay.transcript import Transcript, TranscriptLine, read_utterances, with_states
 from ..replay.vad import SAMPLE_RATE, WINDOW_MS
@@ -178,12 +178,12 @@ def _recording(
     path: Path, options: Import, classifier: EmotionClassifier, on_progress: partial[None]
 ) -> Iterator[CallTurn]:
     """Find the caller's turns; the other side's are the transcript's, or else its channel's."""
-    heard = hear_call(
+    heard = classify_call(
         path, classifier, caller_channel=options.caller_channel, on_progress=on_progress
     )
     lines = _lines(path, options)
     channel = options.caller_channel if _is_stereo(path, options) else None
-    said = Transcript(lines or []).beside(heard.turns)
+    said = Transcript(lines or []).align(heard.turns)
     audio = _name(path, options)
     turns = [
         CallTurn(

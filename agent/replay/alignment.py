@@ -1,13 +1,15 @@
-"""Transcripts that say what was said in which order, but not when.
+"""Transcripts without times, aligned to the caller's turns by the Needleman-Wunsch algorithm.
 
-The caller's lines are put beside the turns that were heard by dynamic programming: in order, each
-line to a turn of about the length that its words take; lines without a turn (the recogniser heard
-something that we did not) and turns without a line (noise, or a line missed) cost a little.
+Both sequences keep their order. A line matches a turn as well as the turn's length fits the text; a
+gap costs a constant: lines without a turn (speech recognition heard what the VAD did not) and turns
+without a line (noise, or a missed line).
+
+S. B. Needleman, C. D. Wunsch: A general method applicable to the search for similarities in the
+amino acid sequence of two proteins, 1970.
 """
 
 from __future__ import annotations
 
-import math
 from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,20 +18,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from ...models.errors import first_complaint
 from ...models.reader import VoiceTurn
+from ...models.readings import TurnReading
 from .transcript import PromptStates, Speaker, TranscriptError, TurnWords
 
 _S_PER_CHARACTER = 0.07
 _S_AROUND = 0.25
-_SKIPPED_LINE = 1.0
-_SKIPPED_TURN = 0.7
+_SKIP_LINE_COST = 1.0
+_SKIP_TURN_COST = 0.7
 
 
 class UntimedLine(BaseModel, frozen=True, extra="ignore"):
-    """One line of such a file."""
+    """One line of a transcript file without times."""
 
     call_id: str
     order: int
@@ -37,7 +41,7 @@ class UntimedLine(BaseModel, frozen=True, extra="ignore"):
     text: str
 
 
-class UntimedTranscript:
+class AlignedTranscript:
     """One call's lines in order, each (speaker, text) with speaker "caller" or "bot"."""
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
@@ -51,34 +55,34 @@ class UntimedTranscript:
                 state, prompted = prompts.name(text), True
         self.has_caller = bool(self._said) or not lines
 
-    def beside(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
+    def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
         """The words of each turn; a turn without a line keeps the dialog state before it."""
         durations_s = [turn.ended_at_s - turn.started_at_s for turn in turns]
         found: list[TurnWords] = []
         state = None
-        for line in _aligned(durations_s, self._said):
+        for line in _needleman_wunsch(_match_costs(durations_s, self._said)):
             said = TurnWords(None, state) if line is None else self._said[line]
             state = said.dialog_state
             found.append(said)
         return found
 
 
-Stretch = tuple[int, int]
-"""Where in a file a line begins, in bytes, and how long it is."""
+ByteRange = tuple[int, int]
+"""The offset and the length of a line in a file, in bytes."""
 
 
-def read_untimed(path: Path) -> dict[str, UntimedTranscript]:
-    """Read JSON lines with call_id, order, speaker and text; the transcripts by call id.
+def read_untimed(path: Path) -> dict[str, AlignedTranscript]:
+    """Read JSON lines with call_id, order, speaker and text; return the transcripts by call id.
 
     Raises:
-        TranscriptError: the file cannot be read, or a line is not such a line.
+        TranscriptError: the file cannot be read, or a line is not valid.
     """
     calls: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     with _opened(path) as file:
-        for row, _ in untimed_lines(file, path):
+        for row, _ in read_untimed_lines(file, path):
             calls[row.call_id].append((row.order, row.speaker, row.text))
     return {
-        call_id: UntimedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
+        call_id: AlignedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
         for call_id, rows in calls.items()
     }
 
@@ -92,11 +96,11 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise TranscriptError(path, f"cannot be read ({error})") from error
 
 
-def untimed_lines(file: BinaryIO, path: str | Path) -> Iterator[tuple[UntimedLine, Stretch]]:
-    """Each line of such a file, and where it is; `path` is for messages.
+def read_untimed_lines(file: BinaryIO, path: str | Path) -> Iterator[tuple[UntimedLine, ByteRange]]:
+    """Each line of such a file with its byte range; `path` is for messages.
 
     Raises:
-        TranscriptError: a line is not such a line.
+        TranscriptError: a line is not valid.
     """
     at = 0
     for number, line in enumerate(file, 1):
@@ -105,14 +109,20 @@ def untimed_lines(file: BinaryIO, path: str | Path) -> Iterator[tuple[UntimedLin
         at += len(line)
 
 
-def untimed_at(file: BinaryIO, path: str | Path, stretches: Sequence[Stretch]) -> UntimedTranscript:
-    """One call's transcript from where its lines are. Raises TranscriptError, as above."""
+def read_untimed_at(
+    file: BinaryIO, path: str | Path, ranges: Sequence[ByteRange]
+) -> AlignedTranscript:
+    """Read one call's transcript from the byte ranges of its lines.
+
+    Raises:
+        TranscriptError: a line is not valid.
+    """
     rows = []
-    for start, length in stretches:
+    for start, length in ranges:
         file.seek(start)
         row = _line(file.read(length), path, f"byte {start}")
         rows.append((row.order, row.speaker, row.text))
-    return UntimedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
+    return AlignedTranscript([(speaker, text) for _, speaker, text in sorted(rows)])
 
 
 def _line(line: bytes, path: str | Path, where: str) -> UntimedLine:
@@ -122,33 +132,38 @@ def _line(line: bytes, path: str | Path, where: str) -> UntimedLine:
         raise TranscriptError(path, f"{where}: {first_complaint(error)}") from error
 
 
-def _aligned(durations_s: Sequence[float], said: Sequence[TurnWords]) -> list[int | None]:
-    """For each turn the number of its line, or None; the cheapest way to pair both in order."""
-    turns, lines = len(durations_s), len(said)
-    cost = np.full((turns + 1, lines + 1), math.inf)
-    cost[0] = _SKIPPED_LINE * np.arange(lines + 1)
-    cost[:, 0] = _SKIPPED_TURN * np.arange(turns + 1)
-    pair = np.array([[_mismatch(d, w.text or "") for w in said] for d in durations_s])
+def _match_costs(durations_s: Sequence[float], said: Sequence[TurnWords]) -> NDArray[np.float64]:
+    """For each turn (row) and line (column): how far the turn's length is from what the text takes.
+
+    The absolute logarithm of the ratio.
+    """
+    lengths = np.array([len(words.text or "") for words in said], np.float64)
+    expected_s = _S_AROUND + _S_PER_CHARACTER * lengths
+    turns_s = np.array(durations_s, np.float64)[:, None]
+    return np.abs(np.log((turns_s + 0.1) / (expected_s + 0.1)))
+
+
+def _needleman_wunsch(match: NDArray[np.float64]) -> list[int | None]:
+    """For each turn the number of its line, or None for a gap, at the least total cost."""
+    turns, lines = match.shape
+    cost = np.zeros((turns + 1, lines + 1))
+    cost[0] = _SKIP_LINE_COST * np.arange(lines + 1)
+    cost[:, 0] = _SKIP_TURN_COST * np.arange(turns + 1)
     for i in range(1, turns + 1):
         for j in range(1, lines + 1):
             cost[i, j] = min(
-                cost[i - 1, j - 1] + pair[i - 1, j - 1],
-                cost[i - 1, j] + _SKIPPED_TURN,
-                cost[i, j - 1] + _SKIPPED_LINE,
+                cost[i - 1, j - 1] + match[i - 1, j - 1],
+                cost[i - 1, j] + _SKIP_TURN_COST,
+                cost[i, j - 1] + _SKIP_LINE_COST,
             )
     found: list[int | None] = [None] * turns
     i, j = turns, lines
     while i and j:
-        if cost[i, j] == cost[i - 1, j - 1] + pair[i - 1, j - 1]:
+        if cost[i, j] == cost[i - 1, j - 1] + match[i - 1, j - 1]:
             i, j = i - 1, j - 1
             found[i] = j
-        elif cost[i, j] == cost[i - 1, j] + _SKIPPED_TURN:
+        elif cost[i, j] == cost[i - 1, j] + _SKIP_TURN_COST:
             i -= 1
         else:
             j -= 1
     return found
-
-
-def _mismatch(duration_s: float, text: str) -> float:
-    expected_s = _S_AROUND + _S_PER_CHARACTER * len(text)
-    return abs(math.log((duration_s + 0.1) / (expected_s + 0.1)))

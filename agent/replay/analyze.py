@@ -14,7 +14,7 @@ from rich.progress import Progress, TaskID
 from ...models.audio.recording import CallerChannel
 from ...models.errors import DeescalateError
 from ...policies.config import load_policy
-from ..console import UsageError, progress_bar, results
+from ..console import UsageError, complaint, progress_bar, results
 from .call import analyze_call
 from .classifier_choice import ClassifierChoice, choose_classifier
 from .view import print_call
@@ -35,10 +35,10 @@ def analyze_files(
 ) -> int:
     """Analyse each call and print it as soon as it is done; return how many could not be read.
 
-    JSON is one record a line. `out` appears only once all calls are through.
+    JSON is one record per line. `out` appears only when all calls are done.
     """
     if transcript is not None and len(calls) > 1:
-        raise UsageError("--transcript belongs to one call; analyse the calls one by one")
+        raise UsageError("--transcripts belongs to one call; analyse the calls one by one")
     if out is not None and out.resolve() in {path.resolve() for path in calls}:
         raise UsageError(f"--out {out} is one of the recordings")
     rules, voice = load_policy(policy), choose_classifier(classifier)
@@ -60,7 +60,7 @@ def analyze_files(
                 )
             except DeescalateError as error:
                 failed += 1
-                print(f"deescalate: {error}", file=sys.stderr)
+                print(f"deescalate: {complaint(error)}", file=sys.stderr)
                 continue
             finally:
                 progress.remove_task(task)

@@ -6,9 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.audio.memory import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
-from ...models.errors import AudioError
+from ...models.errors import AudioError, SamplesError
 from ...models.reader import CallReader, VoiceTurn, classify_voice
 from ...models.readings import Samples, TurnReading
 from ...models.text.sentiment import TextClassifier
@@ -25,12 +30,15 @@ CLIPPED_SHARE = 0.001
 NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 Progress = Callable[[float, float | None], None]
-"""Called now and then with the seconds done, and the seconds in all where the file says so."""
+"""Called now and then with the seconds done, and the file's length in seconds if it is known."""
+
+Recording: TypeAlias = str | Path | bytes | BinaryIO | NDArray[Any]
+"""A path, the bytes of a recording, a binary file object, or samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceCall:
-    """A recording once its audio is gone: its turns as they sounded, ready to be decided."""
+    """A recorded call without its audio: the readings of its turns, for a policy to decide."""
 
     call_id: str
     source: str
@@ -43,7 +51,7 @@ class VoiceCall:
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:
-    """One turn with all that can be known of it before a policy decides."""
+    """One turn with everything that is known before a policy decides."""
 
     reading: TurnReading
     dialog_state: str | None = None
@@ -51,11 +59,13 @@ class TurnInput:
 
 
 def analyze_call(
-    path: str | Path,
+    recording: Recording,
     *,
+    sample_rate: int | None = None,
     policy: MitigationPolicy | str | Path = "balanced",
     classifier: EmotionClassifier | None = None,
-    caller_channel: CallerChannel | None = None,
+    caller_channel: CallerChannel | Literal["left", "right"] | None = None,
+    call_id: str | None = None,
     transcript: str | Path | TranscriptLike | None = None,
     language: str = "en",
     words: TextClassifier | None = None,
@@ -64,30 +74,36 @@ def analyze_call(
     turn_rules: TurnRules | None = None,
     on_progress: Progress | None = None,
 ) -> CallRecord:
-    """Find the caller's turns in a recording, read each one and decide after each one.
+    """Find the caller's turns in a recording, classify each one and decide after each one.
 
-    `caller_channel` names the caller's side of a stereo recording. A `transcript` adds what the
-    words say, in this `language`, read by `words` or else the bundled model; they are kept in the
-    record only with `keep_text`. `started_at`, an aware datetime, is when the call began; without
-    it humans count as available whatever the policy's opening hours.
+    A `recording` is a path, the bytes of a recording or a binary file object; or samples (int16,
+    float32 or float64) of shape (samples,) or (samples, channels), with their `sample_rate`.
+    `caller_channel` is the caller's side of a stereo recording. `call_id` is by default the file's
+    name without its extension, or "bytes" or "samples".
+
+    A `transcript` adds what the words say, in this `language`, read by `words` or else the bundled
+    model; the record keeps the words only with `keep_text`. `started_at`, an aware datetime, is
+    when the call began; without it humans count as available whatever the opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
+        SamplesError: samples, their rate or `caller_channel` cannot be used.
         PolicyError, ModelFileError, TranscriptError: one of the others is not valid.
     """
     if not isinstance(policy, MitigationPolicy):
         policy = load_policy(policy)
     if isinstance(transcript, str | Path):
         transcript = read_transcript(Path(transcript))
-    heard = hear_call(
-        path,
+    voice_call = classify_call(
+        _audio_file(recording, sample_rate),
         classifier or load_classifier(),
         caller_channel=caller_channel,
+        call_id=call_id,
         turn_rules=turn_rules,
         on_progress=on_progress,
     )
     return decide_call(
-        heard,
+        voice_call,
         policy,
         transcript=transcript,
         language=language,
@@ -97,20 +113,21 @@ def analyze_call(
     )
 
 
-def hear_call(
-    path: str | Path,
+def classify_call(
+    path: str | AudioFile,
     classifier: EmotionClassifier,
     *,
-    caller_channel: CallerChannel | None = None,
+    caller_channel: CallerChannel | str | None = None,
+    call_id: str | None = None,
     turn_rules: TurnRules | None = None,
     known_turns: Sequence[tuple[float, float]] | None = None,
     on_progress: Progress | None = None,
     on_block: Callable[[Samples], None] | None = None,
 ) -> VoiceCall:
-    """Find the caller's turns in a recording and hear each one: all that takes time.
+    """Find the caller's turns in a recording and classify their voice: everything that takes time.
 
-    `known_turns`, found earlier by the same rules (started at, ended at, in seconds), spare the
-    search. `on_block` sees all of the caller's audio, at 16 kHz.
+    `known_turns`, found earlier by the same rules (start and end in seconds), replace the search.
+    `on_block` gets all of the caller's audio, at 16 kHz.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -128,7 +145,7 @@ def hear_call(
     if call.is_silent:
         raise AudioError(path, "holds only digital silence; is this the caller's channel?")
     return VoiceCall(
-        call_id=Path(path).stem,
+        call_id=call_id or Path(str(path)).stem,
         source=str(path),
         duration_s=call.samples_read / SAMPLE_RATE,
         sample_rate=call.source_rate,
@@ -148,7 +165,7 @@ def decide_call(
     keep_text: bool = False,
     started_at: datetime | None = None,
 ) -> CallRecord:
-    """What a policy makes of a call that was heard; the options are those of `analyze_call`."""
+    """Have a policy decide every turn of a call; the options are those of `analyze_call`."""
     transcript, state = transcript or Transcript(), CallState()
     records = []
     for turn in read_call(call, transcript, language=language, words=words):
@@ -176,14 +193,36 @@ def read_call(
     language: str = "en",
     words: TextClassifier | None = None,
 ) -> list[TurnInput]:
-    """Put the words beside the turns that were heard; no policy has a part in this."""
-    hearing = CallReader(language=language, words=words)
+    """Combine the words with the turns' voice readings; independent of any policy."""
+    reader = CallReader(language=language, words=words)
     turns = []
-    for turn, said in zip(call.turns, transcript.beside(call.turns), strict=True):
+    for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
-        reading = hearing.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
+        reading = reader.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
+
+
+def _audio_file(recording: Recording, sample_rate: int | None) -> AudioFile:
+    """A recording as something to open."""
+    if isinstance(recording, np.ndarray):
+        if sample_rate is None:
+            raise SamplesError("samples need their sample_rate=, in Hz")
+        return samples_file(recording, sample_rate, "samples")
+    if sample_rate is not None:
+        raise SamplesError("sample_rate= is for arrays of samples; a recording holds its own")
+    if isinstance(recording, str | Path):
+        return Path(recording)
+    if isinstance(recording, bytes | bytearray | memoryview):
+        return MemoryFile(bytes(recording), "bytes")
+    data = recording.read() if hasattr(recording, "read") else None
+    if not isinstance(data, bytes):
+        raise SamplesError(
+            f"a recording of type {type(recording).__name__}: a path, bytes, a binary file object "
+            "or a NumPy array is needed"
+        )
+    name = getattr(recording, "name", None)
+    return MemoryFile(data, name if isinstance(name, str) else "bytes")
 
 
 def _watched(
@@ -191,7 +230,7 @@ def _watched(
     on_progress: Progress | None,
     on_block: Callable[[Samples], None] | None,
 ) -> Iterator[Samples]:
-    """The call's blocks, reporting once a second of audio."""
+    """The call's blocks; reports progress once per second of audio."""
     reported_s = 0.0
     for block in call:
         if on_block is not None:
@@ -211,8 +250,10 @@ def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
     if not turns:
         warnings.append("no speech was found")
     elif all(turn.voice.p_negative is None for turn in turns):
-        warnings.append("no turn could be heard")
+        warnings.append("no turn could be classified")
     longest_s = max((turn.ended_at_s - turn.started_at_s for turn in turns), default=0.0)
     if longest_s > MAX_TURN_S:
-        warnings.append(f"a turn of {longest_s:.0f} s: its last {MAX_TURN_S:.0f} s were heard")
+        warnings.append(
+            f"a turn of {longest_s:.0f} s: only its last {MAX_TURN_S:.0f} s were analysed"
+        )
     return tuple(warnings)

@@ -1,4 +1,4 @@
-"""Which classifier a command measures: a model file, or one of Hugging Face's by name."""
+"""Which classifier a command measures: a model file, or a Hugging Face model by name."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..console import require_extra
 
 
 class ClassifierChoiceError(DeescalateError):
-    """More than one classifier was named, or an option that the named one does not have."""
+    """More than one classifier was named, or an option that belongs to another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifierChoice:
     """At most one of a model file, an audio-classification model and an audio language model.
 
-    Naming a model of Hugging Face fetches it unless it is a folder or was fetched before.
-    `negative_labels` are those of `hf`; `answers` and `prompt` belong to `audio_lm`.
+    A Hugging Face model is downloaded unless it is a folder or in the cache. `negative_labels`
+    belong to `hf`, `answers` and `prompt` to `audio_lm`.
 
     Raises:
-        ClassifierChoiceError: two are named, or an option of another one.
+        ClassifierChoiceError: two are named, or an option that belongs to another one.
     """
 
     model: Path | None = None
@@ -45,16 +45,16 @@ class ClassifierChoice:
 
     @property
     def is_a_file(self) -> bool:
-        """Whether it is a model file of this project, the bundled one included."""
+        """Whether it is one of this project's model files, including the bundled one."""
         return self.hf is None and self.audio_lm is None
 
 
 def choose_classifier(choice: ClassifierChoice) -> EmotionClassifier:
-    """Load what was chosen.
+    """Load the chosen classifier.
 
     Raises:
         MissingExtraError: it needs the extra `hf`.
-        ModelFileError: it cannot be loaded, or has not the labels that were named.
+        ModelFileError: it cannot be loaded, or lacks the named labels.
     """
     if choice.is_a_file:
         return load_classifier(choice.model)

@@ -1,4 +1,4 @@
-"""Where the caller's turns are in a recorded call: Silero VAD, counted in samples.
+"""Finds the caller's turns in a recorded call: Silero VAD, counted in samples.
 
 Pipecat's own turn strategies use the clock of a live call; a recording must give the same turns
 however fast it is read.
@@ -16,7 +16,7 @@ from ...models.turn_buffer import TurnBuffer, to_samples
 from .vad import SAMPLE_RATE, WINDOW, WINDOW_MS, SileroVad
 
 MAX_TURN_S = 30.0
-"""Of a longer turn the end is heard."""
+"""Longer turns keep only their last 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class TurnRules:
 def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudio]:
     """Cut a call into the caller's turns; blocks of `WINDOW_MS` at 16 kHz, the last may be shorter.
 
-    A turn is out as soon as the silence after it has lasted `rules.gap_s`.
+    Yields a turn as soon as the silence after it has lasted `rules.gap_s`.
     """
     buffer = TurnBuffer(SAMPLE_RATE, pre_roll_s=rules.pre_roll_s, max_turn_s=MAX_TURN_S)
     activity = VoiceActivity(rules)
@@ -45,7 +45,7 @@ def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudi
         buffer.append(block)
         if len(block) < WINDOW:
             break
-        if activity.hear(block) != buffer.is_speaking:
+        if activity.update(block) != buffer.is_speaking:
             if activity.speaking:
                 buffer.start(rules.start_s)
             else:
@@ -61,12 +61,12 @@ def find_turns(blocks: Iterable[Samples], rules: TurnRules) -> Iterator[TurnAudi
 def cut_turns(
     blocks: Iterable[Samples], turns: Iterable[tuple[float, float]], rules: TurnRules
 ) -> Iterator[TurnAudio]:
-    """Cut a call into turns that `find_turns` found before, by when they started and ended.
+    """Cut a call into turns that `find_turns` found earlier: (started at, ended at) in seconds.
 
-    Takes the same blocks, whatever their length, and gives the same audio without the search.
+    Takes the same blocks, of any length, and yields the same audio without the search.
     """
     buffer = TurnBuffer(SAMPLE_RATE, pre_roll_s=rules.pre_roll_s, max_turn_s=MAX_TURN_S)
-    pieces = _Pieces(blocks, buffer)
+    pieces = _BlockFeeder(blocks, buffer)
     for started_at_s, ended_at_s in turns:
         pieces.feed_until(started_at_s)
         buffer.start(buffer.elapsed_s - started_at_s)
@@ -74,11 +74,11 @@ def cut_turns(
         buffer.stop(buffer.elapsed_s - ended_at_s)
         yield from _ended(buffer)
     for _ in blocks:
-        pass  # what is wrong with the rest of a file is known once it was read
+        pass  # errors in the rest of the file show only when it is read
 
 
-class _Pieces:
-    """A call's blocks, fed to a buffer up to a moment of one's choice."""
+class _BlockFeeder:
+    """Feeds a call's blocks to a buffer, up to a given moment."""
 
     def __init__(self, blocks: Iterable[Samples], buffer: TurnBuffer) -> None:
         self._blocks = iter(blocks)
@@ -107,9 +107,9 @@ def _ended(buffer: TurnBuffer) -> Iterator[TurnAudio]:
 
 
 class VoiceActivity:
-    """Whether the caller is speaking, one window at a time; counted as Pipecat's analyzer counts.
+    """Whether the caller is speaking, one window at a time; counts as Pipecat's analyzer does.
 
-    Without its loudness gate: recordings come at any level.
+    It has no loudness gate, since recordings come at any level.
     """
 
     def __init__(self, rules: TurnRules) -> None:
@@ -120,7 +120,7 @@ class VoiceActivity:
         self._run = 0
         self.speaking = False
 
-    def hear(self, window: Samples) -> bool:
+    def update(self, window: Samples) -> bool:
         """Take the next window of `WINDOW_MS`; return whether the caller is speaking now."""
         quiet = not self.speaking and self._run == 0
         voiced = self._silero.confidence(window, quiet=quiet) >= self._confidence

@@ -1,7 +1,6 @@
 """The words of a recorded call: JSON lines with start_s, end_s, text and speaker.
 
-A bot's line may name its `dialog_state`; where it does not, a prompt that the bot says again in the
-same words counts as the same state.
+A bot's line may name its `dialog_state`; if it does not, prompts with the same words share a state.
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from ...models.conversation import BARGE_IN_S
 from ...models.errors import UnreadableInputError, first_complaint
 from ...models.reader import VoiceTurn
+from ...models.readings import TurnReading
 
 NEAR_S = 3.0
-"""How far outside every turn words may lie and still be given to the nearest one."""
+"""Words at most this far from any turn belong to the nearest one."""
 
 
 class TranscriptError(UnreadableInputError):
-    """A transcript is missing or a line of it is not an utterance; the message says which line."""
+    """A transcript is missing, or a line of it is not valid; the message says which."""
 
 
 Speaker = Literal["caller", "bot", "agent"]
@@ -79,10 +79,10 @@ def read_utterances(path: Path) -> list[TranscriptLine]:
 
 @dataclass(frozen=True, slots=True)
 class TurnWords:
-    """What a transcript tells of one caller turn.
+    """What a transcript says about one caller turn.
 
-    `text` is None when it has nothing from the caller there; `prompted` is whether the bot spoke
-    since the turn before; `barge_in` as in `CallReader.hear`.
+    `text` is None if the caller has no words there; `prompted` is whether the bot spoke since the
+    previous turn; `barge_in` as in `CallReader.hear`.
     """
 
     text: str | None = None
@@ -92,18 +92,18 @@ class TurnWords:
 
 
 class TranscriptLike(Protocol):
-    """The words of one call, by whatever means they are put beside its turns."""
+    """The words of one call, however they are aligned to its turns."""
 
     @property
     def has_caller(self) -> bool:
         """False if there are words, but none of the caller's."""
 
-    def beside(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
+    def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
         """The words of each turn, in order."""
 
 
 class Transcript:
-    """Utterances with their times: each goes to the turn in which, or next to which, it lies."""
+    """Utterances with their times: each belongs to the turn that it overlaps, or to the nearest."""
 
     def __init__(self, utterances: Sequence[TranscriptLine] = ()) -> None:
         by_time = sorted(utterances, key=lambda utterance: utterance.start_s)
@@ -111,7 +111,7 @@ class Transcript:
         self._bot = list(with_states(by_time))
         self.has_caller = bool(self._caller) or not by_time
 
-    def beside(self, turns: Sequence[VoiceTurn]) -> list[TurnWords]:
+    def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
         """The words of each turn, in order."""
         said: list[list[str]] = [[] for _ in turns]
         for utterance in self._caller:
@@ -134,19 +134,19 @@ class Transcript:
 
 
 class PromptStates:
-    """Names for a bot's prompts: the same words, whatever their case and marks, the same name."""
+    """Names for a bot's prompts; case and punctuation make no difference."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
     def name(self, text: str) -> str:
-        """`prompt-1`, `prompt-2` … in the order in which they are first said."""
+        """`prompt-1`, `prompt-2` …, numbered by first use."""
         words = " ".join(re.findall(r"\w+", text.casefold()))
         return self._known.setdefault(words, f"prompt-{len(self._known) + 1}")
 
 
 def with_states(utterances: Sequence[TranscriptLine]) -> Iterator[tuple[TranscriptLine, str]]:
-    """The bot's utterances, given in order of time, each with its dialog state."""
+    """The bot's utterances, each with its dialog state; takes all utterances in order of time."""
     prompts = PromptStates()
     for utterance in utterances:
         if utterance.speaker == "bot":

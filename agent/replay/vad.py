@@ -1,7 +1,7 @@
-"""Silero VAD over recorded audio: the model that Pipecat ships, and its way of running it.
+"""Silero VAD over recorded audio: the model that Pipecat ships, run the way Pipecat runs it.
 
-Pipecat's own analyzer takes bytes and runs in an event loop; at a hundred times real time its
-wrapping costs as much as the model. A test holds the two against each other.
+Pipecat's own analyzer takes bytes and runs in an event loop; at a hundred times real time that
+overhead costs as much as the model. A test compares the two.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RESET_LOW_WINDOWS = 5
 
 
 class SileroVad:
-    """Confidence that a window is speech, one window of `WINDOW_MS` after the other.
+    """Scores consecutive windows of `WINDOW_MS`: the confidence that each is speech.
 
     Raises:
         ModelFileError: the installed pipecat-ai does not hold the model.
@@ -39,10 +39,10 @@ class SileroVad:
         self._input = np.zeros((1, _CONTEXT + WINDOW), np.float32)
 
     def confidence(self, window: Samples, *, quiet: bool) -> float:
-        """Score the next window, shape (512,) at 16 kHz; `quiet` if nobody speaks so far.
+        """Score the next window, shape (512,) at 16 kHz; `quiet` if nobody is speaking.
 
-        Non-speech slowly deafens the recurrent model, so its state is cleared every two seconds
-        or so, while it is quiet and the last windows were clearly no speech (as Pipecat does).
+        Non-speech slowly desensitises the recurrent model, so its state is reset about every two
+        seconds while it is quiet and the last windows were clearly not speech (as Pipecat does).
         """
         self._input[0, :_CONTEXT] = self._input[0, -_CONTEXT:]
         self._input[0, _CONTEXT:] = window
@@ -65,5 +65,5 @@ class SileroVad:
 
 @cache
 def _shared_session() -> ort.InferenceSession:
-    """One session a process: opening it takes as long as half a minute of audio."""
+    """One session per process: opening it takes as long as half a minute of audio."""
     return open_session(shipped_with_pipecat("audio/vad/data/silero_vad.onnx"))

@@ -1,4 +1,4 @@
-"""A call as a person reads it at a glance, on a terminal."""
+"""Prints an analysed call on a terminal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _STEPS = "▁▂▃▄▅▆▇█"
 
 
 def print_call(record: CallRecord, console: Console) -> None:
-    """Print one call: a heading, a row a turn, warnings, a summary line.
+    """Print one call: a heading, warnings, a row per turn and a summary line.
 
-    What happened within a turn is shown where there is room for it.
+    Wide terminals also show the voice within each turn.
     """
-    console.print(_call(record, with_course=console.width >= _WIDE))
+    console.print(_call(record, with_timeline=console.width >= _WIDE))
 
 
-def _call(record: CallRecord, *, with_course: bool) -> RenderableType:
+def _call(record: CallRecord, *, with_timeline: bool) -> RenderableType:
     heading = Text.assemble(
         (record.source, "bold"),
         f"  {clock(record.duration_s)}, {len(record.turns)} caller turns, ",
@@ -41,17 +41,17 @@ def _call(record: CallRecord, *, with_course: bool) -> RenderableType:
     parts: list[RenderableType] = [heading]
     parts += [Text(f"  note: {warning}", "yellow") for warning in record.warnings]
     if record.turns:
-        parts.append(_table(record, with_course=with_course))
+        parts.append(_table(record, with_timeline=with_timeline))
     parts.append(Text(_summary(record)))
     return Group(*parts, Text())
 
 
-def _table(record: CallRecord, *, with_course: bool) -> Table:
+def _table(record: CallRecord, *, with_timeline: bool) -> Table:
     table = Table(box=None, pad_edge=True, header_style="dim")
     for name in ("time", "length"):
         table.add_column(name, justify="right", no_wrap=True)
     longest = max(len(turn.reading.voice.timeline) for turn in record.turns)
-    within = with_course and longest > 1
+    within = with_timeline and longest > 1
     for name in ("p(negative)", *(["within"] if within else []), "level", "action"):
         table.add_column(name, no_wrap=True)
     table.add_column("why", overflow="fold")
@@ -81,7 +81,7 @@ def _row(turn: TurnRecord) -> tuple[RenderableType, ...]:
 
 
 def bar(p: float | None) -> Text:
-    """A probability as a number and a bar; None is a question mark."""
+    """A probability as a number and a bar; a question mark for None."""
     if p is None:
         return Text("  ?", "dim")
     style = "red" if p >= 0.8 else "yellow" if p >= 0.5 else "green"
@@ -90,7 +90,7 @@ def bar(p: float | None) -> Text:
 
 
 def steps(timeline: Sequence[float]) -> Text:
-    """Where in a turn the voice was negative: a step for each window, of long turns the highest."""
+    """Where in a turn the voice was negative: a block per window; long turns show maxima."""
     stride = -(-len(timeline) // _BAR) or 1
     highest = [max(timeline[at : at + stride]) for at in range(0, len(timeline), stride)]
     return Text("".join(_STEPS[min(int(p * len(_STEPS)), len(_STEPS) - 1)] for p in highest))

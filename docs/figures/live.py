@@ -2,68 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from statistics import fmean
 from typing import Any
+
+VARIANTS = ("without", "with")
 
 
 def live(results: dict[str, Any]) -> str:
     """Bots with and without a guard, side by side."""
-    without, ours = (results["latency"][key] for key in ("without", "guarded"))
-    lines = [
-        "| | without | with |",
-        "|---|---|---|",
-        f"| reply after VAD stop, median (p95), {ours['runs']} turns "
-        f"| {without['median_ms']:.1f} ms ({without['p95_ms']:.1f}) "
-        f"| {ours['median_ms']:.1f} ms ({ours['p95_ms']:.1f}) |",
+    latency, costs = (
+        [results[what][variant] for variant in VARIANTS] for what in ("latency", "costs")
+    )
+    calls = costs[0]["calls"]
+    rows = [
+        ("", list(VARIANTS)),
+        ("---", ["---"] * len(VARIANTS)),
+        (
+            f"reply after VAD stop, median (p95), {latency[0]['runs']} turns",
+            [f"{one['median_ms']:.1f} ms ({one['p95_ms']:.1f})" for one in latency],
+        ),
+        (
+            f"CPU time per call-minute, {calls} concurrent calls",
+            [f"{one['cpu_s_per_call_minute']:.2f} s" for one in costs],
+        ),
+        ("memory with one call", [f"{one['first_call_mb']:.0f} MB" for one in costs]),
+        ("memory per additional call", [f"{one['further_call_mb']:.1f} MB" for one in costs]),
+        *_concurrency(results["concurrency"]),
     ]
-    costs = [results["costs"][guard] for guard in ("none", "bundled")]
-    held = [results["capacity"][guard] for guard in ("none", "bundled")]
-    lines += [
-        _pair(f"processor a call-minute, {costs[0]['calls']} calls", costs, _processor),
-        _pair("memory with one call", costs, lambda cost: f"{cost['first_call_mb']:.0f} MB"),
-        _pair("memory of each call more", costs, lambda c: f"{c['further_call_mb']:.1f} MB"),
-        _pair("calls at once without a frame 100 ms late, in half of the tries", held, _calls),
+    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
+    return "\n".join([*lines, "", _frames(results)])
+
+
+def _concurrency(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Frame lateness by number of concurrent calls; nothing if it was not measured."""
+    if not found:
+        return []
+    counts = zip(*(found[variant]["lateness"] for variant in VARIANTS), strict=True)
+    rows = [
+        (
+            f"frame lateness, p50 (p99), {both[0]['calls']} concurrent calls",
+            [f"{one['p50_ms']:.1f} ms ({one['p99_ms']:.0f})" for one in both],
+        )
+        for both in counts
     ]
-    probes = [probe for probe in held[1]["probes"] if probe["calls"] <= held[1]["calls"]]
-    turns = sum(probe["turns"] for probe in probes)
-    late = sum(probe["late_decisions"] for probe in probes)
-    tries = [probe for one in held for probe in one["probes"]]
-    quiet = fmean(probe["quiet"] for probe in tries)
-    again = sum(len(one["disturbed"]) for one in held)
+    most = [str(found[variant]["concurrent_calls"]) for variant in VARIANTS]
+    return [*rows, ("**concurrent calls with p99 under 100 ms**", most)]
+
+
+def _frames(results: dict[str, Any]) -> str:
+    """What became of frames and announcements, in sentences."""
     frames = results["frames"]
-    sent, lost, displaced, kept = (
+    sent, lost, displaced, late = (
         sum(one[what] for one in frames.values()) for what in ("sent", "lost", "displaced", "held")
     )
-    heard = [f"{one['heard_s']:.2f} of {one['said_s']:.2f} s" for one in results["announcements"]]
-    lines += [
-        "",
-        f"Of {sent} of the callers' frames, barge-ins and a model that crashes or hangs included, "
-        f"{lost} were lost, {displaced} displaced and {kept} more than 100 ms late (of those "
-        f"without a guard {frames['none']['held']} of {frames['none']['sent']}). The announcement "
-        f"of a hand-over: {heard[0]} heard, {heard[1]} with a barge-in. Decisions that came late "
-        f"with as many calls as fit: {late} of {turns}. {results['machine']['processor']}, "
-        f"{results['machine']['cores']} cores of a virtual machine; for the number of calls frames "
-        f"count while its host has no other work, {quiet:.0%} of the time; {again} of "
-        f"{again + len(tries)} tries were made again for want of such time.",
+    sentences = [
+        f"Of {sent} frames from callers, including barge-ins and a model that crashes or hangs, "
+        f"{lost} were lost, {displaced} displaced and {late} more than 100 ms late (without a "
+        f"guard {frames['without']['held']} of {frames['without']['sent']})."
     ]
-    return "\n".join(lines)
-
-
-def _pair(name: str, both: list[dict[str, Any]], render: Callable[[dict[str, Any]], str]) -> str:
-    return f"| {name} | {render(both[0])} | {render(both[1])} |"
-
-
-def _processor(cost: dict[str, Any]) -> str:
-    return f"{cost['cpu_s_per_call_minute']:.2f} s"
-
-
-def _calls(held: dict[str, Any]) -> str:
-    return f"{held['calls']:.1f}{' or more' if held['reached_limit'] else ''}"
+    heard = [f"{one['heard_s']:.2f} of {one['said_s']:.2f} s" for one in results["announcements"]]
+    sentences.append(
+        f"Callers heard {heard[0]} of the transfer announcement, and {heard[1]} with a barge-in."
+    )
+    guarded = results["concurrency"].get("with")
+    if guarded:
+        most = guarded["concurrent_calls"]
+        runs = [run for row in guarded["lateness"] if row["calls"] <= most for run in row["runs"]]
+        turns, late = (sum(run[what] for run in runs) for what in ("turns", "late_readings"))
+        sentences.append(
+            f"With up to {most} concurrent calls, {late} of {turns} readings were late. Frame "
+            f"lateness is the median of {len(guarded['lateness'][0]['runs'])} runs."
+        )
+    machine = results["machine"]
+    sentences.append(f"{machine['processor']}, {machine['cores']} cores of a virtual machine.")
+    return " ".join(sentences)
 
 
 def demo(results: dict[str, Any]) -> str:
-    """How quick the demo is, and what many calls leave behind."""
+    """Latencies of the demo, and its memory over many calls."""
     rows = (
         ("start to served page", "start_to_page_s", "s"),
         ("call to the bot's first word", "click_to_first_word_s", "s"),
@@ -84,7 +99,7 @@ def demo(results: dict[str, Any]) -> str:
             f"Memory of the server grows by {soak['growth_after_second_call_mb']:.1f} MB from the "
             f"second to the last of {len(soak['in_a_row_mb'])} calls in a row, and by "
             f"{soak['growth_after_first_round_mb']:.1f} MB over {len(soak['at_once_mb'])} rounds "
-            f"of {soak['at_once']} calls at once. Load of the machine: "
+            f"of {soak['at_once']} concurrent calls. Load of the machine: "
             f"{results['load_average']:.1f}.",
         ]
     )

@@ -1,8 +1,8 @@
-"""Recorded calls in, blocks of mono audio at one rate out; never more than a moment in memory.
+"""Recorded calls in, blocks of mono audio at one rate out; only a moment is decoded at a time.
 
 Reads WAV (PCM of 8 to 32 bits, float, mu-law, A-law, and the block codecs libsndfile knows), FLAC,
-Ogg/Opus, Ogg/Vorbis and MP3, of 8 to 48 kHz. A WAV, FLAC or MP3 file that ends too early is
-refused; an Ogg stream has no length to hold it against, so what is there of it is read.
+Ogg/Opus, Ogg/Vorbis and MP3, at 8 to 48 kHz. A WAV, FLAC or MP3 file that ends too early is
+refused; an Ogg stream announces no length, so it is read as far as it goes.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from ..errors import AudioError, SamplesError
+from ..errors import AudioError, DeescalateError, SamplesError
 from ..readings import Samples
+from .memory import AudioFile
 from .metering import LevelMeter
 from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
 
 AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-"""How the names of recordings end, in small letters."""
+"""File extensions of recordings, in lower case."""
 
 _CHUNK_FRAMES = 16_384
 _MAX_LEVEL = 128.0
-"""Float audio beyond this was not clipped but scaled otherwise, as to the range of int16."""
+"""Float audio beyond this was not clipped but has another scale, such as that of int16."""
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
 
@@ -43,17 +44,17 @@ class CallerChannel(StrEnum):
 class CallAudio:
     """An open recording, to be iterated once: blocks of mono float32, the last one shorter.
 
-    `source_rate` and `channels` are the file's; `duration_s` is what it announces, None if it does
-    not. Read so far: `samples_read` (at `sample_rate`), and of the caller's channel as recorded,
-    `clipped_samples` and `is_silent`; they are final once the last block was read. A silent
-    recording is no error here: it is known only at the end, so the caller of this decides.
+    `source_rate` and `channels` are the file's; `duration_s` is what it announces, or None.
+    `samples_read` (at `sample_rate`), `clipped_samples` and `is_silent` (of the caller's channel as
+    recorded) cover what was read so far; they are final after the last block. A silent recording
+    raises no error here, since it is known only at the end: whoever iterates decides.
 
     Iterating raises AudioError when the rest of the file turns out to be damaged, to end too
     early, or to hold samples that are no numbers.
     """
 
     def __init__(
-        self, path: Path, source: ForwardFile, channel: int, sample_rate: int, block: int
+        self, path: AudioFile, source: ForwardFile, channel: int, sample_rate: int, block: int
     ) -> None:
         self.path = path
         self.source_rate: int = source.samplerate
@@ -68,17 +69,17 @@ class CallAudio:
 
     @property
     def duration_s(self) -> float | None:
-        """The length that the file announces, in seconds."""
+        """The length that the file announces, in seconds; None if it announces none."""
         return None if self._source.promised is None else self._source.promised / self.source_rate
 
     @property
     def clipped_samples(self) -> int:
-        """Samples so far, at the source's rate, that are beyond full scale or in a run at it."""
+        """Samples so far, at the source's rate, beyond full scale or in a run at full scale."""
         return self._levels.clipped_samples
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing but digital silence was read so far."""
+        """Whether only digital silence was read so far."""
         return self._levels.is_silent
 
     def __enter__(self) -> Self:
@@ -170,28 +171,30 @@ class CallAudio:
 
 
 def open_call(
-    path: str | Path,
+    path: str | AudioFile,
     *,
-    caller_channel: CallerChannel | None = None,
+    caller_channel: CallerChannel | str | None = None,
     sample_rate: int = 16_000,
     block_ms: int = 100,
 ) -> CallAudio:
     """Open a recorded call; use it in a `with` statement and iterate over its blocks.
 
-    Of a stereo file `caller_channel` says which side is read; of a mono file it means nothing.
+    `caller_channel` says which side of a stereo file is read; it does not matter for a mono file.
 
     Raises:
         AudioError: The file cannot be read as speech; the reason says what to do about it.
-        SamplesError: `sample_rate` is not from 8,000 to 48,000, or `block_ms` is not positive.
+        SamplesError: `sample_rate` is not from 8,000 to 48,000, `block_ms` is not positive, or
+            `caller_channel` is neither "left" nor "right".
     """
     check_sample_rate(sample_rate)
     if block_ms < 1:
         raise SamplesError(f"a block of {block_ms} ms: at least 1 ms is needed")
-    path = Path(path)
+    if isinstance(path, str):
+        path = Path(path)
     source = open_source(path)
     try:
         channel = _channel_index(path, source.channels, caller_channel)
-    except AudioError:
+    except DeescalateError:
         source.close()
         raise
     return CallAudio(path, source, channel, sample_rate, sample_rate * block_ms // 1000)
@@ -210,7 +213,7 @@ def read_audio(
 
 
 def to_mono_float32(audio: NDArray[Any]) -> Samples:
-    """Take audio as others hold it: int16, float32 or float64, shape (samples,) or (samples, 1).
+    """Convert int16, float32 or float64 audio, shape (samples,) or (samples, 1), to mono float32.
 
     Integers are divided by 32,768; floats beyond full scale are limited to [-1, 1].
 
@@ -258,13 +261,17 @@ def _limited(samples: Samples) -> Samples:
     return np.clip(samples, -1, 1)
 
 
-def _channel_index(path: Path, channels: int, caller_channel: CallerChannel | None) -> int:
+def _channel_index(
+    path: AudioFile, channels: int, caller_channel: CallerChannel | str | None
+) -> int:
+    if caller_channel not in (None, *CallerChannel):
+        raise SamplesError(f'caller_channel={caller_channel!r}: it must be "left" or "right"')
     if channels == 1:
         return 0
     if caller_channel is None:
         raise AudioError(
             path,
-            "is stereo; say which side the caller is on with --caller-channel left|right, "
+            'is stereo; say which side the caller is on with caller_channel="left" or "right", '
             "or convert it to mono, the caller alone",
         )
-    return 0 if CallerChannel(caller_channel) is CallerChannel.LEFT else 1
+    return 0 if caller_channel == CallerChannel.LEFT else 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import soundfile
 
 from ..errors import AudioError
+from .memory import AudioFile, MemoryFile
 from .streams import has_further_ogg_stream, read_mp3_length
 from .wav import check_wav_header, read_wav_header
 
@@ -25,8 +26,8 @@ class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships
     the bits that it carries from frame to frame: noise at each seam.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: AudioFile) -> None:
+        super().__init__(path if isinstance(path, Path) else path.open())
         self.promised: int | None = self.frames if self.frames < 2**62 else None
 
     def seekable(self) -> bool:
@@ -34,7 +35,7 @@ class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships
         return False
 
 
-def open_source(path: Path) -> ForwardFile:
+def open_source(path: AudioFile) -> ForwardFile:
     """Open a recording of one or two channels and 8 to 48 kHz.
 
     Raises:
@@ -56,14 +57,18 @@ def open_source(path: Path) -> ForwardFile:
     return source
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: AudioFile) -> None:
     """Refuse what is no plain file with something in it, before anything tries to read it."""
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise AudioError(path, "is a directory; name the recordings in it")
-    if not stat.S_ISREG(status.st_mode):
-        raise AudioError(path, "is a pipe or device; save the recording to a file first")
-    if status.st_size == 0:
+    if isinstance(path, MemoryFile):
+        size = path.size
+    else:
+        status = path.stat()
+        size = status.st_size
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(path, "is a directory; name the recordings in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(path, "is a pipe or device; save the recording to a file first")
+    if size == 0:
         raise AudioError(path, "is empty (0 bytes); record or copy it again")
     header = read_wav_header(path)
     if header is not None:
@@ -71,7 +76,7 @@ def _check_file(path: Path) -> None:
         check_wav_header(path, header)
 
 
-def _open_known_format(path: Path) -> ForwardFile:
+def _open_known_format(path: AudioFile) -> ForwardFile:
     if path.suffix.lower() == ".raw":
         raise AudioError(path, "has no header that tells its sample rate; convert it to WAV")
     try:
@@ -84,14 +89,14 @@ def _open_known_format(path: Path) -> ForwardFile:
     return source
 
 
-def _unknown_format(path: Path, error: soundfile.LibsndfileError) -> str:
+def _unknown_format(path: AudioFile, error: soundfile.LibsndfileError) -> str:
     if _is_text(path):
         return "holds text, not audio; name the recording itself"
     detail = one_line(error).rsplit(": ", 1)[-1]
     return f"cannot be read as WAV, FLAC, Ogg or MP3 ({detail}); convert it to WAV"
 
 
-def _check_streams(path: Path, source: ForwardFile) -> None:
+def _check_streams(path: AudioFile, source: ForwardFile) -> None:
     """Refuse what libsndfile would not read to its end; forget a length that it only guessed."""
     if source.format == "OGG" and has_further_ogg_stream(path):
         raise AudioError(
@@ -112,7 +117,7 @@ def _check_streams(path: Path, source: ForwardFile) -> None:
         source.promised = None
 
 
-def _is_text(path: Path) -> bool:
+def _is_text(path: AudioFile) -> bool:
     with path.open("rb") as file:
         head = file.read(512)
     try:
@@ -122,7 +127,7 @@ def _is_text(path: Path) -> bool:
     return not any(byte < 9 or 13 < byte < 32 for byte in head)
 
 
-def _check_form(path: Path, sample_rate: int, channels: int) -> None:
+def _check_form(path: AudioFile, sample_rate: int, channels: int) -> None:
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
         raise AudioError(
             path,

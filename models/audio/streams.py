@@ -6,8 +6,9 @@ rate of the first frame, and at the end of the first of several Ogg streams. The
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import BinaryIO
+
+from .memory import AudioFile
 
 _KBITS_V1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_V2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -16,7 +17,7 @@ _RATE_DIVISOR = {0b11: 1, 0b10: 2, 0b00: 4}  # MPEG 1, 2 and 2.5
 _HAS_FRAME_COUNT = 1
 
 
-def read_mp3_length(path: Path) -> tuple[int, bool] | None:
+def read_mp3_length(path: AudioFile) -> tuple[int, bool] | None:
     """Count an MP3 file's samples, and say whether its first frame announces how many there are.
 
     The count is of whole frames, encoder padding included; it ends where the frames do. None if
@@ -39,7 +40,7 @@ def read_mp3_length(path: Path) -> tuple[int, bool] | None:
             samples += frame[1]
 
 
-def has_further_ogg_stream(path: Path) -> bool:
+def has_further_ogg_stream(path: AudioFile) -> bool:
     """Whether an Ogg file starts another stream after the first one's audio.
 
     Raises:

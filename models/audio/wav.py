@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import AudioError
+from .memory import AudioFile
 
 _BYTE_ORDER = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}
 _UNKNOWN_LENGTH = 0x7FFF_F000
@@ -42,7 +42,7 @@ class WavHeader:
     available_bytes: int
 
 
-def read_wav_header(path: Path) -> WavHeader | None:
+def read_wav_header(path: AudioFile) -> WavHeader | None:
     """Read the header of a WAV file; None if the file is no WAV. Nothing is checked but its form.
 
     Raises:
@@ -58,7 +58,7 @@ def read_wav_header(path: Path) -> WavHeader | None:
         return _read_chunks(path, file, order, size)
 
 
-def check_wav_header(path: Path, header: WavHeader) -> None:
+def check_wav_header(path: AudioFile, header: WavHeader) -> None:
     """Refuse a header that contradicts itself or the length of its file.
 
     Raises:
@@ -69,7 +69,7 @@ def check_wav_header(path: Path, header: WavHeader) -> None:
     _check_length(path, header)
 
 
-def _read_chunks(path: Path, file: BinaryIO, order: str, size: int) -> WavHeader:
+def _read_chunks(path: AudioFile, file: BinaryIO, order: str, size: int) -> WavHeader:
     """Walk the chunks up to `data`."""
     at, fmt, long_data_bytes = 12, None, None
     for _ in range(_MAX_CHUNKS):
@@ -94,7 +94,7 @@ def _read_chunks(path: Path, file: BinaryIO, order: str, size: int) -> WavHeader
     raise AudioError(path, "ends inside its WAV header, before any audio; copy or record it again")
 
 
-def _long_length(path: Path, data_bytes: int, available: int) -> int:
+def _long_length(path: AudioFile, data_bytes: int, available: int) -> int:
     """What `ds64` promises; libsndfile cannot read on where a recorder left that open."""
     if data_bytes == 0xFFFF_FFFF_FFFF_FFFF or (data_bytes == 0 and available):
         raise AudioError(
@@ -123,7 +123,7 @@ def _header(fmt: bytes, order: str, data_at: int, length: int, available: int) -
     )
 
 
-def _check_format(path: Path, header: WavHeader) -> None:
+def _check_format(path: AudioFile, header: WavHeader) -> None:
     """Sizes must follow from the format; of block codecs (ADPCM, GSM) only that there are any."""
     allowed = _SAMPLE_BITS.get(header.tag)
     if allowed is None:
@@ -151,7 +151,7 @@ def _check_format(path: Path, header: WavHeader) -> None:
         )
 
 
-def _check_length(path: Path, header: WavHeader) -> None:
+def _check_length(path: AudioFile, header: WavHeader) -> None:
     promised, there = header.data_bytes, header.available_bytes
     if promised is None:
         return
@@ -172,7 +172,7 @@ def _check_length(path: Path, header: WavHeader) -> None:
         )
 
 
-def _unclaimed_bytes(path: Path, header: WavHeader) -> int:
+def _unclaimed_bytes(path: AudioFile, header: WavHeader) -> int:
     """Bytes behind the audio that belong to no further chunk (LIST, bext and the like)."""
     promised = header.data_bytes or 0
     behind = header.available_bytes - promised - promised % 2

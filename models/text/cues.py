@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
 
 from ..errors import ModelFileError, first_complaint
+from ..logs import get_logger
 from ..readings import Cue
 from ..registry import WEIGHTS
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
 from .request_classifier import RequestClassifier, Wording
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
-_log = logging.getLogger(__name__)
 
 LANGUAGES = Path(__file__).parent / "languages"
 MAX_CHARS = 2_000
@@ -265,7 +264,9 @@ def load_language(code: str) -> Language | None:
     primary = re.split(r"[-_]", code.strip().casefold(), maxsplit=1)[0]
     path = LANGUAGES / f"{primary}.yaml"
     if not re.fullmatch("[a-z]{2,3}", primary) or not path.is_file():
-        _log.warning("no language file: the words of this language give no cues: %r", primary[:8])
+        get_logger("words").warning(
+            "no language file: the words of this language give no cues", language=primary[:8]
+        )
         return None
     return Language(path)
 

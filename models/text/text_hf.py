@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ..errors import ModelFileError
 from ..hugging_face import LOADING_FAULTS
+from ..logs import get_logger
 from ..readings import WordReading
 from .cues import find_cues, readable
 
-_log = logging.getLogger(__name__)
 _MAX_TOKENS = 256
 
 
@@ -69,7 +68,7 @@ class HuggingFaceTextClassifier:
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0]
         except (RuntimeError, IndexError) as error:
-            _log.error("word model failed: %s", type(error).__name__)
+            get_logger("words").error("word model failed", error=type(error).__name__)
             return None
         if self._independent:
             value = torch.sigmoid(logits[self._negative]).max()

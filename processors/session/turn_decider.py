@@ -175,7 +175,7 @@ class TurnDecider:
         """Make a preview the decision about its turn."""
         call, turn, decision = self._call, preview.turn, preview.decision
         self._state, self._reader = preview.state, preview.reader
-        turn.decide(decision, preview.to_say, preview.text)
+        turn.settle(decision, preview.to_say, preview.text)
         call.pending.decided(turn)
         call.turns.append(TurnRecord(decision, preview.text if call.keep_text else None))
         if not turn.is_read:

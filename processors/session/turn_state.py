@@ -108,7 +108,7 @@ class LiveTurn:
         if self.phase is TurnPhase.AWAITED:
             await self._settled.wait()
 
-    def decide(self, decision: Decision, to_say: Decision, text: str | None) -> None:
+    def settle(self, decision: Decision, to_say: Decision, text: str | None) -> None:
         """Take the decision; `text` is what the caller said in the turn, None if not known."""
         self.decision, self.to_say, self.text = decision, to_say, text
         self.phase = TurnPhase.DECIDED

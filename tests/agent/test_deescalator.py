@@ -20,7 +20,6 @@ from httpx import AsyncClient
 from pipecat.runner.types import RunnerArguments
 from pipecat.runner.utils import parse_telephony_websocket
 
-from benchmarks.telephony import RATE, FakeTwilio, answering, serving
 from pipecat_deescalate import load_policy
 from pipecat_deescalate.agent.deescalator import Deescalator
 from pipecat_deescalate.models.errors import PolicyError
@@ -36,6 +35,7 @@ from pipecat_deescalate.policies.types import Action
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
 from ..pipelines import Scripted, running
 from ..processors.guarded import a_context, take_turn
+from ..telephony import RATE, FakeTwilio, answering, serving
 from .demo.phone_bot import HUM, HUM_S, FakeOpenAI, PhoneBot, a_transport, callers_speech
 
 __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]

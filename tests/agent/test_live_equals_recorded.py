@@ -117,7 +117,7 @@ def _windows() -> Iterator[tuple[np.ndarray, bool, bool]]:
     with open_call(CALL, caller_channel=CallerChannel.LEFT, block_ms=WINDOW_MS) as blocks:
         for block in blocks:
             if len(block) == WINDOW:
-                speech = activity.hear(block)
+                speech = activity.update(block)
                 yield block, speech, speech != before
                 before = speech
 

@@ -11,18 +11,18 @@ import pytest
 from rich.console import Console
 
 from benchmarks import architectures
+from benchmarks.__main__ import app
 from benchmarks.architectures import (
     Architectures,
     _Contender,
     measure_architectures,
     print_architectures,
 )
-
-from ..commands import deescalate
+from pipecat_deescalate.agent.console import MissingExtraError
 
 
 def test_one_that_cannot_be_measured_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too little memory, or a process that fails, must cost one row and be told in it."""
+    """Too little memory, or a process that fails, must cost one row, which says so."""
     ours = architectures._SHIPPED[0]
     contenders = (ours, _Contender("smart-turn-v3.2", "huge", "fp32", 1e6, (1,)))
     contenders += (_Contender("no such model", "broken", "fp32", 0.1, (1,)),)
@@ -44,7 +44,7 @@ def test_one_that_cannot_be_measured_leaves_the_others(monkeypatch: pytest.Monke
 
 
 def test_without_ours_nothing_is_times_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Were ours not measured, the next model would be taken for it, and all ratios be wrong."""
+    """If ours was not measured, ratios to the next model instead would all be wrong."""
     ours, smart_turn = architectures._SHIPPED
     starved = (replace(ours, needs_gb=1e6), smart_turn)
     monkeypatch.setattr(architectures, "_SHIPPED", starved)
@@ -59,8 +59,6 @@ def test_without_ours_nothing_is_times_ours(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
 def test_large_ones_without_torch_say_what_to_install() -> None:
-    """Nobody should wait for the other figures to learn that these cannot be had."""
-    run = deescalate("bench", "--architectures", "all")
-    assert run.returncode == 2
-    assert 'pip install "pipecat-deescalate[hf]"' in run.stderr
-    assert len(run.stderr.splitlines()) == 1
+    """Nobody should wait for the other figures only to learn that these cannot be measured."""
+    with pytest.raises(MissingExtraError, match=r'pip install "pipecat-deescalate\[hf\]"'):
+        app(["speed", "--architectures", "all"], standalone_mode=False)

@@ -10,7 +10,8 @@ from benchmarks.audit import FrameAudit, audit, matched
 from benchmarks.bot import CallNotes
 from benchmarks.caller import CallLog
 from benchmarks.frame_watermark import Stretch
-from benchmarks.telephony import FrameMark
+
+from ..telephony import FrameMark
 
 SENT = [FrameMark(0.02 * n, n) for n in range(200)]
 CAME = [FrameMark(0.02 * n + 0.01, n) for n in range(200)]

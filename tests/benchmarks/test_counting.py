@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.frame_watermark import BLOCK, Stretch, levels, stretches
-from benchmarks.telephony import Pcm, from_mulaw, to_mulaw
+
+from ..telephony import Pcm, from_mulaw, to_mulaw
 
 
 def test_mu_law_is_that_of_the_standard() -> None:

@@ -1,33 +1,36 @@
-"""The live benchmark: real bots, real callers, and the search for how many fit."""
+"""The live benchmark: real bots and real callers; frame lateness by count of calls."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from contextlib import nullcontext
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from benchmarks import capacity
-from benchmarks.announcement import announcements
-from benchmarks.audit import audit
-from benchmarks.bot import Guard
+from benchmarks import concurrency
+from benchmarks.announcement import Announcement, announcements
+from benchmarks.audit import FrameAudit, audit
+from benchmarks.bot import WITH, WITHOUT, CallNotes, Guard, RunningBot, Variant
+from benchmarks.caller import CallLog
 from benchmarks.caller_audio import callers_turns
-from benchmarks.capacity import (
-    FIRST,
-    Measured,
-    Probe,
-    Search,
-    capacities,
-)
-from benchmarks.machine import StolenTime, stolen_moments
+from benchmarks.concurrency import Sample, summary
+from benchmarks.cpu_memory import Cost
+from benchmarks.live import LiveReport, print_live_report
 from benchmarks.reply_latency import run_calls
-from benchmarks.telephony import RATE, Pcm
+from pipecat_deescalate.agent.lab.timing import Timing
 from pipecat_deescalate.models.audio.recording import CallerChannel
 from pipecat_deescalate.models.errors import AudioError
 
 from ..audio import noise, write_audio
-from ..commands import deescalate
+from ..telephony import RATE, FrameMark, Pcm
 
-CALLS = Path(__file__).parents[2] / "examples" / "calls"
+ROOT = Path(__file__).parents[2]
+CALLS = ROOT / "examples" / "calls"
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +47,21 @@ def test_callers_say_the_turns_of_a_recording(speech: tuple[Pcm, ...], tmp_path:
         callers_turns(silent, None)
 
 
-@pytest.mark.parametrize(("model", "fault"), [(Guard.CRASHING, "model"), (Guard.HANGING, "late")])
-def test_a_broken_model_costs_no_frame(model: Guard, fault: str, speech: tuple[Pcm, ...]) -> None:
+def test_a_broken_model_costs_no_frame(speech: tuple[Pcm, ...]) -> None:
     """Counted at both ends, with a caller who speaks over the bot, whatever our model does."""
-    done = run_calls((model,), speech, turns=3, barging=(True,))
-    found = audit(done[model])
-    assert found.clean
-    assert found.sent > 250
-    assert found.bot_blocks > 100
-    ((log, notes),) = done[model]
-    assert notes.turns >= 3
-    assert notes.faults[fault] >= 3
-    assert log.cleared
+    faults = {Guard.CRASHING: "model", Guard.HANGING: "late"}
+    variants = [Variant(guard.value, guard) for guard in faults]
+    done = run_calls(variants, speech, turns=3, barging=(True,))
+    for variant in variants:
+        found = audit(done[variant])
+        assert found.clean
+        assert found.sent > 250
+        assert found.bot_blocks > 100
+        ((log, notes),) = done[variant]
+        assert len(notes.turns) >= 3
+        assert all(late is (variant.guard is Guard.HANGING) for _, late in notes.turns)
+        assert notes.faults[faults[variant.guard]] >= 3
+        assert log.cleared
 
 
 def test_the_announcement_is_measured_where_the_caller_hears_it(speech: tuple[Pcm, ...]) -> None:
@@ -66,70 +72,109 @@ def test_the_announcement_is_measured_where_the_caller_hears_it(speech: tuple[Pc
         assert (call.transfers, call.hang_ups) == (1, 0)
 
 
-@pytest.mark.parametrize(("true", "most", "expected"), [(0, 20, 1), (13, 40, 13.5), (99, 20, 20)])
-@pytest.mark.parametrize("unlucky", [1, 9])
-def test_the_search_finds_how_many_calls_fit(
-    unlucky: int, true: int, most: int, expected: float, monkeypatch: pytest.MonkeyPatch
+def test_bots_are_measured_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow minute of the machine must not hit one bot alone."""
+    order: list[str] = []
+
+    def one_run(call: object, bot: RunningBot, *_: object) -> list[Sample]:
+        order.append(bot.variant.name)
+        return [Sample(1.0, float(len(order)), 0, 0)]
+
+    monkeypatch.setattr(concurrency, "_one_run", one_run)
+    monkeypatch.setattr(concurrency, "calling", nullcontext)
+    monkeypatch.setattr(
+        concurrency, "running_bot", lambda variant: nullcontext(RunningBot(variant, None))
+    )
+    found = concurrency.concurrency(
+        (WITHOUT, WITH), (), counts=(1,), seconds=1, runs=3, say=lambda _: None
+    )
+    assert order == ["without", "with", "with", "without", "without", "with"]
+    assert [one.lateness[0].p99_ms for one in found.values()] == [4, 3]
+
+
+def test_frames_are_measured_while_calls_join(
+    speech: tuple[Pcm, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One unlucky try must not decide, the bots take turns, and a limit must be called one."""
-    tried: list[tuple[Guard, int]] = []
-
-    def probe(guard: Guard, speech: object, calls: int, seconds: float) -> Probe:
-        tried.append((guard, calls))
-        late = calls > true or len(tried) == unlucky
-        return Probe(calls, 100, int(late), 1.0, 1, 0, stolen=0.0, quiet=1.0)
-
-    monkeypatch.setattr(capacity, "_probe", probe)
-    guards = (Guard.NONE, Guard.BUNDLED)
-    found = capacities(guards, (), seconds=1.0, most=most, tries=10, say=lambda _: None)
-    assert [guard for guard, _ in tried[:6]] == [*guards] * 3
-    for one in found.values():
-        assert one.calls == pytest.approx(expected, abs=1)
-        assert one.reached_limit is (expected == most)
-        assert len(one.probes) < 30
+    """On a real bot: every count has its frames, and none of them comes before it was sent."""
+    monkeypatch.setattr(concurrency, "_SETTLES_S", 0.5)
+    monkeypatch.setattr(concurrency, "_STAYS_S", 0.5)
+    found = concurrency.concurrency(
+        (WITHOUT,), speech, counts=(1, 2), seconds=0.5, runs=1, say=lambda _: None
+    )
+    rows = found["without"].lateness
+    assert [row.calls for row in rows] == [1, 2]
+    assert all(0 < row.p50_ms <= row.p99_ms for row in rows)
 
 
-def test_a_try_that_the_host_disturbed_is_made_again() -> None:
-    """A neighbour's load must not count against a bot, nor keep a benchmark from ending."""
-    search = Search(most=20, tries=3)
-
-    def late(quiet: float) -> Probe:
-        return Probe(search.calls, 100, 50, 300.0, 1, 0, 0.1, quiet)
-
-    search.note(late(quiet=0.0))
-    search.note(late(quiet=0.4))
-    assert search.calls == FIRST
-    search.note(late(quiet=0.6))
-    assert search.calls < FIRST
-    while not search.done:
-        search.note(late(quiet=0.2))
-    found = search.result()
-    assert [probe.calls for probe in found.disturbed].count(1) == 2
-    assert found.calls == 1
-    assert [probe.disturbed for probe in found.probes[:2]] == [False, True]
+def test_a_sample_holds_the_frames_and_turns_of_its_span() -> None:
+    """Frames of other counts of calls would blur the counts; lost ones must not look punctual."""
+    sent = [FrameMark(100 + 0.02 * n, n) for n in range(500)]
+    came = [FrameMark(mark.at_s + (0.01 if mark.crc < 250 else 0.2), mark.crc) for mark in sent]
+    log = CallLog("1", tuple(sent), (), (), (), (), ())
+    turns = [(1.0, False), (3.0, True), (6.0, True), (7.0, False), (9.5, True)]
+    early, late = (
+        concurrency._sample([(log, CallNotes(frames=came, turns=turns))], begins, begins + 4)
+        for begins in (100.5, 105.5)
+    )
+    assert (early.p50_ms, early.p99_ms) == pytest.approx((10, 10))
+    assert (late.p50_ms, late.p99_ms) == pytest.approx((200, 200))
+    assert [(one.turns, one.late_readings) for one in (early, late)] == [(2, 1), (3, 2)]
+    few = CallNotes(frames=came[:300])
+    assert concurrency._sample([(log, few)], 105.5, 109.5).p50_ms == pytest.approx(3000)
 
 
-def test_frames_do_not_count_while_the_host_has_other_work() -> None:
-    """A frame that is late for want of a processor says nothing of the bot."""
-    measured = Measured(100.0, 110.0, stolen=(104.0, 104.1))
-    counted = [at_s in measured for at_s in (99.9, 100.1, 103.6, 103.8, 105.0, 105.2, 110.1)]
-    assert counted == [False, True, True, False, False, True, False]
-    assert measured.quiet == pytest.approx(0.86, abs=0.02)
+def test_concurrent_calls_are_those_whose_median_is_in_time() -> None:
+    """One slow run must not decide, and a lucky one above the limit must not raise it."""
+    p99 = {2: (10, 20, 900), 4: (99, 90, 101), 6: (100, 101, 20), 8: (5, 5, 5)}
+    runs = [[Sample(1.0, of_runs[run], 1, 0) for of_runs in p99.values()] for run in range(3)]
+    found = summary(tuple(p99), runs)
+    assert found.concurrent_calls == 4
+    assert [row.p99_ms for row in found.lateness] == [20, 99, 100, 5]
+    assert [run.p99_ms for run in found.lateness[0].runs] == [10, 20, 900]
+    assert summary((2,), [[Sample(150.0, 200.0, 1, 0)]]).concurrent_calls == 0
 
 
-def test_stolen_time_is_a_share() -> None:
-    """A wrong column of /proc/stat would have every try disturbed, or none."""
-    stolen = StolenTime()
-    assert len(stolen_moments(0.3, share=-0.1)) == 3
-    assert not stolen_moments(0.3, share=1.0)
-    assert 0 <= stolen.share <= 0.9
+def test_callers_join_step_by_step() -> None:
+    """Callers beyond a count would load the bot while that count is measured."""
+    bot = RunningBot(WITH, None)  # type: ignore[arg-type]  # nobody asks it anything
+    scripts = concurrency._scripts(bot, ["a", "b"], (2, 3, 6), 10.0)
+    starts = [script.starts_after_s for script in scripts]
+    assert starts == pytest.approx([0, 0.2, 10, 20, 20.2, 20.4])
+    assert {round(s.starts_after_s + s.duration_s, 6) for s in scripts} == {33.0}
+
+
+def test_a_baseline_has_a_column_of_its_own() -> None:
+    """Figures of the baseline under another name would compare nothing."""
+    sides = {"without": 1.0, "with": 2.0, "baseline": 3.0}
+    report = LiveReport(
+        machine={"processor": "x"},
+        callers_share_cores=True,
+        load_before=0.0,
+        latency={name: Timing(n, n, 5) for name, n in sides.items()},
+        frames={"without": FrameAudit(9, 9, 0, 0, 0, 1.0, 5, 0)},
+        announcements=(Announcement(True, 1.8, 1.8, 1, 0),),
+        costs={name: Cost(2, n, 10 * n, n) for name, n in sides.items()},
+        concurrency={name: summary((2,), [[Sample(n, n, 1, 0)]]) for name, n in sides.items()},
+    )
+    assert list(json.loads(report.to_json())["concurrency"]) == list(sides)
+    out = StringIO()
+    print_live_report(report, Console(file=out, width=150))
+    row = next(line for line in out.getvalue().splitlines() if "frame lateness" in line)
+    assert [cell.strip() for cell in row.split("│")[2:5]] == [
+        "1.0 ms (1)",
+        "2.0 ms (2)",
+        "3.0 ms (3)",
+    ]
 
 
 def test_the_command_says_what_it_needs() -> None:
     """A benchmark of several minutes must not fail at its end, nor with a traceback."""
-    run = deescalate("bench", "live")
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "live", "nowhere.wav"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
     assert run.returncode == 2
-    assert "--call" in run.stderr
-    missing = deescalate("bench", "live", "--call", "nowhere.wav")
-    assert missing.returncode == 2
-    assert missing.stderr.startswith("deescalate: nowhere.wav: ")
+    assert run.stderr.splitlines()[-1].startswith("benchmarks: nowhere.wav: ")

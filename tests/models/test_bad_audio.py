@@ -40,7 +40,7 @@ def test_stereo_without_a_named_channel_is_refused(tmp_path: Path) -> None:
     """Mixing both sides would score the bot's voice as the caller's."""
     sides = np.stack((tone(1.0), tone(1.0)), axis=1)
     path = write_audio(tmp_path / "pcm16.wav", sides, 16_000, "pcm16.wav")
-    assert "--caller-channel left|right" in refused(path)
+    assert 'caller_channel="left" or "right"' in refused(path)
 
 
 def test_three_channels_are_refused(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_live_call_is_told_as_its_recording(bot: list[float], caller: list[flo
         step(at)
         if step == floor.turn_started:
             live.append((floor.prompted, False))
-    words = Transcript(utterances).beside(heard)
+    words = Transcript(utterances).align(heard)
     assert [prompted for prompted, _ in live] == [one.prompted for one in words]
     assert [over for _, over in live][:-1] == [one.barge_in for one in words][:-1]
 

@@ -130,7 +130,15 @@ def test_a_model_that_gives_no_numbers_is_named(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "call.wav", audio[:, 0], rate)
     broken = model_of("Log", tmp_path / "broken.onnx")
     run = deescalate(
-        "calibrate", tmp_path / "call.wav", "--model", broken, "--out", tmp_path / "o.onnx"
+        *(
+            "model",
+            "calibrate",
+            tmp_path / "call.wav",
+            "--model",
+            broken,
+            "--out",
+            tmp_path / "o.onnx",
+        )
     )
     assert run.returncode == 2
     assert run.stderr == f"deescalate: {broken}: its output is not finite\n"
@@ -142,14 +150,14 @@ def test_the_command_makes_a_model_that_analyze_takes(tmp_path: Path) -> None:
     few = tmp_path / "few.wav"
     soundfile.write(few, audio[:, 0], rate)
     out = tmp_path / "ours.onnx"
-    refused = deescalate("calibrate", few, "--out", out)
+    refused = deescalate("model", "calibrate", few, "--out", out)
     assert refused.returncode == 2
     assert "turns were heard, 100 are needed" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert not out.exists()
     many = tmp_path / "many.wav"
     soundfile.write(many, np.tile(audio[:, 0], 26), rate)
-    made = deescalate("calibrate", many, "--out", out)
+    made = deescalate("model", "calibrate", many, "--out", out)
     assert made.returncode == 0, made.stderr
     assert "over p = 0.5" in made.stdout
     heard = deescalate("analyze", few, "--model", out, "--json")

@@ -262,11 +262,15 @@ def test_answers_that_begin_alike_are_refused(qwen2_audio: Path) -> None:
 def test_evaluate_takes_them_by_name(wav2vec2: Path, qwen2_audio: Path, tmp_path: Path) -> None:
     """The command must hand every option on, and refuse two models at once."""
     manifest = a_manifest(tmp_path)
-    run = deescalate("evaluate", "--data", manifest, "--hf", wav2vec2, "--negative-label", "happy")
+    run = deescalate(
+        "model", "evaluate", "--manifest", manifest, "--hf", wav2vec2, "--negative-label", "happy"
+    )
     assert run.returncode == 0, run.stderr
-    run = deescalate("evaluate", "--data", manifest, "--audio-lm", qwen2_audio, "--json")
+    run = deescalate(
+        "model", "evaluate", "--manifest", manifest, "--audio-lm", qwen2_audio, "--json"
+    )
     assert run.returncode == 0, run.stderr
     assert str(qwen2_audio) in run.stdout
-    both = deescalate("evaluate", "--data", manifest, "--hf", "a", "--audio-lm", "b")
+    both = deescalate("model", "evaluate", "--manifest", manifest, "--hf", "a", "--audio-lm", "b")
     assert both.returncode == 2
     assert "name one of" in both.stderr

@@ -1,4 +1,4 @@
-"""One call as a report tells it: its envelope, its turns, each policy's decisions and why."""
+"""One call for the report: its envelope, its turns, each policy's decisions and their reasons."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 import soundfile
 
 from ....models.audio.recording import read_audio, resample
-from ....models.reader import VoiceTurn
 from ....models.readings import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
 from ....models.voice import TIMELINE_STEP_S
 from ....policies.config import MitigationPolicy, agents_available
 from ....policies.decide import decide
 from ....policies.types import CallState, Decision, Evidence
+from ..transcript import Transcript
 from .call_source import CallSource
-from .recording_evidence import ENVELOPE_S, Row, words_of
+from .recording_evidence import ENVELOPE_S, Row, transcript_of
 from .statistics.call_labels import CallLabel
-from .storage import on_disk
+from .storage import local_file
 
 _POINTS = 600
 _AUDIO_RATE = 8_000
@@ -29,7 +29,7 @@ _AUDIO_RATE = 8_000
 
 @dataclass(frozen=True, slots=True)
 class ReportContent:
-    """What of a call may be in a report beside the figures: nothing, unless it was asked for."""
+    """What a report may contain of the caller: nothing, unless requested."""
 
     words: bool = False
     audio: bool = False
@@ -42,13 +42,13 @@ def serialize_call(
     label: CallLabel | None,
     shown: ReportContent,
 ) -> dict[str, Any]:
-    """All that the report's browser draws of a call.
+    """One call as JSON, with all that the report draws.
 
     Raises:
-        DeescalateError: words or audio were asked for and cannot be read any more.
+        DeescalateError: words or audio were requested and cannot be read any more.
     """
     readings = [_reading(index, turn, row["model"]) for index, turn in enumerate(row["turns"])]
-    texts = _texts(row, source) if shown.words else [None] * len(readings)
+    said = (transcript_of(source) if shown.words else Transcript()).align(readings)
     return {
         "id": row["call_id"],
         "duration_s": round(row["duration_s"], 2),
@@ -67,9 +67,9 @@ def serialize_call(
                 "words": _rounded(reading.words.p_negative) if reading.words else None,
                 "llr": _rounded(reading.log_likelihood_ratio),
                 "cues": [cue.value for cue, _ in reading.cues],
-                "text": text,
+                "text": words.text,
             }
-            for reading, text in zip(readings, texts, strict=True)
+            for reading, words in zip(readings, said, strict=True)
         ],
         "policies": [
             [_decision(one) for one in _decided(row, readings, source, policy)]
@@ -95,10 +95,10 @@ def _reading(index: int, turn: Row, model: str) -> TurnReading:
 
 
 def _steps(reading: TurnReading) -> list[list[float]]:
-    """The voice inside the turn: from when each p(negative) is drawn, and at last to when.
+    """The voice within the turn: when each p(negative) starts, and finally where the last one ends.
 
-    A window of the timeline is drawn for its middle half second. What was heard ends with the turn;
-    it may begin a little before it, or long after.
+    Each window of the timeline covers its middle half second. The timeline ends with the turn; it
+    may begin a little before the turn, or long after its start.
     """
     timeline = reading.voice.timeline
     began_s = reading.ended_at_s - TIMELINE_STEP_S * (len(timeline) + 1)
@@ -132,22 +132,8 @@ def _decision(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _texts(row: Row, source: CallSource) -> list[str | None]:
-    turns = [
-        VoiceTurn(
-            index,
-            turn["started_at_s"],
-            turn["ended_at_s"],
-            turn["loudness_db"],
-            EmotionReading(turn["voice"], row["model"], 0.0, 0.0),
-        )
-        for index, turn in enumerate(row["turns"])
-    ]
-    return [said.text for said in words_of(source).beside(turns)]
-
-
 def _envelope(peaks: bytes) -> dict[str, Any]:
-    """The peaks, fewer where there are many; `step_s` is how far they are apart."""
+    """The peaks, at most `_POINTS` of them, `step_s` apart."""
     points = np.frombuffer(peaks, np.uint8)
     stride = max(1, -(-len(points) // _POINTS))
     padded = np.pad(points, (0, -len(points) % stride))
@@ -158,8 +144,8 @@ def _envelope(peaks: bytes) -> dict[str, Any]:
 
 
 def _audio(source: CallSource) -> str:
-    """The caller's side as a data URL, Ogg/Opus."""
-    with on_disk(source.place) as path:
+    """The caller's channel as a data URL, Ogg/Opus."""
+    with local_file(source.place) as path:
         samples = read_audio(path, caller_channel=source.caller_channel)
     written = io.BytesIO()
     narrow = resample(samples, 16_000, _AUDIO_RATE)

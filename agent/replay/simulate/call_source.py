@@ -1,4 +1,4 @@
-"""A recorded call as it is handed from one stage to the next; workers load nothing else."""
+"""A recorded call as one stage passes it to the next; workers import only this."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ....models.audio.recording import CallerChannel
-from ..alignment import Stretch
+from ..alignment import ByteRange
 
 
 @dataclass(frozen=True, slots=True)
 class CallSource:
-    """One recording: where it is, what is known of it, and what its evidence is kept under.
+    """One recording: where it is, what is known about it, and digests for the cache keys.
 
-    `recording` changes with the audio and how it is read, `words` with its transcript. `lines` is
-    where in an untimed transcript this call's are, None if the transcript is the call's own.
+    `recording` changes with the audio and how it is read, `words` with the transcript. `lines` are
+    this call's byte ranges in a transcript of many calls, None if the transcript is its own.
     """
 
     call_id: str
@@ -22,14 +22,14 @@ class CallSource:
     recording: str
     words: str = ""
     transcript: str | None = None
-    lines: tuple[Stretch, ...] | None = None
+    lines: tuple[ByteRange, ...] | None = None
     caller_channel: CallerChannel | None = None
     started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One call to be heard; `known_turns` from an earlier hearing spare the search."""
+    """One call to analyse; `known_turns` from an earlier run make the VAD unnecessary."""
 
     source: CallSource
     evidence_key: str

@@ -1,11 +1,11 @@
-"""The `simulate` command: hear what is not heard yet, replay all policies, tell."""
+"""The `simulate` command: extract missing evidence, replay all policies, report."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,34 +22,31 @@ from ....policies.config import MitigationPolicy, load_policy
 from ...console import Report, results, stages
 from .call_detail import ReportContent, serialize_call
 from .call_index import CallIndex
-from .comparison import Comparison
-from .decision_export import outcome_files
+from .comparison import Batches, Comparison
+from .decision_export import decision_files
 from .duckdb_io import scratch
-from .engine import Engine, hear_locally
+from .engine import Engine, extract_locally
 from .evidence_cache import EvidenceCache
 from .evidence_columns import EvidenceColumns, FailedCall
 from .find_calls import find_calls
 from .label_files import read_call_labels
-from .recording_evidence import HearingSettings, tasks_for
+from .recording_evidence import EvidenceSettings, tasks_for
 from .report import render
-from .report_sampling import CallKind, Picker
+from .report_sampling import CallKind, CallSampler
 from .run_sweep import Sweep, run_sweep, write_policy
-from .statistics.call_labels import BatchLabels
 from .statistics.caller_model import closed_loop, load_caller_model
 from .statistics.staffing import Service
 from .statistics.sweep import Axis, Costs, grid
-from .statistics.tally import Outcomes
-from .summary import findings
-from .terminal_view import print_study
-from .transcript_lookup import Transcripts
-from .vectorized import CallBatch
+from .summary import simulation_summary
+from .terminal_view import print_summary
+from .transcript_lookup import TranscriptIndex
 
 _NAMED = 5
-"""Of many, how many are named in a message."""
+"""A message names at most this many."""
 
 
 class SimulationError(DeescalateError):
-    """The options do not go together, or a run was stopped; the message says what to do."""
+    """Options that do not go together, or a stopped run; the message says what to do."""
 
 
 class EngineName(StrEnum):
@@ -61,7 +58,7 @@ class EngineName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `deescalate simulate` was told; places are paths or URLs."""
+    """The options of `deescalate simulate`; places are paths or URLs."""
 
     calls: Sequence[str]
     policies: Sequence[str]
@@ -89,47 +86,39 @@ class Options:
 
 
 def run_simulation(options: Options) -> int:
-    """Do all of it; return how many calls could not be read.
+    """Run a simulation; return how many calls could not be read.
 
     Raises:
-        DeescalateError: what was asked for cannot be done; known before the work starts.
+        DeescalateError: the options cannot work; known before the work starts.
     """
     policies = _policies(options.policies)
     sweep = _sweep(options, policies[0])
     caller = load_caller_model(options.caller_model) if options.caller_model else None
     with ExitStack() as stack:
         emit = stack.enter_context(results(as_json=options.as_json, out=options.out))
-        writer = stack.enter_context(outcome_files(options.results)) if options.results else None
+        writer = stack.enter_context(decision_files(options.results)) if options.results else None
         if options.best is not None:
             stack.enter_context(whole_file(options.best))  # a bad path is known before the work
         page = stack.enter_context(whole_file(options.report)) if options.report else None
         database = stack.enter_context(scratch(options.evidence))
-        roster, archive = _evidence(options, database)
-        study, picker = Comparison(policies), Picker(options.report_calls if page else 0)
+        index, evidence = _evidence(options, database)
+        sampler = CallSampler(options.report_calls if page else 0)
         with stages() as progress:
-            tick = _counting(progress, "replaying", len(roster))
-
-            def watch(
-                batch: CallBatch, known: BatchLabels | None, seen: Sequence[Outcomes]
-            ) -> None:
-                picker.see(batch, known, seen)
-                tick(batch)
-
-            study.add(archive.batches(), writer, watch)
-            failed = archive.failed()
-            found = findings(
-                study,
+            batches = partial(_counted, progress, index, evidence)
+            comparison = Comparison(policies)
+            comparison.add(batches("replaying"), writer, sampler.add)
+            found = simulation_summary(
+                comparison,
                 costs=options.costs,
                 base_rate=options.base_rate,
                 service=options.service,
                 calls_a_day=options.calls_a_day,
-                failed=failed,
-                unmatched=roster.unmatched(),
+                failed=evidence.failed(),
+                unmatched=index.unmatched(),
             )
             if sweep is not None:
-                tick = _counting(progress, "sweeping", len(roster))
-                swept = run_sweep(policies[0], sweep, archive.batches, tick)
-                found["sweep"] = swept.told
+                swept = run_sweep(policies[0], sweep, partial(batches, "sweeping"))
+                found["sweep"] = swept.summary
                 if options.best is not None:
                     write_policy(options.best, swept, ", ".join(options.calls))
             if caller is not None:
@@ -137,12 +126,22 @@ def run_simulation(options: Options) -> int:
                     policies, caller, options.costs, handling_s=options.service.handling_s
                 )
             if page is not None:
-                told = _tell(picker.picked(), roster, archive, policies, options.shown)
+                shown = _shown_calls(sampler.sampled(), index, evidence, policies, options.shown)
                 levels = [_levels(policy) for policy in policies]
-                page.write(render({**found, "levels": levels, "calls_told": told}, _title(options)))
-        emit(json.dumps(finite(found), allow_nan=False), partial(print_study, found))
-    _complain(failed)
-    return len(failed)
+                content = {**found, "levels": levels, "calls_told": shown}
+                page.write(render(content, _title(options)))
+        emit(json.dumps(finite(found), allow_nan=False), partial(print_summary, found))
+    _print_failures(evidence.failed())
+    return len(evidence.failed())
+
+
+def _counted(progress: Report, index: CallIndex, evidence: EvidenceColumns, what: str) -> Batches:
+    """The batches of calls, reporting how many calls are done."""
+    done = 0
+    for batch, labels in evidence.batches():
+        yield batch, labels
+        done += len(batch.call_ids)
+        progress(what, done, len(index))
 
 
 def _title(options: Options) -> str:
@@ -150,7 +149,7 @@ def _title(options: Options) -> str:
 
 
 def _levels(policy: MitigationPolicy) -> dict[str, float]:
-    """The beliefs that a report draws lines at; a dialog state may have others."""
+    """The beliefs at which a report draws lines; a dialog state may have others."""
     return {
         "prior": policy.expected_negative_rate,
         "strained": policy.strained.enter,
@@ -158,16 +157,17 @@ def _levels(policy: MitigationPolicy) -> dict[str, float]:
     }
 
 
-def _tell(
-    picked: Mapping[str, CallKind],
-    roster: CallIndex,
-    archive: EvidenceColumns,
+def _shown_calls(
+    sampled: Mapping[str, CallKind],
+    index: CallIndex,
+    evidence: EvidenceColumns,
     policies: Sequence[MitigationPolicy],
     shown: ReportContent,
 ) -> list[dict[str, Any]]:
-    """The calls that the report shows, told turn by turn."""
-    tasks, rows = roster.tasks(list(picked)), archive.in_full(list(picked))
-    labels = roster.labels_of(list(picked))
+    """The calls that the report shows, turn by turn."""
+    call_ids = list(sampled)
+    tasks, rows = index.tasks(call_ids), evidence.in_full(call_ids)
+    labels = index.labels(call_ids)
     return [
         {
             "kind": kind.value,
@@ -175,26 +175,14 @@ def _tell(
                 rows[call_id], tasks[call_id].source, policies, labels.get(call_id), shown
             ),
         }
-        for call_id, kind in picked.items()
+        for call_id, kind in sampled.items()
     ]
-
-
-def _counting(progress: Report, what: str, calls: int) -> Callable[..., None]:
-    """Something that reports how many calls went by, a batch at a time."""
-    done = 0
-
-    def watch(batch: CallBatch, *_: object) -> None:
-        nonlocal done
-        done += len(batch.call_ids)
-        progress(what, done, calls)
-
-    return watch
 
 
 def _sweep(options: Options, base: MitigationPolicy) -> Sweep | None:
     if not options.sweep:
         if options.best is not None:
-            raise SimulationError("--best is the cheapest policy of a --sweep")
+            raise SimulationError("--best needs a --sweep to choose from")
         return None
     if options.labels is None:
         raise SimulationError("a --sweep needs --labels to tell good from bad")
@@ -213,55 +201,55 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
 
 
 def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[CallIndex, EvidenceColumns]:
-    """The calls and their evidence, once all of them are heard."""
-    transcripts = Transcripts(database, options.transcripts) if options.transcripts else None
-    settings = HearingSettings(options.model, options.language)
+    """The calls and their evidence, once all of it is extracted."""
+    transcripts = TranscriptIndex(database, options.transcripts) if options.transcripts else None
+    settings = EvidenceSettings(options.model, options.language)
     sources = find_calls(
         options.calls, transcripts=transcripts, caller_channel=options.caller_channel
     )
-    roster = CallIndex(database, tasks_for(sources, settings))
-    archive = EvidenceColumns(database, roster, EvidenceCache(options.evidence))
+    index = CallIndex(database, tasks_for(sources, settings))
+    evidence = EvidenceColumns(database, index, EvidenceCache(options.evidence))
     if options.labels is not None:
-        roster.label(read_call_labels(options.labels))
-        _check_labels(roster, options.labels)
-    archive.gather()
-    missing = archive.missing()
-    done, total = len(roster) - len(missing), len(roster)
+        index.label(read_call_labels(options.labels))
+        _check_labels(index, options.labels)
+    evidence.gather()
+    missing = evidence.missing()
+    done, total = len(index) - len(missing), len(index)
     with stages() as progress:
-        progress("hearing", done, total)
+        progress("extracting evidence", done, total)
         try:
             for rows in _engine(options)(missing, settings):
-                archive.keep(rows)
+                evidence.keep(rows)
                 done += len(rows)
-                progress("hearing", done, total)
+                progress("extracting evidence", done, total)
         except KeyboardInterrupt as error:
             raise SimulationError(
                 f"stopped after {done} of {total} calls; the same command goes on from there"
             ) from error
-    archive.gather()
-    archive.settle()
-    return roster, archive
+    evidence.gather()
+    evidence.sort()
+    return index, evidence
 
 
 def _engine(options: Options) -> Engine:
     workers = options.workers or os.cpu_count() or 1
     if options.engine is EngineName.RAY:
-        from .ray_engine import hear_on_ray  # noqa: PLC0415 - an extra of its own
+        from .ray_engine import extract_on_ray  # noqa: PLC0415 - an extra of its own
 
-        return partial(hear_on_ray, workers=options.workers)
-    return partial(hear_locally, workers=workers)
+        return partial(extract_on_ray, workers=options.workers)
+    return partial(extract_locally, workers=workers)
 
 
-def _check_labels(roster: CallIndex, labels: str) -> None:
-    """Tell of labels without a call; that all of them are is an error."""
-    unmatched = roster.unmatched()
-    if unmatched and len(unmatched) == roster.labelled:
+def _check_labels(index: CallIndex, labels: str) -> None:
+    """Warn about labels that match no call; if none match, that is an error."""
+    unmatched = index.unmatched()
+    if unmatched and len(unmatched) == index.labelled:
         raise SimulationError(f"{labels}: no label is for any of these calls")
     if unmatched:
         print(f"deescalate: {_some(unmatched)}: labelled, but not among the calls", file=sys.stderr)
 
 
-def _complain(failed: Sequence[FailedCall]) -> None:
+def _print_failures(failed: Sequence[FailedCall]) -> None:
     for one in failed[:_NAMED]:
         print(f"deescalate: {one.reason}", file=sys.stderr)
     if len(failed) > _NAMED:

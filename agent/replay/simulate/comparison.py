@@ -1,4 +1,4 @@
-"""All policies over all calls: a batch after the other, each policy's counts growing."""
+"""Replays all policies over all calls, batch by batch, and counts what each one does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from ....policies.config import MitigationPolicy
-from .decision_export import OutcomeWriter
+from .decision_export import DecisionWriter
 from .statistics.call_labels import BatchLabels
 from .statistics.figures import PolicyFigures, figures_of
 from .statistics.staffing import Service, Staffing, day_of, even_day, staffing
@@ -16,12 +16,12 @@ from .vectorized import CallBatch, replay
 
 Batches = Iterable[tuple[CallBatch, BatchLabels | None]]
 Watch = Callable[[CallBatch, BatchLabels | None, Sequence[Outcomes]], None]
-"""Sees each batch with what every policy made of it."""
+"""Takes each batch with its labels and with the outcomes under every policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The need for humans under one policy; `by_clock` if the calls' hours were known."""
+    """The humans needed under one policy; `by_clock` if the calls' hours are known."""
 
     calls_a_day: float
     by_clock: bool
@@ -30,7 +30,7 @@ class Load:
 
 @dataclass
 class Comparison:
-    """The counts of all policies over the calls seen so far."""
+    """The counts of all policies over the calls so far."""
 
     policies: Sequence[MitigationPolicy]
     tallies: list[Tally] = field(init=False)
@@ -39,7 +39,9 @@ class Comparison:
     def __post_init__(self) -> None:
         self.tallies = [Tally() for _ in self.policies]
 
-    def add(self, batches: Batches, writer: OutcomeWriter | None, watch: Watch) -> None:
+    def add(
+        self, batches: Batches, writer: DecisionWriter | None = None, watch: Watch | None = None
+    ) -> None:
         """Replay all calls under all policies."""
         for batch, labels in batches:
             self.days |= days_of(batch)
@@ -51,7 +53,8 @@ class Comparison:
                 if writer is not None:
                     writer.add(policy.name, batch, found, outcomes, labels)
                 seen.append(outcomes)
-            watch(batch, labels, seen)
+            if watch is not None:
+                watch(batch, labels, seen)
 
     def figures(self, base_rate: float) -> list[PolicyFigures]:
         """What each policy did."""
@@ -61,7 +64,7 @@ class Comparison:
         ]
 
     def load(self, index: int, service: Service, calls_a_day: float | None) -> Load | None:
-        """The humans that a policy needs; `calls_a_day` is as in the calls if not given."""
+        """The humans that a policy needs; `calls_a_day` defaults to the rate of the calls."""
         counts = self.tallies[index]
         if not counts.calls:
             return None

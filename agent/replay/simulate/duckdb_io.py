@@ -1,4 +1,4 @@
-"""Tables: those that a user hands in (CSV, Parquet or JSON lines), and a database to work in."""
+"""DuckDB: reads the user's tables (CSV, Parquet, JSON lines), and keeps a run's own on disk."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _READERS = {
     ".jsonl": "read_json(?, format = 'newline_delimited')",
 }
 TABLES = frozenset(_READERS)
-AT_ONCE = 4_096
-"""How many rows are held in memory at a time."""
+ROWS_AT_ONCE = 4_096
+"""The number of rows in memory at a time."""
 
 
 @contextmanager
 def scratch(*places: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database on disk that can read these places, and is gone when the block ends.
+    """A database on disk that can read these places; it is deleted when the block ends.
 
     Raises:
-        OutputError: it cannot be written, for want of space say.
+        OutputError: it cannot be written, for lack of space for example.
     """
     with tempfile.TemporaryDirectory(prefix="deescalate-") as folder:
         try:
@@ -46,7 +46,7 @@ def scratch(*places: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _connect(database: str, spill: str, places: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
-    """A connection that takes little memory, one thread, and nothing from the network."""
+    """A connection with little memory and one thread, which downloads nothing."""
     connection = duckdb.connect(database)
     for setting in (
         "memory_limit = '128MB'",
@@ -62,28 +62,24 @@ def _connect(database: str, spill: str, places: tuple[str, ...]) -> duckdb.DuckD
     return connection
 
 
-def fill(
+def create_table(
     database: duckdb.DuckDBPyConnection,
     name: str,
     schema: pa.Schema,
     rows: Iterable[dict[str, Any]],
 ) -> int:
-    """Make a table of these rows, some thousand at a time; return how many there are."""
-    database.register("block", schema.empty_table())
-    database.execute(f"CREATE TABLE {name} AS SELECT * FROM block")  # noqa: S608 - ours
-    database.unregister("block")
+    """Create a table from rows, some thousand at a time; return how many there are."""
+    database.from_arrow(schema.empty_table()).create(name)
     left, done = iter(rows), 0
-    while some := list(islice(left, AT_ONCE)):
-        database.register("block", pa.Table.from_pylist(some, schema))
-        database.execute(f"INSERT INTO {name} SELECT * FROM block")  # noqa: S608 - ours
-        database.unregister("block")
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        database.from_arrow(pa.Table.from_pylist(some, schema)).insert_into(name)
         done += len(some)
     return done
 
 
-def columns(database: duckdb.DuckDBPyConnection, query: str, values: object) -> pa.Table:
-    """What a query finds, in columns; all of it is in memory."""
-    return database.sql(query, params=values).to_arrow_table()
+def query(database: duckdb.DuckDBPyConnection, select: str, values: object) -> pa.Table:
+    """The whole result of a query as Arrow columns, in memory."""
+    return database.sql(select, params=values).to_arrow_table()
 
 
 def count_rows(database: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -92,39 +88,39 @@ def count_rows(database: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(found[0])
 
 
-def streamed(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, some thousand at a time; other queries may be asked meanwhile."""
-    found = database.cursor().execute(query)
-    while rows := found.fetchmany(AT_ONCE):
+def stream_rows(database: duckdb.DuckDBPyConnection, select: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, some thousand at a time; other queries may run meanwhile."""
+    found = database.cursor().execute(select)
+    while rows := found.fetchmany(ROWS_AT_ONCE):
         yield from rows
 
 
-def literal(place: str) -> str:
-    """A place as DuckDB takes it, which sees a pattern in *, ? and [."""
+def escape_pattern(place: str) -> str:
+    """A place for DuckDB, which would take *, ? and [ for a pattern."""
     return glob.escape(place)
 
 
 def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table as dictionaries; CSV values are texts.
+    """The rows of a table as dictionaries; CSV values are strings.
 
     Raises:
-        UnreadableInputError: it cannot be read, or has not the `required` columns.
+        UnreadableInputError: it cannot be read, or lacks one of the `required` columns.
     """
     reader = _READERS.get(PurePosixPath(place).suffix.lower())
     if reader is None:
         raise UnreadableInputError(place, f"is not a table: use {', '.join(sorted(TABLES))}")
     if is_remote(place):
-        fingerprint(place)  # what is wrong is plain here; DuckDB would give a traceback
+        fingerprint(place)  # raises a plain error here, where DuckDB would print a traceback
     elif not Path(place).exists():
         raise UnreadableInputError(place, "is not there")
     connection = _connect(":memory:", tempfile.gettempdir(), (place,))
     try:
-        found = connection.execute(f"SELECT * FROM {reader}", [literal(place)])  # noqa: S608 - ours
+        found = connection.execute(f"SELECT * FROM {reader}", [escape_pattern(place)])  # noqa: S608 - ours
         names = [column[0] for column in found.description or ()]
         missing = [name for name in required if name not in names]
         if missing:
             raise UnreadableInputError(place, f"has no column {', '.join(missing)}")
-        while rows := found.fetchmany(AT_ONCE):
+        while rows := found.fetchmany(ROWS_AT_ONCE):
             yield from (dict(zip(names, row, strict=True)) for row in rows)
     except duckdb.Error as error:
         raise UnreadableInputError(place, f"is not such a table ({first_line(error)})") from error

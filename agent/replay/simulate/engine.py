@@ -1,8 +1,8 @@
-"""The evidence stage on one machine: as many processes as it has cores, and none of them needed.
+"""The evidence stage on one machine: a pool of processes, any of which may die.
 
-A worker that dies (killed, or by a crash in a decoder) takes its pool with it. The calls that were
-under way then are heard again, each in a process of its own; a call that kills that one too is
-written off, and the others go on.
+A worker that dies (killed, or by a crash in a decoder) breaks its pool. The calls in flight are
+then retried, each in its own process; a call that kills that one too is poisoned: it is reported
+and skipped, and the others go on.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from .call_source import Task
-from .recording_evidence import HearingSettings, Row, hear_all, preload, unheard
+from .recording_evidence import EvidenceSettings, Row, extract_all, failed_row, preload
 
-Handful = tuple[Task, ...]
+Chunk = tuple[Task, ...]
 
 
 class Tasks(Protocol):
-    """Calls to hear: how many, and one after the other."""
+    """Calls without evidence: iterable, with a known number."""
 
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[Task]: ...
 
 
-Engine = Callable[[Tasks, HearingSettings], Iterator[list[Row]]]
-"""Hears all calls, and gives the rows as they come, in any order."""
+Engine = Callable[[Tasks, EvidenceSettings], Iterator[list[Row]]]
+"""Extracts the evidence of all calls; yields rows as they are ready, in any order."""
 
-_AHEAD = 2
-"""How many handfuls wait for each worker."""
-CALLS_IN_HAND = 16
-"""How many calls of a worker are lost, to be heard again, when all is killed."""
+_CHUNKS_AHEAD = 2
+"""The number of chunks queued for each worker."""
+_CALLS_PER_CHUNK = 16
+"""A killed run repeats at most this many calls per worker."""
 
 
-def chunks(tasks: Tasks, workers: int) -> Iterator[Handful]:
-    """The calls as workers take them: fewer at a time the fewer are left.
+def chunks(tasks: Tasks, workers: int) -> Iterator[Chunk]:
+    """Split the calls for the workers; chunks shrink as fewer calls are left.
 
-    So no worker is busy for long when the others have nothing left (guided self-scheduling,
+    So no worker is busy for long after the others have finished (guided self-scheduling,
     Polychronopoulos and Kuck, 1987).
     """
     left, calls = len(tasks), iter(tasks)
-    while chunk := tuple(islice(calls, max(1, min(CALLS_IN_HAND, left // (4 * workers))))):
+    while chunk := tuple(islice(calls, max(1, min(_CALLS_PER_CHUNK, left // (4 * workers))))):
         left -= len(chunk)
         yield chunk
 
 
-def hear_locally(tasks: Tasks, settings: HearingSettings, workers: int) -> Iterator[list[Row]]:
-    """Hear calls in this many processes; with one, in this very process."""
+def extract_locally(tasks: Tasks, settings: EvidenceSettings, workers: int) -> Iterator[list[Row]]:
+    """Extract evidence in this many processes; one means the calling process itself."""
     todo = chunks(tasks, workers)
     if workers == 1:
         for chunk in todo:
-            yield hear_all(chunk, settings)
+            yield extract_all(chunk, settings)
         return
     while True:
         in_flight: list[Task] = []
@@ -67,16 +67,16 @@ def hear_locally(tasks: Tasks, settings: HearingSettings, workers: int) -> Itera
         if not in_flight:
             return
         for task in in_flight:
-            yield [_alone(task, settings)]
+            yield [_isolated(task, settings)]
 
 
 def _in_a_pool(
-    todo: Iterator[Handful], settings: HearingSettings, workers: int, in_flight: list[Task]
+    todo: Iterator[Chunk], settings: EvidenceSettings, workers: int, in_flight: list[Task]
 ) -> Iterator[list[Row]]:
-    """Hear until all is done, or until the pool breaks: then `in_flight` were under way."""
+    """Work until all is done, or until the pool breaks: then `in_flight` holds what was lost."""
     with _pool(workers, settings) as pool:
-        running: dict[Future[list[Row]], Handful] = {}
-        _submit(pool, islice(todo, workers * _AHEAD), settings, running, in_flight)
+        running: dict[Future[list[Row]], Chunk] = {}
+        _submit(pool, islice(todo, workers * _CHUNKS_AHEAD), settings, running, in_flight)
         while running and not in_flight:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -94,38 +94,38 @@ def _in_a_pool(
 
 def _submit(
     pool: ProcessPoolExecutor,
-    todo: Iterable[Handful],
-    settings: HearingSettings,
-    running: dict[Future[list[Row]], Handful],
+    todo: Iterable[Chunk],
+    settings: EvidenceSettings,
+    running: dict[Future[list[Row]], Chunk],
     in_flight: list[Task],
 ) -> None:
     for chunk in todo:
         try:
-            running[pool.submit(hear_all, chunk, settings)] = chunk
+            running[pool.submit(extract_all, chunk, settings)] = chunk
         except BrokenProcessPool:
             in_flight.extend(chunk)
 
 
-def _alone(task: Task, settings: HearingSettings) -> Row:
+def _isolated(task: Task, settings: EvidenceSettings) -> Row:
     with _pool(1, settings) as pool:
         try:
-            return pool.submit(hear_all, (task,), settings).result()[0]
+            return pool.submit(extract_all, (task,), settings).result()[0]
         except BrokenProcessPool:
             return poisoned(task)
 
 
 def poisoned(task: Task) -> Row:
-    """The row of a call that ends even a process of its own."""
-    return unheard(task, f"{task.source.place}: ends the process that reads it; leave it out")
+    """The row of a call that kills even its own process."""
+    return failed_row(task, f"{task.source.place}: ends the process that reads it; leave it out")
 
 
-def _pool(workers: int, settings: HearingSettings) -> ProcessPoolExecutor:
+def _pool(workers: int, settings: EvidenceSettings) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")  # a fork would share the sessions' threads
     return ProcessPoolExecutor(workers, context, partial(_start_worker, settings))
 
 
-def _start_worker(settings: HearingSettings) -> None:
-    """Load the models; end without a word when interrupted, or when the parent was killed."""
+def _start_worker(settings: EvidenceSettings) -> None:
+    """Load the models; exit silently when interrupted, or when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:

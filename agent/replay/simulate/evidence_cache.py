@@ -1,7 +1,7 @@
-"""Evidence on disk or in a bucket: Parquet parts in a folder, one row a call, written once.
+"""Evidence on disk or in a bucket: Parquet parts in a folder, one row per call, written once.
 
-Which calls are done is read off the parts; so a run that was killed goes on where it was, and parts
-of other settings, or of calls that changed since, are simply not asked for.
+The parts say which calls are done, so a killed run resumes where it stopped. Rows from other
+settings, or of calls that have changed since, match no key and are ignored.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .recording_evidence import Row
-from .storage import found, join, make_folder, writing
+from .storage import create_file, join, list_files, make_folder
 
 _TURN = pa.struct(
-    [
-        ("started_at_s", pa.float64()),
-        ("ended_at_s", pa.float64()),
-        ("loudness_db", pa.float64()),
-        ("voice", pa.float64()),
-        ("unknown", pa.string()),
-        ("words", pa.float64()),
-        ("log_likelihood_ratio", pa.float64()),
-        ("cues", pa.list_(pa.string())),
-        ("dialog_state", pa.string()),
-        ("timeline", pa.list_(pa.float32())),
-    ]
+    {
+        "started_at_s": pa.float64(),
+        "ended_at_s": pa.float64(),
+        "loudness_db": pa.float64(),
+        "voice": pa.float64(),
+        "unknown": pa.string(),
+        "words": pa.float64(),
+        "log_likelihood_ratio": pa.float64(),
+        "cues": pa.list_(pa.string()),
+        "dialog_state": pa.string(),
+        "timeline": pa.list_(pa.float32()),
+    }
 )
 SCHEMA = pa.schema(
-    [
-        ("call_id", pa.string()),
-        ("evidence_key", pa.string()),
-        ("turns_key", pa.string()),
-        ("duration_s", pa.float64()),
-        ("sample_rate", pa.int32()),
-        ("model", pa.string()),
-        ("warnings", pa.list_(pa.string())),
-        ("envelope", pa.binary()),
-        ("turns", pa.list_(_TURN)),
-    ]
+    {
+        "call_id": pa.string(),
+        "evidence_key": pa.string(),
+        "turns_key": pa.string(),
+        "duration_s": pa.float64(),
+        "sample_rate": pa.int32(),
+        "model": pa.string(),
+        "warnings": pa.list_(pa.string()),
+        "envelope": pa.binary(),
+        "turns": pa.list_(_TURN),
+    }
 )
 
 
@@ -56,11 +56,11 @@ class EvidenceCache:
         make_folder(place)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Keep some calls, all of them or none. Raises OutputError."""
+        """Store these rows, all or none. Raises OutputError."""
         name = hashlib.sha256(" ".join(row["evidence_key"] for row in rows).encode()).hexdigest()
-        with writing(join(self.place, f"part-{name[:24]}.parquet")) as file:
+        with create_file(join(self.place, f"part-{name[:24]}.parquet")) as file:
             pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")
 
     def parts(self) -> list[str]:
-        """The parts that there are by now, sorted."""
-        return sorted(part for part in found(self.place) if part.endswith(".parquet"))
+        """The parts that exist now, sorted."""
+        return sorted(part for part in list_files(self.place) if part.endswith(".parquet"))

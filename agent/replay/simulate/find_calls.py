@@ -1,4 +1,4 @@
-"""Which recorded calls there are: folders, patterns, files and manifests become a list."""
+"""Finds recorded calls in folders, patterns, files and manifests."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any
 from ....models.audio.recording import AUDIO, CallerChannel
 from ....models.errors import DeescalateError, UnreadableInputError
 from .call_source import CallSource
-from .duckdb_io import AT_ONCE, TABLES, read_table
-from .storage import fingerprint, found, is_pattern, join, parent
-from .transcript_lookup import Transcripts, Words
+from .duckdb_io import ROWS_AT_ONCE, TABLES, read_table
+from .storage import fingerprint, is_pattern, join, list_files, parent
+from .transcript_lookup import TranscriptIndex, TranscriptPlace
 
-_SILENT = Words(None)
+_NO_WORDS = TranscriptPlace(None)
 
 
 class NoCallsError(DeescalateError):
-    """There is nothing to simulate on; the message says where it was looked for."""
+    """No calls were found, or two have the same id; the message says where."""
 
 
 def find_calls(
     places: Iterable[str],
     *,
-    transcripts: Transcripts | None = None,
+    transcripts: TranscriptIndex | None = None,
     caller_channel: CallerChannel | None = None,
 ) -> Iterator[CallSource]:
-    """All recordings at these places, one after the other, in no order.
+    """All recordings at these places, in no particular order.
 
     Raises:
         NoCallsError: a place has none.
@@ -37,11 +37,11 @@ def find_calls(
     """
     for place in places:
         rows, none = _rows(place), True
-        while some := list(islice(rows, AT_ONCE)):
+        while some := list(islice(rows, ROWS_AT_ONCE)):
             none = False
-            words = transcripts.of(map(_call_id, some)) if transcripts else {}
+            words = transcripts.of([_call_id(row) for row in some]) if transcripts else {}
             for row in some:
-                yield _source(row, place, words.get(_call_id(row), _SILENT), caller_channel)
+                yield _source(row, place, words.get(_call_id(row), _NO_WORDS), caller_channel)
         if none:
             raise NoCallsError(f"{place}: no recordings there")
 
@@ -60,7 +60,7 @@ def _rows(place: str) -> Iterator[dict[str, Any]]:
     elif suffix in AUDIO and not several:
         yield {"path": place}
     else:
-        yield from ({"path": file} for file in found(place) if _ends(file, *AUDIO))
+        yield from ({"path": file} for file in list_files(place) if _ends(file, *AUDIO))
 
 
 def _ends(place: str, *suffixes: str) -> bool:
@@ -72,11 +72,11 @@ def _call_id(row: dict[str, Any]) -> str:
 
 
 def _source(
-    row: dict[str, Any], manifest: str, words: Words, caller_channel: CallerChannel | None
+    row: dict[str, Any], manifest: str, words: TranscriptPlace, caller_channel: CallerChannel | None
 ) -> CallSource:
     place, call_id = str(row["path"]), _call_id(row)
     if row.get("transcript"):
-        words = Words(row["transcript"])
+        words = TranscriptPlace(row["transcript"])
     channel = _channel(row.get("caller_channel"), manifest) or caller_channel
     return CallSource(
         call_id=call_id,
@@ -91,7 +91,7 @@ def _source(
 
 
 def _fingerprint_or_none(place: str) -> str:
-    """A file that is not there is found out, and counted, when it is its turn."""
+    """A missing file is reported and counted later, when its evidence is extracted."""
     try:
         return fingerprint(place)
     except UnreadableInputError:
@@ -106,7 +106,7 @@ def _channel(value: object, manifest: str) -> CallerChannel | None:
 
 
 def _moment(value: object, manifest: str) -> datetime | None:
-    """An aware datetime; one without a zone is taken as this machine's time."""
+    """An aware datetime; without a zone it is in this machine's local time."""
     if not value:
         return None
     try:

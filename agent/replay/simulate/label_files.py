@@ -1,4 +1,4 @@
-"""Labels of recorded calls, one row a call or one row a stretch of it."""
+"""Labels of recorded calls: a table with a row per call, or a row per stretch of a call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One row: whether it speaks for distress and, if that is known, where in the call."""
+    """One row: whether it is negative and, if known, where in the call."""
 
     call_id: str
     distressed: bool
@@ -25,7 +25,7 @@ class LabelRow:
 def read_call_labels(place: str) -> Iterator[LabelRow]:
     """Read `call_id` with `distressed`, or with `start_s`, `end_s`, `negative`, row by row.
 
-    A call with a negative stretch is a distressed one; one whose stretches are all not is calm.
+    A call with a negative stretch is distressed; one with only other stretches is calm.
 
     Raises:
         UnreadableInputError: the table cannot be read, or a value is not a label.

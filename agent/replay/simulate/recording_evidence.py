@@ -1,4 +1,4 @@
-"""One recording becomes one row of evidence: what every policy decides on, and no word of it."""
+"""Turns one recording into one row of evidence: what policies decide on, without any words."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ....models.errors import DeescalateError
 from ....models.readings import Samples
 from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
 from ....models.voice import load_classifier
-from ..alignment import untimed_at
-from ..call import TurnInput, VoiceCall, hear_call, read_call
+from ..alignment import read_untimed_at
+from ..call import TurnInput, VoiceCall, classify_call, read_call
 from ..segments import TurnRules
 from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..vad import SAMPLE_RATE
 from .call_source import CallSource, Task
-from .storage import on_disk, reading, storage_complaint
+from .storage import local_file, open_file, storage_complaint
 
 ENVELOPE_S = 0.2
 """One point of a call's envelope stands for this much audio."""
@@ -29,12 +29,12 @@ ENVELOPE_S = 0.2
 _SCHEMA = "evidence/1"
 
 Row = dict[str, Any]
-"""One call as the store keeps it; see `store.SCHEMA`."""
+"""One call as the cache stores it; see `evidence_cache.SCHEMA`."""
 
 
 @dataclass(frozen=True, slots=True)
-class HearingSettings:
-    """Everything but the recording itself that the evidence depends on."""
+class EvidenceSettings:
+    """Everything that the evidence depends on, except the recording itself."""
 
     model: str | None = None
     language: str = "en"
@@ -42,12 +42,12 @@ class HearingSettings:
 
     @property
     def turns_key(self) -> str:
-        """Changes with what finds the turns."""
+        """Changes with the rules that find the turns."""
         return _digest([_SCHEMA, asdict(self.turn_rules)])
 
     @property
     def key(self) -> str:
-        """Changes with anything that changes the evidence; damaged models raise ModelFileError."""
+        """Changes with everything that affects evidence; damaged models raise ModelFileError."""
         voice = read_model(self.model or BUNDLED_VOICE).card["sha256"]
         words = [
             hashlib.sha256(path.read_bytes()).hexdigest()
@@ -61,8 +61,8 @@ def _digest(values: Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Iterator[Task]:
-    """What is to be known of these calls, and the keys that it is found again by.
+def tasks_for(sources: Iterable[CallSource], settings: EvidenceSettings) -> Iterator[Task]:
+    """The calls with the keys under which the cache stores their evidence.
 
     Raises:
         ModelFileError: a model is missing or damaged.
@@ -76,31 +76,31 @@ def tasks_for(sources: Iterable[CallSource], settings: HearingSettings) -> Itera
         )
 
 
-def hear_recording(task: Task, settings: HearingSettings) -> Row:
-    """Hear one call; a recording that cannot be read gives a row that says why."""
+def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
+    """Extract the evidence of one call; if that fails, the row says why."""
     try:
-        heard, envelope = _hear_audio(task, settings)
-        turns = read_call(heard, words_of(task.source), language=settings.language)
+        voice, envelope = _classify_audio(task, settings)
+        turns = read_call(voice, transcript_of(task.source), language=settings.language)
     except DeescalateError as error:
-        return unheard(task, str(error))
-    except Exception as error:  # noqa: BLE001 - one recording must not cost all others
-        return unheard(task, f"{task.source.place}: {storage_complaint(error)}")
+        return failed_row(task, str(error))
+    except Exception as error:  # noqa: BLE001 - one recording must not fail all others
+        return failed_row(task, f"{task.source.place}: {storage_complaint(error)}")
     return {
         **_keys(task),
-        "duration_s": heard.duration_s,
-        "sample_rate": heard.sample_rate,
-        "model": heard.model,
-        "warnings": list(heard.warnings),
+        "duration_s": voice.duration_s,
+        "sample_rate": voice.sample_rate,
+        "model": voice.model,
+        "warnings": list(voice.warnings),
         "envelope": envelope,
         "turns": [
             _turn(turn, loudness.loudness_db)
-            for turn, loudness in zip(turns, heard.turns, strict=True)
+            for turn, loudness in zip(turns, voice.turns, strict=True)
         ],
     }
 
 
-def unheard(task: Task, reason: str) -> Row:
-    """The row of a call that could not be heard, and why."""
+def failed_row(task: Task, reason: str) -> Row:
+    """The row of a call that could not be analysed, and why."""
     return {**_keys(task), "error": reason}
 
 
@@ -112,10 +112,10 @@ def _keys(task: Task) -> Row:
     }
 
 
-def _hear_audio(task: Task, settings: HearingSettings) -> tuple[VoiceCall, bytes]:
+def _classify_audio(task: Task, settings: EvidenceSettings) -> tuple[VoiceCall, bytes]:
     envelope = Envelope()
-    with on_disk(task.source.place) as path:
-        heard = hear_call(
+    with local_file(task.source.place) as path:
+        voice = classify_call(
             path,
             load_classifier(settings.model),
             caller_channel=task.source.caller_channel,
@@ -123,21 +123,21 @@ def _hear_audio(task: Task, settings: HearingSettings) -> tuple[VoiceCall, bytes
             known_turns=task.known_turns,
             on_block=envelope.add,
         )
-    return heard, envelope.points()
+    return voice, envelope.points()
 
 
-def words_of(source: CallSource) -> TranscriptLike:
-    """The words of a call; an empty transcript where there are none.
+def transcript_of(source: CallSource) -> TranscriptLike:
+    """The transcript of a call; an empty one if it has none.
 
     Raises:
-        UnreadableInputError, TranscriptError: there should be some, and they cannot be read.
+        UnreadableInputError, TranscriptError: it cannot be read.
     """
     if source.transcript is None or source.lines == ():
         return Transcript()
     if source.lines is not None:
-        with reading(source.transcript) as file:
-            return untimed_at(file, source.transcript, source.lines)
-    with on_disk(source.transcript) as path:
+        with open_file(source.transcript) as file:
+            return read_untimed_at(file, source.transcript, source.lines)
+    with local_file(source.transcript) as path:
         return read_transcript(path)
 
 
@@ -158,7 +158,7 @@ def _turn(turn: TurnInput, loudness_db: float | None) -> Row:
 
 
 class Envelope:
-    """The peaks of a call as it goes by, a byte for every `ENVELOPE_S`."""
+    """Collects the peaks of a call, one byte for every `ENVELOPE_S`."""
 
     def __init__(self) -> None:
         self._step = round(ENVELOPE_S * SAMPLE_RATE)
@@ -167,7 +167,7 @@ class Envelope:
         self._seen = 0
 
     def add(self, block: Samples) -> None:
-        """Take the next samples, fewer than a point stands for."""
+        """Take the next samples, fewer than `ENVELOPE_S` of them."""
         self._peak = max(self._peak, float(np.abs(block).max(initial=0.0)))
         self._seen += len(block)
         if self._seen >= self._step:
@@ -186,11 +186,11 @@ class Envelope:
         self._peak = 0.0
 
 
-def hear_all(tasks: Iterable[Task], settings: HearingSettings) -> list[Row]:
-    """Hear a handful of calls."""
-    return [hear_recording(task, settings) for task in tasks]
+def extract_all(tasks: Iterable[Task], settings: EvidenceSettings) -> list[Row]:
+    """Extract the evidence of several calls."""
+    return [extract_evidence(task, settings) for task in tasks]
 
 
-def preload(settings: HearingSettings) -> None:
-    """Load the models, before a worker is handed its first call."""
+def preload(settings: EvidenceSettings) -> None:
+    """Load the models before a worker gets its first call."""
     load_classifier(Path(settings.model) if settings.model else None)

@@ -1,7 +1,7 @@
-"""The report: one HTML file that needs nothing else, runs nothing that is not in it, and prints.
+"""The report: one self-contained, printable HTML file.
 
-Its content security policy names the hashes of its own scripts and style; data are read as JSON and
-put on the page as text, never as markup.
+Its content security policy allows only its own scripts and style, by hash; data are read as JSON
+and put on the page as text, never as markup.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PARTS = ("format.js", "summary.js", "loop.js", "calls.js", "main.js")
 
 
 def render(found: dict[str, Any], title: str) -> bytes:
-    """The report's bytes. `found` is the result as JSON has it, `calls_told` included."""
+    """The report's bytes; `found` is the JSON result, with `levels` and `calls_told`."""
     style = _read("report.css")
     scripts = [_read(_CHARTS), "\n".join(_read(part) for part in _PARTS)]
     data = json.dumps(finite(found), allow_nan=False, separators=(",", ":"))
@@ -44,7 +44,7 @@ def render(found: dict[str, Any], title: str) -> bytes:
 
 
 def _read(name: str) -> str:
-    """A file of ours, with the line ends that a browser sees when it hashes it."""
+    """One of our files, with the line ends that a browser sees when it hashes the text."""
     text = _WEB.joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
     if "</script" in text.lower() and name.endswith(".js"):
         raise ValueError(f"{name} would end its own script element")

@@ -1,4 +1,4 @@
-"""Which calls a report shows: some of each kind, the same ones whatever the order of the calls."""
+"""Samples the calls that a report shows: some of each kind, whatever the order of the calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .vectorized import CallBatch
 
 
 class CallKind(StrEnum):
-    """What makes a call worth a look; the first that holds counts."""
+    """Why a call is worth a look; the first reason that applies counts."""
 
     MISSED = "distress missed"
     NEEDLESS = "needless transfer"
@@ -26,25 +26,25 @@ class CallKind(StrEnum):
     QUIET = "left alone"
 
 
-class Picker:
-    """Sees all batches and keeps at most `limit` calls, in memory that does not grow with them."""
+class CallSampler:
+    """Sees all batches and keeps at most `limit` calls of each kind, in bounded memory."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: dict[CallKind, list[tuple[str, str]]] = {kind: [] for kind in CallKind}
 
-    def see(
+    def add(
         self, batch: CallBatch, labels: BatchLabels | None, outcomes: Sequence[Outcomes]
     ) -> None:
-        """Take a batch with what each policy made of it."""
+        """Take a batch with its outcomes under each policy."""
         for call, kind in enumerate(_kinds(batch, labels, outcomes)):
             call_id = batch.call_ids[call]
             kept = self._kept[kind]
             insort(kept, (hashlib.sha256(call_id.encode()).hexdigest(), call_id))
             del kept[self._limit :]
 
-    def picked(self) -> dict[str, CallKind]:
-        """The calls by id, each kind getting its turn until there are enough."""
+    def sampled(self) -> dict[str, CallKind]:
+        """The kinds of the chosen calls by id: one call of each kind in turn, up to the limit."""
         found: dict[str, CallKind] = {}
         for place in range(self._limit):
             for kind, kept in self._kept.items():

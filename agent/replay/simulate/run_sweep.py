@@ -1,4 +1,4 @@
-"""`--sweep`: a grid of policies on half of the labelled calls, the choice checked on the others."""
+"""`--sweep`: tries a grid of policies on half of the labelled calls, checks one on the others."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """The outcome: `told` is its JSON, `chosen` the cheapest policy."""
+    """The outcome: `summary` is its JSON, `chosen` the cheapest policy."""
 
-    told: dict[str, Any]
+    summary: dict[str, Any]
     chosen: MitigationPolicy
 
 
 def half(batches: Batches, *, to_choose: bool) -> Batches:
-    """The batches with the labels of one half alone, by a hash of the call ids."""
+    """The batches with the labels of one half only, by a hash of the call ids."""
     for batch, labels in batches:
         if labels is not None:
             yield batch, replace(labels, known=labels.known & (_first_half(batch) == to_choose))
@@ -62,29 +62,24 @@ def _first_half(batch: CallBatch) -> NDArray[np.bool_]:
     return np.array([digest[0] % 2 for digest in digests], bool)
 
 
-def run_sweep(
-    base: MitigationPolicy,
-    sweep: Sweep,
-    batches: Callable[[], Batches],
-    watch: Callable[[CallBatch], None],
-) -> Swept:
-    """Try all candidates, take the cheapest, and look at it on the calls it was not chosen by.
+def run_sweep(base: MitigationPolicy, sweep: Sweep, batches: Callable[[], Batches]) -> Swept:
+    """Try all candidates, take the cheapest, and evaluate it on the held-out half.
 
     Raises:
         PolicyError: the grid has no valid policy.
         SweepError: a half of the labelled calls lacks distressed or calm ones.
     """
     candidates, invalid = grid(base, sweep.axes)
-    study = Comparison([candidate.policy for candidate in candidates])
-    study.add(half(batches(), to_choose=True), None, lambda batch, *_: watch(batch))
-    _check(study, "to choose by")
-    points = [sweep.point(counts) for counts in study.tallies]
+    comparison = Comparison([candidate.policy for candidate in candidates])
+    comparison.add(half(batches(), to_choose=True))
+    _check(comparison, "to choose from")
+    points = [sweep.point(counts) for counts in comparison.tallies]
     best = cheapest(points)
     chosen = candidates[best].policy.model_copy(update={"name": f"{base.name}-swept"})
     check = Comparison([base, chosen])
-    check.add(half(batches(), to_choose=False), None, lambda batch, *_: None)
+    check.add(half(batches(), to_choose=False))
     _check(check, "to check on")
-    told = {
+    summary = {
         "candidates": len(candidates),
         "invalid": invalid,
         "costs": asdict(sweep.costs),
@@ -98,28 +93,28 @@ def run_sweep(
         "held_out": [asdict(figures) for figures in check.figures(sweep.base_rate)],
         "held_out_cost": [sweep.point(counts).cost for counts in check.tallies],
     }
-    return Swept(told, chosen)
+    return Swept(summary, chosen)
 
 
-def _check(study: Comparison, what_for: str) -> None:
-    counts = study.tallies[0]
+def _check(comparison: Comparison, what_for: str) -> None:
+    counts = comparison.tallies[0]
     if not counts.distressed or not counts.calm:
         raise SweepError(
-            f"a sweep splits the labelled calls in two; of those {what_for} {counts.distressed} "
-            f"are distressed and {counts.calm} calm: label more"
+            f"a sweep splits the labelled calls in two; the half {what_for} has "
+            f"{counts.distressed} distressed and {counts.calm} calm calls: label more"
         )
 
 
 def write_policy(path: Path, swept: Swept, calls: str) -> None:
-    """Write the chosen policy, ready to be deployed, with how it was chosen on top.
+    """Write the chosen policy, ready to deploy, under comments that say how it was chosen.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    _, labelled = (one["labelled"] for one in swept.told["held_out"])
+    _, labelled = (one["labelled"] for one in swept.summary["held_out"])
     caught, false = labelled["caught_in_time"], labelled["false_transfers_per_1000_calm"]
     lines = [
-        f"# Chosen among {swept.told['candidates']} on half of the labelled calls in {calls}.",
+        f"# Chosen among {swept.summary['candidates']} on half of the labelled calls in {calls}.",
         f"# On the other half ({labelled['distressed']} distressed, {labelled['calm']} calm) it",
         f"# offered a human to {caught['value']:.0%} of the distressed by the third negative turn",
         f"# and transferred {false['value']:.1f} of 1,000 calm callers who had not asked.",

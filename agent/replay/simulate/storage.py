@@ -1,4 +1,4 @@
-"""Files on a disk or in a bucket, by one set of functions; a place is a path or a URL."""
+"""Files on disk or in a bucket through one set of functions; a place is a path or a URL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import fsspec
 
@@ -16,18 +16,20 @@ from ....models.errors import DeescalateError, UnreadableInputError, first_line
 from ....models.files import OutputError, whole_file
 
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
-"""What a URL may hold beside the place: a user's name and password, a signature."""
+"""The secret parts of a URL: a user name and password, or a signature."""
 
 
 def storage_complaint(error: Exception) -> str:
-    """What another library complains of, on one line, and without the secrets of a URL."""
+    """Another library's error message on one line, without the secrets of a URL."""
     text = error.strerror if isinstance(error, OSError) else None
     return _SECRETS.sub("", text or f"{type(error).__name__}: {first_line(error)}")
 
 
 @contextmanager
-def reached(place: str, ours: type[UnreadableInputError] = UnreadableInputError) -> Iterator[None]:
-    """Raises `ours` for whatever a file system's library raises, which may be of any type."""
+def storage_errors(
+    place: str, ours: type[UnreadableInputError] = UnreadableInputError
+) -> Iterator[None]:
+    """Turn whatever a file system library raises, which may be any type, into `ours`."""
     try:
         yield
     except DeescalateError:
@@ -42,44 +44,44 @@ def is_remote(place: str) -> bool:
 
 
 def filesystem(place: str) -> fsspec.AbstractFileSystem:
-    """The file system that a place is on.
+    """The file system of a place.
 
     Raises:
-        UnreadableInputError: no such kind is installed, or it refuses.
+        UnreadableInputError: its package is not installed, or it refuses access.
     """
-    with reached(place):
+    with storage_errors(place):
         return fsspec.core.url_to_fs(place)[0]
 
 
 def join(folder: str, name: str) -> str:
-    """A place inside a folder; an absolute path or a URL stands for itself."""
+    """A place inside a folder; absolute paths and URLs are returned unchanged."""
     if is_remote(name) or Path(name).is_absolute():
         return name
     return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder) / name)
 
 
 def parent(place: str) -> str:
-    """The folder that a file lies in."""
+    """The folder of a file."""
     return place.rsplit("/", 1)[0] if is_remote(place) else str(Path(place).parent)
 
 
 def is_pattern(place: str) -> bool:
-    """Whether a place stands for several: it has *, ? or [ in it, and is not there itself."""
+    """Whether a place is a pattern: it contains *, ? or [, and no such file exists."""
     if not any(character in place for character in "*?["):
         return False
     if is_remote(place):
-        with reached(place):
+        with storage_errors(place):
             return not filesystem(place).exists(place)
     return not Path(place).expanduser().exists()
 
 
-def found(pattern: str) -> Iterator[str]:
-    """What a pattern matches, or all files under a folder, one after the other, in no order.
+def list_files(pattern: str) -> Iterator[str]:
+    """The files that match a pattern, or all files under a folder, in no particular order.
 
-    Of this machine's folders one listing is in memory at a time; that of a bucket comes whole.
+    Local folders are listed one at a time; the listing of a bucket is in memory as a whole.
     """
     if is_remote(pattern):
-        yield from _found_remotely(pattern)
+        yield from _list_remotely(pattern)
         return
     place = Path(pattern).expanduser().absolute()
     if is_pattern(pattern):
@@ -91,16 +93,16 @@ def found(pattern: str) -> Iterator[str]:
         yield from (str(Path(folder, name)) for name in names)
 
 
-def _found_remotely(pattern: str) -> list[str]:
+def _list_remotely(pattern: str) -> list[str]:
     system = filesystem(pattern)
     path = system._strip_protocol(pattern)
-    with reached(pattern):
+    with storage_errors(pattern):
         names = system.glob(path) if is_pattern(pattern) else system.find(path)
     return [system.unstrip_protocol(name) for name in names]
 
 
 def fingerprint(place: str) -> str:
-    """What changes when the file changes: its size, and when or what it was written.
+    """Changes when the file changes: its size with its ETag or time of writing.
 
     Raises:
         UnreadableInputError: there is no such file.
@@ -111,55 +113,51 @@ def fingerprint(place: str) -> str:
         except OSError as error:
             raise UnreadableInputError(place, error.strerror or "cannot be read") from error
         return f"{found.st_size}/{found.st_mtime_ns}"
-    info = _info(place)
+    with storage_errors(place):
+        info = filesystem(place).info(place)
     return f"{info.get('size')}/{info.get('ETag') or info.get('mtime') or info.get('created')}"
 
 
-def _info(place: str) -> dict[str, Any]:
-    with reached(place):
-        return dict(filesystem(place).info(place))
-
-
 @contextmanager
-def on_disk(place: str) -> Iterator[Path]:
-    """The file as one on this machine: itself, or a copy while the block lasts.
+def local_file(place: str) -> Iterator[Path]:
+    """The file as a local path: itself, or a copy that lasts as long as the block.
 
     Raises:
-        UnreadableInputError: it cannot be fetched.
+        UnreadableInputError: it cannot be downloaded.
     """
     if not is_remote(place):
         yield Path(place)
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / place.rsplit("/", 1)[-1]
-        with reached(place):
+        with storage_errors(place):
             filesystem(place).get_file(place, str(copy))
         yield copy
 
 
 @contextmanager
-def reading(place: str) -> Iterator[BinaryIO]:
-    """A file where it is, to read some of it.
+def open_file(place: str) -> Iterator[BinaryIO]:
+    """Open a file in place, to read parts of it.
 
     Raises:
         UnreadableInputError: it cannot be read.
     """
-    with reached(place), filesystem(place).open(place, "rb") as file:
+    with storage_errors(place), filesystem(place).open(place, "rb") as file:
         yield file
 
 
 @contextmanager
-def writing(place: str) -> Iterator[BinaryIO]:
-    """A file that appears when the block ends without an error, whole.
+def create_file(place: str) -> Iterator[BinaryIO]:
+    """Write a file that appears, complete, when the block ends without an error.
 
     Raises:
-        OutputError: it cannot be written; of a file on disk that is known at once.
+        OutputError: it cannot be written; for a local file this is known at once.
     """
     if not is_remote(place):
         with whole_file(Path(place)) as file:
             yield file
         return
-    with reached(place, OutputError):
+    with storage_errors(place, OutputError):
         file = filesystem(place).open(place, "wb")
     with ExitStack() as unfinished:
         unfinished.callback(file.discard)
@@ -168,15 +166,15 @@ def writing(place: str) -> Iterator[BinaryIO]:
         except OSError as error:
             raise OutputError(place, f"cannot be written ({storage_complaint(error)})") from error
         unfinished.pop_all()
-    with reached(place, OutputError):
+    with storage_errors(place, OutputError):
         file.close()
 
 
 def make_folder(place: str) -> None:
-    """Make a folder where there is none.
+    """Create a folder unless it exists.
 
     Raises:
-        UnreadableInputError: it cannot be made.
+        UnreadableInputError: it cannot be created.
     """
     if is_remote(place):
         return

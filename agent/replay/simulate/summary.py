@@ -1,4 +1,4 @@
-"""The whole result of a simulation as JSON has it."""
+"""The result of a simulation as JSON."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .statistics.sweep import Costs, point_of
 from .statistics.tally import Tally
 
 CANNOT_KNOW = (
-    "A replay goes on as the recording does: what a caller would have said after an action is not "
-    "in it. Read it as what a policy notices and when, not as what it would have led to."
+    "A replay goes on as the recording does: it cannot know what a caller would have said after an "
+    "action. It shows what a policy notices and when, not what would have come of it."
 )
 
 
-def findings(
-    study: Comparison,
+def simulation_summary(
+    comparison: Comparison,
     *,
     costs: Costs,
     base_rate: float,
@@ -28,16 +28,16 @@ def findings(
     failed: Sequence[FailedCall],
     unmatched: Sequence[str],
 ) -> dict[str, Any]:
-    """What was found, policy by policy; `recommended` is the one of least cost.
+    """The figures of all policies; `recommended` is the index of the cheapest one.
 
     A cost, per 1,000 calls at the base rate, needs labelled calls of both kinds; without them the
-    first policy stands in front.
+    first policy is recommended.
     """
     policies = []
     for index, (figures, counts) in enumerate(
-        zip(study.figures(base_rate), study.tallies, strict=True)
+        zip(comparison.figures(base_rate), comparison.tallies, strict=True)
     ):
-        load = study.load(index, service, calls_a_day)
+        load = comparison.load(index, service, calls_a_day)
         policies.append(
             {
                 **asdict(figures),
@@ -47,7 +47,7 @@ def findings(
             }
         )
     priced = [index for index, policy in enumerate(policies) if policy["cost"] is not None]
-    counts = study.tallies[0]
+    counts = comparison.tallies[0]
     return {
         "calls": counts.calls,
         "turns": counts.turns,
@@ -71,7 +71,7 @@ def _cost(counts: Tally, costs: Costs, base_rate: float, service: Service) -> fl
 
 def _about(costs: Costs, base_rate: float, priced: Sequence[int]) -> str:
     if not priced:
-        return "Without labels of calm and of distressed calls nobody can say which were right."
+        return "Without labels of both calm and distressed calls, right and wrong are unknown."
     return (
         f"Costs are per 1,000 calls with {base_rate:.1%} distressed: a missed caller "
         f"{costs.missed:g}, a needless transfer {costs.needless:g}, a minute of a human "

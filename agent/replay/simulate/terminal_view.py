@@ -1,4 +1,4 @@
-"""A simulation as a person reads it on a terminal."""
+"""Prints the result of a simulation on a terminal."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Found = dict[str, Any]
 _Cell = Callable[[Found], str]
 
 
-def print_study(found: Found, console: Console) -> None:
-    """All policies side by side, a column each."""
+def print_summary(found: Found, console: Console) -> None:
+    """Print all policies side by side, one column each."""
     policies = found["policies"]
     title = f"{found['calls']} calls, {found['turns']} turns ({found['unknown_turns']} unknown)"
     table = Table(title=title)
@@ -28,7 +28,7 @@ def print_study(found: Found, console: Console) -> None:
     if policies[0]["cost"] is not None:
         rows.append(("cost per 1,000 calls", lambda p: format_value(p["cost"], ".0f")))
     if policies[0]["load"] is not None:
-        rows += _load_rows(policies[0]["load"], found["service"])
+        rows += _staffing_rows(policies[0]["load"], found["service"])
     for name, shown in rows:
         table.add_row(name, *(shown(policy) for policy in policies))
     console.print(table)
@@ -66,7 +66,7 @@ _ROWS: tuple[tuple[str, _Cell], ...] = (
     ("first action, median turn", lambda p: format_value(p["first_action_turn"], ".0f")),
     ("first action, median second", lambda p: format_value(p["first_action_s"], ".0f")),
     ("transfers per 1,000 calls", lambda p: _between(p["transfers_per_1000"])),
-    ("of those on request", lambda p: format_value(p["transfers_on_request_per_1000"], ".1f")),
+    ("of these, on request", lambda p: format_value(p["transfers_on_request_per_1000"], ".1f")),
 )
 
 
@@ -88,14 +88,14 @@ def _labelled_rows(labelled: Found) -> list[tuple[str, _Cell]]:
         ("  false offers per 1,000", of("false_offers_per_1000_calm", _between)),
         ("  any action per 1,000", of("needless_empathy_per_1000_calm", _between)),
         (
-            f"transfers that are right at {rate}, %",
+            f"correct transfers at {rate}, %",
             of("precision_at_base_rate", _percent),
         ),
         (f"transfers per 1,000 calls at {rate}", of("transfers_at_base_rate", _between)),
     ]
 
 
-def _load_rows(load: Found, service: Found) -> list[tuple[str, _Cell]]:
+def _staffing_rows(load: Found, service: Found) -> list[tuple[str, _Cell]]:
     when = "in the busiest hour" if load["by_clock"] else "an hour, spread evenly"
     promise = f"{service['level']:.0%} within {service['wait_s']:g} s"
 
@@ -116,9 +116,9 @@ def _load_rows(load: Found, service: Found) -> list[tuple[str, _Cell]]:
 
 
 def _print_sweep(sweep: Found, console: Console) -> None:
-    """The Pareto front, the cheapest point, and how that one does on the held-out calls."""
+    """Print the Pareto front, the cheapest point, and how that one does on the held-out calls."""
     points, best = sweep["points"], sweep["cheapest"]
-    table = Table(title=f"{sweep['candidates']} policies: those that no other beats in both")
+    table = Table(title=f"{sweep['candidates']} policies: the Pareto front")
     for name in ("missed, %", "false transfers per 1,000 calm", "cost per 1,000 calls", "settings"):
         table.add_column(name, justify="left" if name == "settings" else "right")
     shown = sweep["front"] if best in sweep["front"] else [*sweep["front"], best]
@@ -143,8 +143,8 @@ def _print_sweep(sweep: Found, console: Console) -> None:
 
 
 def _print_closed_loop(played: Found, console: Console) -> None:
-    """How calls with the made-up caller end, and which assumptions turn the choice."""
-    table = Table(title="Calls with a made-up caller who reacts; assumptions, not data")
+    """Print how calls with the simulated caller end, and which assumptions change the choice."""
+    table = Table(title="Calls with a simulated caller who reacts; assumptions, not data")
     for name in ("policy", "settled, %", "hung up, %", "transferred, %", "needlessly, %", "cost"):
         table.add_column(name, justify="left" if name == "policy" else "right")
     for one in played["policies"]:

@@ -1,8 +1,8 @@
-"""Where the words of recorded calls are: found once, looked up a block of calls at a time."""
+"""Finds the transcripts of recorded calls once, and looks them up for a batch of calls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,75 +11,69 @@ import duckdb
 import pyarrow as pa
 
 from ....models.errors import UnreadableInputError
-from ..alignment import Stretch, untimed_lines
-from .duckdb_io import fill
-from .storage import found, reading
+from ..alignment import ByteRange, read_untimed_lines
+from .duckdb_io import create_table
+from .storage import list_files, open_file
 
-_FILES = pa.schema([("call_id", pa.string()), ("place", pa.string())])
-_LINES = pa.schema([("call_id", pa.string()), ("start", pa.int64()), ("length", pa.int64())])
+_TRANSCRIPT = pa.schema(
+    {
+        "call_id": pa.string(),
+        "place": pa.string(),
+        "line": pa.list_(pa.int64()),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Where one call's words are: in a file of its own, or in some `lines` of an untimed one."""
+class TranscriptPlace:
+    """Where one call's words are: a file of its own, or some `lines` of a file of many calls."""
 
     place: str | None
-    lines: tuple[Stretch, ...] | None = None
+    lines: tuple[ByteRange, ...] | None = None
 
 
-class Transcripts:
-    """A folder of `<call id>.jsonl`, or one file of untimed lines.
+class TranscriptIndex:
+    """A folder of `<call id>.jsonl`, or one file of lines without times.
 
-    Places are kept in the table `transcripts`, no word of what is there.
+    The table `transcripts` holds places, no words.
     """
 
     def __init__(self, database: duckdb.DuckDBPyConnection, place: str) -> None:
-        """Look at what lies at a place.
+        """List the transcripts at a place.
 
         Raises:
-            UnreadableInputError: there is nothing.
-            TranscriptError: a line is not one of an untimed transcript.
+            UnreadableInputError: there are none.
+            TranscriptError: a line of the file is not valid.
         """
         self._database = database
-        self._untimed = place if PurePosixPath(place).suffix.lower() == ".jsonl" else None
-        if self._untimed is not None:
-            fill(database, "transcripts", _LINES, _lines(place))
-        elif not fill(database, "transcripts", _FILES, _files(place)):
+        self._file = place if PurePosixPath(place).suffix.lower() == ".jsonl" else None
+        rows = _files(place) if self._file is None else _lines(place)
+        if not create_table(database, "transcripts", _TRANSCRIPT, rows) and self._file is None:
             raise UnreadableInputError(place, "holds no transcripts (<call id>.jsonl)")
 
-    def of(self, call_ids: Iterable[str]) -> dict[str, Words]:
+    def of(self, call_ids: Sequence[str]) -> dict[str, TranscriptPlace]:
         """Where the words of these calls are, by call id."""
-        wanted = [list(call_ids)]
-        if self._untimed is None:
-            files = self._database.execute(
-                "SELECT call_id, max(place) FROM transcripts "
-                "WHERE list_contains(?, call_id) GROUP BY call_id",
-                wanted,
-            ).fetchall()
-            return {call_id: Words(place) for call_id, place in files}
-        lines = dict(
-            self._database.execute(
-                "SELECT call_id, list([start, length] ORDER BY start) FROM transcripts "
-                "WHERE list_contains(?, call_id) GROUP BY call_id",
-                wanted,
-            ).fetchall()
-        )
+        found = self._database.execute(
+            "SELECT call_id, max(place), list(line ORDER BY line) FROM transcripts "
+            "WHERE call_id IN (SELECT unnest(?)) GROUP BY call_id",
+            [call_ids],
+        ).fetchall()
+        if self._file is None:
+            return {call_id: TranscriptPlace(place) for call_id, place, _ in found}
+        lines = {call_id: tuple(map(tuple, ranges)) for call_id, _, ranges in found}
         return {
-            call_id: Words(
-                self._untimed, tuple((start, length) for start, length in lines.get(call_id, ()))
-            )
-            for call_id in wanted[0]
+            call_id: TranscriptPlace(self._file, lines.get(call_id, ())) for call_id in call_ids
         }
 
 
 def _files(place: str) -> Iterator[dict[str, Any]]:
-    for file in found(place):
+    for file in list_files(place):
         name = PurePosixPath(file)
         if name.suffix.lower() == ".jsonl":
             yield {"call_id": name.stem, "place": file}
 
 
 def _lines(place: str) -> Iterator[dict[str, Any]]:
-    with reading(place) as file:
-        for line, (start, length) in untimed_lines(file, place):
-            yield {"call_id": line.call_id, "start": start, "length": length}
+    with open_file(place) as file:
+        for line, line_range in read_untimed_lines(file, place):
+            yield {"call_id": line.call_id, "line": line_range}

@@ -1,7 +1,7 @@
-"""Many recorded calls at once through a policy: `decide`, written over columns of turns.
+"""Replays a policy on many recorded calls at once: `decide`, vectorised over columns of turns.
 
-A test holds it to `decide` turn by turn. What the recorded caller would have done after an action
-that was not taken then is not known: the replay goes on as the recording does.
+A test compares it with `decide`, turn by turn. How the caller would have reacted to an action is
+unknown: the replay goes on as the recording does.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ _DISTRESSED = Level.DISTRESSED.rank
 
 @dataclass(frozen=True)
 class CallBatch:
-    """The evidence of some calls in columns: one row a turn, the calls' turns one after another.
+    """The evidence of some calls in columns: one row per turn, call after call.
 
-    `offsets` has a number more than there are calls: turns `offsets[i]` up to `offsets[i + 1]` are
-    call i's. `log_likelihood_ratio` is in nats, NaN where nothing could be heard. `dialog_state`
-    is a place in `state_names`, -1 for none. `started_at` holds aware datetimes, None if unknown.
+    `offsets` has one more entry than there are calls: call i has the turns `offsets[i]` to
+    `offsets[i + 1]`. `log_likelihood_ratio` is in nats, NaN if the turn is unknown. `dialog_state`
+    is an index into `state_names`, -1 for none. `started_at` holds aware datetimes, None where
+    unknown.
     """
 
     call_ids: tuple[str, ...]
@@ -49,22 +50,22 @@ class CallBatch:
 
     @property
     def turns(self) -> int:
-        """How many turns there are in all calls."""
+        """The number of turns in all calls."""
         return len(self.log_likelihood_ratio)
 
     @cached_property
     def call_of_turn(self) -> Ints:
-        """For each turn the number of its call."""
+        """The number of each turn's call."""
         return np.repeat(np.arange(len(self.call_ids)), np.diff(self.offsets))
 
     @cached_property
     def turn_in_call(self) -> Ints:
-        """For each turn its number within its call, from 0."""
+        """Each turn's number within its call, from 0."""
         return np.arange(self.turns) - self.offsets[:-1][self.call_of_turn]
 
     @cached_property
     def began_s(self) -> Floats:
-        """For each call the second of the day at which it began, where that was; NaN if unknown."""
+        """The second of the (local) day at which each call began; NaN if unknown."""
         return np.array(
             [
                 np.nan if at is None else 3600.0 * at.hour + 60.0 * at.minute + at.second
@@ -74,7 +75,7 @@ class CallBatch:
 
     @cached_property
     def steps(self) -> tuple[Ints, ...]:
-        """The rows of all first turns, of all second turns …, the longest calls always first."""
+        """The rows of all first turns, of all second turns and so on; the longest calls first."""
         lengths = np.diff(self.offsets)
         order = np.argsort(-lengths, kind="stable")
         firsts, lengths = self.offsets[:-1][order], lengths[order]
@@ -82,10 +83,7 @@ class CallBatch:
         return tuple(firsts[: int((lengths > step).sum())] + step for step in range(longest))
 
     def agents_available(self, policy: MitigationPolicy) -> Bools | None:
-        """For each turn whether the policy's opening hours have humans; None if always.
-
-        Calls whose start is not known count as within opening hours.
-        """
+        """Whether humans answer at the end of each turn; None if they always do."""
         hours = policy.opening_hours
         if hours is None or not any(self.started_at):
             return None
@@ -100,7 +98,7 @@ class CallBatch:
         return self._open[hours]
 
     def first_turn(self, turns: Bools) -> Ints:
-        """For each call the number of its first turn among those marked, -1 for none."""
+        """The number of each call's first marked turn, -1 for none."""
         found = np.full(len(self.call_ids), -1)
         rows = np.flatnonzero(turns)[::-1]
         found[self.call_of_turn[rows]] = self.turn_in_call[rows]
@@ -109,9 +107,9 @@ class CallBatch:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a policy decided, turn by turn in the batch's order; ranks of `Action` and `Level`.
+    """A policy's decisions in the order of the batch's turns; ranks of `Action` and `Level`.
 
-    Turns after a transfer are decided too, as PROCEED: the bot has left the call by then.
+    Turns after a transfer get PROCEED: the bot has left the call by then.
     """
 
     action: NDArray[np.int8]
@@ -121,7 +119,7 @@ class Replay:
 
 
 class _Limits:
-    """A policy's rules as columns over the steps' turns: scalars, or one value a turn."""
+    """A policy's rules as columns: scalars, or one value per turn where dialog states differ."""
 
     def __init__(self, policy: MitigationPolicy, batch: CallBatch) -> None:
         self.policy = policy
@@ -155,7 +153,7 @@ def _numbers(value: object) -> tuple[float, ...]:
 
 
 class _State:
-    """`CallState` of all calls, the longest first."""
+    """The `CallState` of all calls, the longest call first."""
 
     def __init__(self, calls: int) -> None:
         self.support = np.zeros(calls)
@@ -169,7 +167,7 @@ class _State:
 
 
 def replay(batch: CallBatch, policy: MitigationPolicy) -> Replay:
-    """Decide all turns of all calls, as `decide` does one by one."""
+    """Decide all turns of all calls as `decide` would one by one."""
     limits = _Limits(policy, batch)
     available = batch.agents_available(policy)
     state = _State(len(batch.call_ids))
@@ -197,7 +195,7 @@ def _observe(
     limits: _Limits,
     found: Replay,
 ) -> Bools:
-    """Take the next turn of the calls that have one; return which turns speak for distress."""
+    """Take the next turn of each call that has one; return which turns are negative."""
     n, llr, policy = len(rows), batch.log_likelihood_ratio[rows], limits.policy
     faded = policy.memory * state.support[:n]
     least, limit = policy.least_turn_evidence, policy.max_turn_evidence
@@ -227,7 +225,7 @@ def _observe(
 
 @dataclass(frozen=True, slots=True)
 class _Turns:
-    """Of the turns of one step: which speak for distress, ask for a human, and could have one."""
+    """Marks turns of one step: negative, asking for a human, with a human available."""
 
     negative: Bools
     asks: Bools
@@ -235,7 +233,7 @@ class _Turns:
 
 
 def _choose(state: _State, turns: _Turns, rows: Ints, limits: _Limits) -> NDArray[np.int8]:
-    """The action of each call's turn, the strongest of those that hold written last."""
+    """The action for each call's turn; stronger actions overwrite weaker ones."""
     n, negative, asks, humans = len(rows), turns.negative, turns.asks, turns.humans
     highest, level = limits.at("highest_action", rows), state.level[:n]
     patient = state.empathy_streak[:n] < limits.at("max_empathy", rows)

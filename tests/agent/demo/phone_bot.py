@@ -48,8 +48,9 @@ from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
-from benchmarks.telephony import RATE, Pcm
 from pipecat_deescalate.agent.deescalator import Deescalator
+
+from ...telephony import RATE, Pcm
 
 CALLS = Path(__file__).parents[3] / "examples" / "calls"
 WORD_S = 0.1

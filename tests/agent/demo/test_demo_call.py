@@ -16,13 +16,13 @@ import pytest
 import pytest_asyncio
 from rich.console import Console
 
-from benchmarks.telephony import FakeTwilio
-from benchmarks.telephony import serving as serving_app
 from pipecat_deescalate.agent.demo.caller import calling
 from pipecat_deescalate.agent.demo.serve import Demo, serving
 from pipecat_deescalate.agent.demo.terminal import CallView
 
 from ...audio import noise
+from ...telephony import FakeTwilio
+from ...telephony import serving as serving_app
 from .demo_servers import LEVELS, Messages, eventually, follow, of, spoken
 from .phone_bot import FakeOpenAI
 

@@ -200,7 +200,7 @@ async def test_what_is_no_media_stream_is_hung_up(messages: list[str], demo: Dem
         with pytest.raises(ConnectionClosed):
             await line.recv()
     assert line.close_code == 1008
-    assert line.close_reason == "This is no Twilio media stream."
+    assert line.close_reason == "This is not a Twilio media stream."
 
 
 async def test_other_machines_need_the_token(open_demo: Demo) -> None:

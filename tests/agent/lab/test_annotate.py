@@ -1,4 +1,4 @@
-"""`deescalate annotate` against a real server: no turn is lost, none is paid for twice."""
+"""`deescalate label annotate` against a real server: no turn is lost, none is paid for twice."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def annotate(calls: Path, out: Path, server: LlmServer | None, **changed: Any) -
 
 def arguments(calls: Path, out: Path, server: LlmServer, *more: str) -> list[str]:
     return [
-        *("annotate", str(calls), "--out", str(out)),
+        *("label", "annotate", str(calls), "--out", str(out)),
         *("--api", "openai", "--model", "listener-1", "--endpoint", server.url),
         *more,
     ]

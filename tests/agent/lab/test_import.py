@@ -1,4 +1,4 @@
-"""`deescalate import`, `select` and `agreement`: from recordings to chosen turns to figures."""
+"""`calls import`, `label select` and `label agreement`: from recordings to turns to figures."""
 
 from __future__ import annotations
 
@@ -215,9 +215,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, out: str) ->
     row = {"call_id": "a", "speaker": "caller", "audio": "a.wav"}
     rows = [row | {"turn": n, "start_s": n, "end_s": n + 0.5} for n in range(900)]
     source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    command = "select" if out == "chosen.jsonl" else "import"
+    command = "label select" if out == "chosen.jsonl" else "calls import"
     with no_file_over(3_000):
-        full = deescalate(command, source, "--out", target)
+        full = deescalate(*command.split(), source, "--out", target)
     assert full.returncode == 2
     assert full.stderr.startswith(f"deescalate: {target}: cannot be written: ")
     assert len(full.stderr.splitlines()) == 1
@@ -232,7 +232,8 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     run = subprocess.Popen(  # noqa: S603 - our own command
         [
-            *(sys.executable, "-m", "pipecat_deescalate.agent", "import", *map(str, sources)),
+            *(sys.executable, "-m", "pipecat_deescalate.agent", "calls", "import"),
+            *map(str, sources),
             *("--caller-channel", "left", "--out", str(tmp_path / "made" / "a.jsonl")),
         ]
     )

@@ -45,7 +45,7 @@ def test_json_holds_the_whole_call_and_is_the_file_too(tmp_path: Path) -> None:
 
 def test_the_timeline_shows_each_turn_and_the_words_if_asked() -> None:
     """A person must see when, how sure, what was decided and why; words only on request."""
-    words = ("--transcript", ESCALATING.with_suffix(".jsonl"))
+    words = ("--transcripts", ESCALATING.with_suffix(".jsonl"))
     silent = deescalate("analyze", ESCALATING, *LEFT, *words)
     assert silent.returncode == 0, silent.stderr
     assert "p(negative)" in silent.stdout
@@ -90,7 +90,7 @@ def bad_recordings(folder: Path) -> dict[str, Path]:
         "digital silence": write(folder / "zeros.wav", np.zeros(32_000)),
         "not a number": write(folder / "nan.wav", not_finite, subtype="FLOAT"),
         "3 channels": write(folder / "three.wav", np.stack([noise] * 3, axis=1)),
-        "is stereo": write(folder / "stereo.wav", np.stack([noise] * 2, axis=1)),
+        "--caller-channel left|right": write(folder / "stereo.wav", np.stack([noise] * 2, axis=1)),
         "sample rate of 4000": write(folder / "slow.wav", noise, rate=4000),
     }
 
@@ -167,7 +167,7 @@ def test_a_transcript_line_that_is_wrong_is_named(tmp_path: Path) -> None:
     transcript = tmp_path / "words.jsonl"
     good = '{"start_s": 0, "end_s": 1, "text": "hi", "speaker": "caller"}\n'
     transcript.write_text(good + '{"start_s": 2, "end_s": 1, "text": "x", "speaker": "bot"}\n')
-    run = deescalate("analyze", CALM, *LEFT, "--transcript", transcript)
+    run = deescalate("analyze", CALM, *LEFT, "--transcripts", transcript)
     assert run.returncode == 2
     assert run.stderr.startswith(f"deescalate: {transcript}: line 2: ")
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import soxr
 
-from pipecat_deescalate import analyze_call, load_policy
+from pipecat_deescalate import CallRecord, analyze_call, load_policy
 from pipecat_deescalate.models.audio.recording import CallerChannel
+from pipecat_deescalate.models.errors import AudioError, SamplesError
 from pipecat_deescalate.models.readings import EmotionReading
 from pipecat_deescalate.policies import OpeningHours
 from pipecat_deescalate.policies.decide import decide
@@ -94,6 +98,88 @@ def test_outside_opening_hours_a_call_back_is_offered() -> None:
     )
     assert record.actions["transfer"] == 0
     assert sum(turn.decision.callback for turn in record.turns) == 1
+
+
+def untimed(record: CallRecord) -> dict[str, Any]:
+    """Everything that must not depend on where the recording came from."""
+    found = replace(record, call_id="", source="").to_dict()
+    for turn in found["turns"]:
+        turn["voice"]["inference_ms"] = None
+    return found
+
+
+@pytest.fixture(scope="module")
+def short_stereo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first two turns of a call, as 16-bit WAV."""
+    audio, rate = soundfile.read(ESCALATING, dtype="int16")
+    path = tmp_path_factory.mktemp("short") / "call-7.wav"
+    soundfile.write(path, audio[: 14 * rate], rate)
+    return path
+
+
+def test_a_recording_may_be_bytes_or_a_file_object(short_stereo: Path) -> None:
+    """Recordings come from object stores and uploads too; the call is the same."""
+    on_disk = analyze_call(short_stereo, caller_channel="left")
+    assert on_disk.turns
+    data = short_stereo.read_bytes()
+    in_memory = analyze_call(data, caller_channel="left", call_id="CA1")
+    assert untimed(in_memory) == untimed(on_disk)
+    assert (in_memory.call_id, in_memory.source) == ("CA1", "bytes")
+    with short_stereo.open("rb") as file:
+        opened = analyze_call(file, caller_channel="left")
+    assert untimed(opened) == untimed(on_disk)
+    assert (opened.call_id, opened.source) == ("call-7", str(short_stereo))
+    assert analyze_call(io.BytesIO(data), caller_channel="left").call_id == "bytes"
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
+def test_a_recording_may_be_samples(dtype: str, short_stereo: Path) -> None:
+    """Notebooks hold arrays; every sample format that they use must give the same call."""
+    on_disk = analyze_call(short_stereo, caller_channel="right")
+    samples, rate = soundfile.read(short_stereo, dtype=dtype)
+    both = analyze_call(samples, sample_rate=rate, caller_channel="right")
+    assert untimed(both) == untimed(on_disk)
+    assert (both.call_id, both.source) == ("samples", "samples")
+    mono = analyze_call(samples[:, 1], sample_rate=rate)
+    assert untimed(mono) == untimed(on_disk)
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".mp3", ".flac"])
+def test_compressed_bytes_are_read_as_from_a_file(
+    suffix: str, short_stereo: Path, tmp_path: Path
+) -> None:
+    """Each format has a check of its own that reads the file beside the decoder."""
+    samples, rate = soundfile.read(short_stereo)
+    path = tmp_path / f"call{suffix}"
+    soundfile.write(path, samples[:, 0], rate)
+    assert untimed(analyze_call(path.read_bytes())) == untimed(analyze_call(path))
+
+
+@pytest.mark.parametrize(
+    ("recording", "arguments", "error", "complaint"),
+    [
+        (np.zeros(9), {}, SamplesError, "samples need their sample_rate="),
+        (b"RIFF", {"sample_rate": 8_000}, SamplesError, "sample_rate= is for arrays"),
+        ([0.0, 0.1], {}, SamplesError, "a recording of type list"),
+        (io.StringIO("words"), {}, SamplesError, "a recording of type StringIO"),
+        (np.zeros(9, np.int32), {"sample_rate": 8_000}, SamplesError, "audio of type int32"),
+        (np.zeros((2, 99)), {"sample_rate": 8_000}, SamplesError, r"audio of shape \(2, 99\)"),
+        (np.zeros(99), {"sample_rate": 8_000.5}, SamplesError, "a sample rate of 8000.5 Hz"),
+        (np.zeros(99), {"sample_rate": 4_000}, AudioError, "samples: has a sample rate of 4000"),
+        (np.zeros(8_000), {"sample_rate": 8_000}, AudioError, "samples: holds only digital"),
+        (np.zeros((99, 2)), {"sample_rate": 8_000}, AudioError, 'caller_channel="left" or'),
+        (np.zeros(0), {"sample_rate": 8_000}, AudioError, "samples: holds no audio"),
+        (b"", {}, AudioError, "bytes: is empty"),
+        (b"hello there", {}, AudioError, "bytes: holds text"),
+        (ESCALATING, {"caller_channel": "middle"}, SamplesError, "caller_channel='middle'"),
+    ],
+)
+def test_what_is_no_recording_is_refused(
+    recording: Any, arguments: dict[str, Any], error: type[Exception], complaint: str
+) -> None:
+    """Errors must name what was given and the argument to change."""
+    with pytest.raises(error, match=complaint):
+        analyze_call(recording, **arguments)
 
 
 def test_progress_reaches_the_end() -> None:

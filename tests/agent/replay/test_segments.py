@@ -38,7 +38,7 @@ async def test_speech_is_heard_as_pipecat_hears_it(windows: list[np.ndarray]) ->
     theirs.set_sample_rate(SAMPLE_RATE)
     ours = VoiceActivity(TurnRules())
     talking = (VADState.SPEAKING, VADState.STOPPING)
-    heard = [(ours.hear(w), await theirs.analyze_audio(pcm(w)) in talking) for w in windows]
+    heard = [(ours.update(w), await theirs.analyze_audio(pcm(w)) in talking) for w in windows]
     await theirs.cleanup()
     assert sum(a for a, _ in heard) > 100
     assert all(a == b for a, b in heard)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipecat_deescalate.agent.replay.alignment import UntimedTranscript, read_untimed
+from pipecat_deescalate.agent.replay.alignment import AlignedTranscript, read_untimed
 from pipecat_deescalate.agent.replay.transcript import (
     Transcript,
     TranscriptError,
@@ -27,7 +27,7 @@ def turns(*spans: tuple[float, float]) -> list[VoiceTurn]:
 def test_an_utterance_goes_to_one_turn_only() -> None:
     """Words that were counted twice would count double in the evidence."""
     said = Transcript([TranscriptLine(start_s=1.0, end_s=2.0, text="hello", speaker="caller")])
-    found = said.beside(turns((0.0, 1.0), (0.9, 1.6), (1.6, 2.5)))
+    found = said.align(turns((0.0, 1.0), (0.9, 1.6), (1.6, 2.5)))
     assert [words.text for words in found] == [None, "hello", None]
 
 
@@ -37,14 +37,14 @@ def test_a_prompt_said_again_is_the_same_dialog_state() -> None:
         TranscriptLine(start_s=at, end_s=at + 1, text=text, speaker="bot")
         for at, text in ((0, "Which city?"), (4, "which city"), (8, "What time?"))
     ]
-    found = Transcript(bot).beside(turns((2, 3), (6, 7), (10, 11)))
+    found = Transcript(bot).align(turns((2, 3), (6, 7), (10, 11)))
     assert [words.dialog_state for words in found] == ["prompt-1", "prompt-1", "prompt-2"]
 
 
 def test_a_second_answer_to_one_prompt_was_not_prompted() -> None:
     """A caller who goes on after a pause was not asked again, and the bot is not stuck."""
     bot = [TranscriptLine(start_s=0, end_s=1, text="Which city?", speaker="bot")]
-    first, second = Transcript(bot).beside(turns((2, 3), (5, 6)))
+    first, second = Transcript(bot).align(turns((2, 3), (5, 6)))
     assert (first.dialog_state, first.prompted) == ("prompt-1", True)
     assert (second.dialog_state, second.prompted) == ("prompt-1", False)
 
@@ -55,21 +55,21 @@ def test_words_beside_every_turn_go_to_the_nearest() -> None:
         [TranscriptLine(start_s=3.2, end_s=3.8, text="agent please", speaker="caller")]
     )
     near, far = turns((2, 3), (20, 21))
-    assert [words.text for words in said.beside([near, far])] == ["agent please", None]
-    assert said.beside([far])[0].text is None
+    assert [words.text for words in said.align([near, far])] == ["agent please", None]
+    assert said.align([far])[0].text is None
 
 
 def test_speaking_over_the_bot_is_a_barge_in() -> None:
     """A caller who starts while the bot still speaks has lost patience, or the bot is slow."""
     bot = [TranscriptLine(start_s=0, end_s=5, text="Please listen carefully", speaker="bot")]
-    over, after = Transcript(bot).beside(turns((2, 3), (6, 7)))
+    over, after = Transcript(bot).align(turns((2, 3), (6, 7)))
     assert over.barge_in
     assert not after.barge_in
 
 
 def test_lines_without_times_find_their_turns() -> None:
     """A noise without words, or a line without a turn, must not shift all that follows."""
-    said = UntimedTranscript(
+    said = AlignedTranscript(
         [
             ("bot", "Where to?"),
             ("caller", "I want to go from the university to the airport please"),
@@ -79,13 +79,13 @@ def test_lines_without_times_find_their_turns() -> None:
             ("caller", "as soon as you possibly can today"),
         ]
     )
-    found = said.beside(turns((0, 4.0), (6, 6.5), (8, 8.2), (12, 14.6)))
+    found = said.align(turns((0, 4.0), (6, 6.5), (8, 8.2), (12, 14.6)))
     assert found[0].text.startswith("I want")
     assert found[1] == TurnWords("now", "prompt-2", prompted=True)
     assert found[2] == TurnWords(None, "prompt-2")
     assert found[3].text.startswith("as soon")
-    assert UntimedTranscript([]).beside(turns((0, 1))) == [TurnWords()]
-    assert said.beside([]) == []
+    assert AlignedTranscript([]).align(turns((0, 1))) == [TurnWords()]
+    assert said.align([]) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is known to be true of recorded calls, beside what was heard in them."""
+"""Labels of recorded calls: the ground truth beside the evidence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class CallLabel:
-    """Whether a caller was distressed in this call and, if that is known, when."""
+    """Whether the caller was distressed in this call and, if known, when."""
 
     distressed: bool
     negative: tuple[Span, ...] = ()
@@ -24,9 +24,9 @@ class CallLabel:
 
 @dataclass(frozen=True)
 class BatchLabels:
-    """The labels of a batch of calls: per call whether there is one, and what it says.
+    """The labels of a batch: for each call whether it has one (`known`), and what it says.
 
-    `timed` calls also say which turns were negative; those are marked in `negative`.
+    For `timed` calls the label also says which turns were negative; `negative` marks those turns.
     """
 
     known: NDArray[np.bool_]
@@ -36,7 +36,7 @@ class BatchLabels:
 
 
 def label_batch(batch: CallBatch, labels: Mapping[str, CallLabel]) -> BatchLabels:
-    """Put the labels beside the calls; a turn is negative that shares its middle with a span."""
+    """Match labels with calls; turns that match a negative span are marked."""
     found = [labels.get(call_id) for call_id in batch.call_ids]
     negative = np.zeros(batch.turns, bool)
     for call, label in enumerate(found):
@@ -55,7 +55,7 @@ def label_batch(batch: CallBatch, labels: Mapping[str, CallLabel]) -> BatchLabel
 def _marked(
     starts: NDArray[np.float64], ends: NDArray[np.float64], spans: tuple[Span, ...]
 ) -> NDArray[np.bool_]:
-    """Turns whose middle lies in a span, or in which the middle of a span lies."""
+    """Marks turns whose middle lies in a span, and turns that contain the middle of a span."""
     marked = np.zeros(len(starts), bool)
     middles = (starts + ends) / 2
     for start, end in spans:

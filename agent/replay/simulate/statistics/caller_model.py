@@ -1,9 +1,9 @@
-"""Policies in closed loop: a made-up caller who reacts to what the bot does.
+"""Policies in closed loop with a simulated caller who reacts to the bot.
 
-A recording cannot tell what a caller would have done after another action. This model answers by
-assumption, not by data: a frustration between 0 and 1 that failures of the bot raise, and that
-help and empathy lower; from it follow what is heard, whether an offer is taken, and whether the
-caller hangs up. It is there to compare policies and to see on which assumptions a choice hangs.
+A recording cannot show what a caller would have done after another action. This model answers from
+assumptions, not data: bot failures raise a frustration between 0 and 1, help and empathy lower it;
+it determines the evidence, whether the caller accepts an offer, and whether the caller hangs up.
+Use it to compare policies, and to see which assumptions a choice depends on.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class HeardAs(_Strict):
-    """What a turn's log-likelihood ratio is drawn from: a normal distribution, in nats."""
+class RatioDistribution(_Strict):
+    """The normal distribution of a turn's log-likelihood ratio, in nats."""
 
     mean: float
     deviation: Annotated[float, Field(ge=0)]
 
 
 class CallerModel(_Strict):
-    """The assumptions; caller_model.yaml says of each what it means."""
+    """The assumptions; caller_model.yaml explains each one."""
 
     upset_at_start: Share
     start_when_upset: Share
@@ -59,12 +59,12 @@ class CallerModel(_Strict):
     hang_up_rate: Share
     seconds_a_turn: Annotated[float, Field(gt=0)]
     negative_above: Share
-    heard_calm: HeardAs
-    heard_negative: HeardAs
+    heard_calm: RatioDistribution
+    heard_negative: RatioDistribution
 
 
 def load_caller_model(path: str | Path = BUNDLED) -> CallerModel:
-    """Load the bundled assumptions, or a YAML file of one's own.
+    """Load the bundled assumptions, or a YAML file.
 
     Raises:
         PolicyError: the file cannot be read, or a value is missing, unknown or out of range.
@@ -78,14 +78,14 @@ def load_caller_model(path: str | Path = BUNDLED) -> CallerModel:
     except ValidationError as error:
         raise PolicyError(path, first_complaint(error, "caller model")) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PolicyError(path, "is not a YAML file that can be read") from error
+        raise PolicyError(path, "is not a readable YAML file") from error
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedLoop:
     """How calls ended under a policy; shares of calls, and the cost per 1,000 calls.
 
-    `needless` are transfers of callers whose turns did not sound negative at that moment.
+    `needless` are transfers of callers who did not sound negative at that moment.
     """
 
     policy: str
@@ -106,15 +106,15 @@ class _Caller:
     empathies: int = 0
 
     def be_served(self, luck: float) -> None:
-        """The bot's turn, without regard to what it says beside."""
+        """The bot answers the request: it fails or helps."""
         if luck < self.model.failure_rate:
             self._change(self.model.rise_per_failure)
         else:
             self.successes += 1
             self._change(-self.model.fall_per_success)
 
-    def hear(self, action: Action) -> None:
-        """The bot answers with empathy, or not."""
+    def react(self, action: Action) -> None:
+        """React to empathy, if there is any."""
         if action is Action.EMPATHIZE:
             wear = self.model.empathy_wears_off**self.empathies
             self._change(-self.model.fall_per_empathy * wear)
@@ -146,8 +146,8 @@ def play_calls(
     calls: int = 1_000,
     seed: int = 2026,
 ) -> ClosedLoop:
-    """Play calls to their end. All policies meet the same callers with the same luck."""
-    ends = [_play(policy, model, random.Random(f"{seed}/{number}")) for number in range(calls)]  # noqa: S311 - a model's luck, not security
+    """Play calls to their end; all policies get the same callers and the same random numbers."""
+    ends = [_play(policy, model, random.Random(f"{seed}/{number}")) for number in range(calls)]  # noqa: S311 - a simulation, not security
 
     def share(*kinds: str) -> float:
         return sum(end.kind in kinds for end in ends) / calls
@@ -189,7 +189,7 @@ def _play(policy: MitigationPolicy, model: CallerModel, rng: random.Random) -> _
         offered = decision.action is Action.OFFER_HUMAN and caller.accepts_offer(taking)
         if decision.action is Action.TRANSFER or offered:
             return _End("helped" if caller.sounds_negative() else "needless", turn + 1)
-        caller.hear(decision.action)
+        caller.react(decision.action)
         if caller.hangs_up(patience):
             return _End("lost", turn + 1)
     return _End("lost", MAX_TURNS)
@@ -198,7 +198,7 @@ def _play(policy: MitigationPolicy, model: CallerModel, rng: random.Random) -> _
 def _decided(
     state: CallState, turn: int, noise: float, caller: _Caller, policy: MitigationPolicy
 ) -> tuple[CallState, Decision]:
-    heard = caller.model.heard_negative if caller.sounds_negative() else caller.model.heard_calm
+    ratio = caller.model.heard_negative if caller.sounds_negative() else caller.model.heard_calm
     length_s = caller.model.seconds_a_turn
     reading = TurnReading(
         index=turn,
@@ -206,14 +206,14 @@ def _decided(
         ended_at_s=(turn + 1) * length_s,
         voice=EmotionReading(None, "caller model", length_s, 0.0),
         words=None,
-        log_likelihood_ratio=heard.mean + heard.deviation * noise,
+        log_likelihood_ratio=ratio.mean + ratio.deviation * noise,
     )
     return decide(state, Evidence(reading), policy)
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """What each policy costs when one assumption is other than thought, and which costs least."""
+class Sensitivity:
+    """The cost of each policy with one assumption changed, and the cheapest policy."""
 
     assumption: str
     value: float
@@ -221,7 +221,7 @@ class Doubt:
     cheapest: str
 
 
-def doubts(
+def sensitivities(
     policies: Sequence[MitigationPolicy],
     model: CallerModel,
     costs: Costs,
@@ -229,13 +229,13 @@ def doubts(
     handling_s: float,
     calls: int = 300,
     factors: Sequence[float] = (0.5, 1.5),
-) -> list[Doubt]:
+) -> list[Sensitivity]:
     """Change one assumption at a time by these factors, and play again.
 
-    Values that leave their range are cut to it; what is heard is changed as a whole, in nats.
+    Values are clipped to their range.
     """
     found = []
-    for key, value in _numbers(model):
+    for key, value in _numbers_of(model).items():
         for factor in factors:
             changed = _with(model, key, value * factor)
             played = {
@@ -244,17 +244,15 @@ def doubts(
                 ).cost
                 for policy in policies
             }
-            told = float(_numbers_of(changed)[key])
-            found.append(Doubt(key, told, played, min(played, key=lambda name: played[name])))
+            actual = _numbers_of(changed)[key]
+            found.append(
+                Sensitivity(key, actual, played, min(played, key=lambda name: played[name]))
+            )
     return found
 
 
-def _numbers(model: CallerModel) -> list[tuple[str, float]]:
-    return list(_numbers_of(model).items())
-
-
 def _numbers_of(model: CallerModel) -> dict[str, float]:
-    """All values by key, dotted where nested."""
+    """All values by key, dotted if nested."""
     flat: dict[str, float] = {}
     for key, value in model.model_dump().items():
         if isinstance(value, dict):
@@ -281,10 +279,12 @@ def _with(model: CallerModel, key: str, value: float) -> CallerModel:
 def closed_loop(
     policies: Sequence[MitigationPolicy], model: CallerModel, costs: Costs, *, handling_s: float
 ) -> dict[str, Any]:
-    """All policies against the same callers, and how the choice hangs on each assumption."""
+    """All policies with the same callers, and how the choice depends on each assumption."""
     played = [play_calls(policy, model, costs, handling_s=handling_s) for policy in policies]
     return {
         "assumptions": model.model_dump(),
         "policies": [asdict(one) for one in played],
-        "doubts": [asdict(one) for one in doubts(policies, model, costs, handling_s=handling_s)],
+        "doubts": [
+            asdict(one) for one in sensitivities(policies, model, costs, handling_s=handling_s)
+        ],
     }

@@ -1,7 +1,7 @@
-"""Figures of a policy from its counts, with bootstrap intervals, and at a base rate of one's own.
+"""A policy's figures from its counts, with bootstrap intervals, also at an expected base rate.
 
-A labelled set is never at the natural rate of distress: what depends on it (precision, transfers
-in all) is also stated for the rate that is expected, from the rates within each class.
+A labelled set never has the natural rate of distress: figures that depend on it (precision, all
+transfers) are also given for the expected rate, from the rates within each class.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with the central 95 % of bootstrap draws over calls; NaN where nothing is known."""
+    """A figure with the central 95 % of bootstrap draws over calls; NaN if unknown."""
 
     value: float
     low: float
@@ -32,10 +32,10 @@ class Estimate:
 
 
 class Share:
-    """A share of calls and draws of it: k of n calls drawn again, n at a time.
+    """A share of calls, k of n, with bootstrap draws of it.
 
-    Where k is 0 or n all draws would be alike; then the 95 % bound is the rule of three (Hanley
-    and Lippman-Hand, 1983), 3 / n from there, and the draws are even up to it.
+    If k is 0 or n, all draws would be equal; then the 95 % bound is the rule of three (Hanley and
+    Lippman-Hand, 1983), 3 / n from there, and the draws are uniform up to it.
     """
 
     def __init__(self, part: int, whole: int, rng: np.random.Generator) -> None:
@@ -83,7 +83,7 @@ class LabelledFigures:
 
 @dataclass(frozen=True, slots=True)
 class PolicyFigures:
-    """What a policy did, in the calls as they were recorded."""
+    """What a policy did in the calls as recorded."""
 
     policy: str
     calls: int
@@ -99,7 +99,7 @@ class PolicyFigures:
 
 
 def figures_of(policy: str, counts: Tally, base_rate: float) -> PolicyFigures:
-    """The figures of one policy. `first_action…` are medians, NaN if there was no action.
+    """The figures of one policy; `first_action…` are medians, NaN if there was no action.
 
     Seeded: the same counts give the same figures.
     """
@@ -167,7 +167,7 @@ def _named(counts: NDArray[np.int64]) -> dict[str, int]:
 
 
 def _median(histogram: NDArray[np.int64]) -> float:
-    """The bin in which the middle call lies; NaN of none."""
+    """The bin of the middle call; NaN if there are no calls."""
     total = int(histogram.sum())
     return float(np.searchsorted(np.cumsum(histogram), (total + 1) // 2)) if total else float("nan")
 
@@ -182,7 +182,7 @@ def _mean(histogram: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
 
 
 def _estimate(value: object, draws: NDArray[np.float64]) -> Estimate:
-    """The value and the central 95 % of the draws, widened to hold it (see `Share`)."""
+    """The value and the central 95 % of the draws, widened to include it (see `Share`)."""
     known, figure = draws[~np.isnan(draws)], float(np.asarray(value))
     if not known.size:
         return Estimate(float("nan"), float("nan"), float("nan"))

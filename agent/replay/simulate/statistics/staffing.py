@@ -1,7 +1,7 @@
-"""How many humans it takes to answer the transfers: Erlang C, hour by hour.
+"""The number of humans needed to answer the transfers: Erlang C, hour by hour.
 
-A. K. Erlang, 1917: calls come at random (Poisson), handling times are exponential, nobody hangs up.
-Real callers do hang up, so that the need is stated a little high.
+A. K. Erlang, 1917: calls arrive at random (Poisson), handling times are exponential, nobody hangs
+up. Real callers do hang up, so the need is slightly overestimated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How transfers are to be answered: `level` of them within `wait_s`, taking `handling_s`."""
+    """The service level: a share `level` of transfers within `wait_s`, each taking `handling_s`."""
 
     handling_s: float = 360.0
     wait_s: float = 20.0
@@ -24,26 +24,16 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Staffing:
-    """The need by the hour of the day: transfers expected an hour, and agents to answer them."""
+    """Transfers expected in each hour of the day, and the agents to answer them."""
 
     transfers_an_hour: tuple[float, ...]
     agents: tuple[int, ...]
 
-    @property
-    def busiest(self) -> int:
-        """The hour with the most transfers."""
-        return max(range(len(self.agents)), key=lambda hour: self.transfers_an_hour[hour])
-
-    @property
-    def agent_hours(self) -> int:
-        """Hours of work a day, all agents together."""
-        return sum(self.agents)
-
 
 def waiting_probability(agents: int, erlangs: float) -> float:
-    """Erlang C: the share of callers who wait at all, for a load in erlangs; 1 if it is too much.
+    """Erlang C: the share of callers who wait, for a load in erlangs; 1 if the load is too high.
 
-    By the recursion of Erlang B, which stays in range for any number of agents.
+    Uses the recursion of Erlang B, which is stable for any number of agents.
     """
     if agents <= erlangs:
         return 1.0
@@ -54,7 +44,7 @@ def waiting_probability(agents: int, erlangs: float) -> float:
 
 
 def answered_within(wait_s: float, agents: int, erlangs: float, handling_s: float) -> float:
-    """The share of callers who are answered within so many seconds."""
+    """The share of callers who are answered within `wait_s` seconds."""
     if agents <= erlangs:
         return 0.0
     still = waiting_probability(agents, erlangs) * math.exp(
@@ -64,7 +54,7 @@ def answered_within(wait_s: float, agents: int, erlangs: float, handling_s: floa
 
 
 def agents_needed(transfers_an_hour: float, service: Service) -> int:
-    """The fewest agents that keep the service level; 0 where nobody is transferred."""
+    """The fewest agents that meet the service level; 0 if nobody is transferred."""
     erlangs = transfers_an_hour * service.handling_s / 3600
     if erlangs == 0:
         return 0
@@ -75,7 +65,7 @@ def agents_needed(transfers_an_hour: float, service: Service) -> int:
 
 
 def staffing(transfers_by_hour: NDArray[np.float64], service: Service) -> Staffing:
-    """The need of a day from the transfers expected in each of its 24 hours."""
+    """The agents needed over a day, from the transfers expected in each of its 24 hours."""
     return Staffing(
         tuple(float(n) for n in transfers_by_hour),
         tuple(agents_needed(float(n), service) for n in transfers_by_hour),
@@ -85,13 +75,13 @@ def staffing(transfers_by_hour: NDArray[np.float64], service: Service) -> Staffi
 def day_of(
     transfers_by_hour: NDArray[np.int64], calls: int, calls_a_day: float
 ) -> NDArray[np.float64]:
-    """Transfers expected in each hour, for so many calls a day.
+    """Transfers expected in each hour for `calls_a_day` calls, from the hours of past transfers.
 
-    Follows the hours at which transfers came; where none has a known hour, see `even_day`.
+    See `even_day` if no call's start is known.
     """
     return transfers_by_hour.astype(np.float64) * (calls_a_day / calls)
 
 
 def even_day(transferred: int, calls: int, calls_a_day: float) -> NDArray[np.float64]:
-    """The same transfers in every hour: all that can be said where no call's start is known."""
+    """The same number of transfers in every hour, if no call's start is known."""
     return np.full(24, transferred / calls * calls_a_day / 24, np.float64)

@@ -1,4 +1,4 @@
-"""Many policies from one: a grid over some values, what each costs, and which are worth it."""
+"""A grid of policies around one: what each costs, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One key of a policy, dotted where it is nested, and the values to try."""
+    """One key of a policy, dotted if nested, and the values to try."""
 
     key: str
     values: tuple[float | str, ...]
@@ -60,18 +60,17 @@ def _number_or_text(value: str) -> float | str:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One policy of a grid, and in what it differs from the one that the grid was made of."""
+    """One policy of a grid, and the settings in which it differs from the base policy."""
 
     settings: dict[str, float | str]
     policy: MitigationPolicy
 
 
 def grid(base: MitigationPolicy, axes: Sequence[Axis]) -> tuple[list[Candidate], int]:
-    """All combinations that are valid policies, and how many are not.
+    """All combinations that are valid policies, and the number of invalid ones.
 
     Raises:
-        PolicyError: a key is none of a policy's, there are too many combinations, or all of them
-            are invalid.
+        PolicyError: a key does not exist, there are too many combinations, or all are invalid.
     """
     written = base.model_dump(mode="json")
     for axis in axes:
@@ -95,7 +94,7 @@ def grid(base: MitigationPolicy, axes: Sequence[Axis]) -> tuple[list[Candidate],
 
 
 def policy_with(base: MitigationPolicy, settings: dict[str, float | str]) -> MitigationPolicy:
-    """A copy of a policy with other values; raises ValidationError where they are not valid."""
+    """A copy of a policy with other values; raises ValidationError if they are not valid."""
     written = copy.deepcopy(base.model_dump(mode="json"))
     for key, value in settings.items():
         place, name = _place(written, key)
@@ -116,10 +115,10 @@ def _place(written: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What things cost, in one currency.
+    """Costs in one currency.
 
-    `missed`: a distressed caller to whom no human was offered by the third negative turn;
-    `needless`: the transfer of a calm caller who had not asked; `minute`: of a human's work.
+    `missed`: a distressed caller who was offered no human by the third negative turn;
+    `needless`: the transfer of a calm caller who had not asked; `minute`: a minute of human work.
     """
 
     missed: float = 20.0
@@ -137,7 +136,7 @@ class Point:
 
 
 def point_of(counts: Tally, costs: Costs, *, base_rate: float, handling_s: float) -> Point:
-    """Where a policy's counts put it; there must be labelled calls of both kinds."""
+    """The point of a policy's counts, which must include labelled calls of both kinds."""
     missed = 1 - counts.caught_in_time / counts.distressed
     false = counts.calm_transferred / counts.calm
     right = counts.distressed_transferred / counts.distressed
@@ -153,7 +152,7 @@ def point_of(counts: Tally, costs: Costs, *, base_rate: float, handling_s: float
 def pareto_front(points: Sequence[Point]) -> list[int]:
     """The points that no other beats in both missed distress and false transfers.
 
-    By false transfers, the fewest first; of equal points the first stands for all.
+    Sorted by false transfers, fewest first; equal points are represented by the first.
     """
     order = sorted(
         range(len(points)), key=lambda i: (points[i].false_transfers, points[i].missed, i)
@@ -166,5 +165,5 @@ def pareto_front(points: Sequence[Point]) -> list[int]:
 
 
 def cheapest(points: Sequence[Point]) -> int:
-    """The point with the least cost; of equals the first."""
+    """The cheapest point; the first of equals."""
     return min(range(len(points)), key=lambda index: (points[index].cost, index))

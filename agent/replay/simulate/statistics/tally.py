@@ -1,8 +1,8 @@
-"""What a policy did on many recorded calls: counts first, figures with their uncertainty after.
+"""Counts what a policy did on many recorded calls; `figures` adds uncertainty.
 
-Counts are integers and add, so that calls can come in any order and in any number of portions.
-A replay cannot know how the caller would have reacted: it counts what the policy would have done
-had the call gone on as recorded.
+Counts are integers and add up, so calls can come in any order and in any number of batches. A
+replay cannot know how the caller would have reacted: it counts what the policy would have done had
+the call gone on as recorded.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def _zeros(size: int) -> Callable[[], Counts]:
 class Tally:
     """Counts over calls under one policy.
 
-    `first_action_turn` and `first_action_s` count calls by when the first action came (turns from
-    0, seconds; the last bin takes the rest), `by_hour` transfers by the hour of the day at which
-    they came. Of the labelled calls: `answered` got any action once there was distress, `caught`
-    were offered a human or transferred, each also in time (`IN_TIME`); `negative_before_action`
-    counts the distressed calls whose times are known by the negative turns that passed before the
-    answer, those never answered by all they had. Of the calm calls: `calm_touched` got any action,
-    `calm_offered` an offer and `calm_transferred` a transfer that they had not asked for.
+    `first_action_turn` and `first_action_s` are histograms of when the first action came (turns
+    from 0, seconds; the last bin takes the rest), `transfers_by_hour` of the hour of the day.
+    Distressed calls: `answered` got any action once there was distress, `caught` were offered a
+    human or transferred, each also in time (`IN_TIME`); `negative_before_action` is a histogram,
+    over calls with timed labels, of the negative turns before the answer (all of them if there was
+    none). Calm calls: `calm_touched` got any action, `calm_offered` an offer and `calm_transferred`
+    a transfer that they had not asked for.
     """
 
     calls: int = 0
@@ -78,13 +78,13 @@ class Tally:
 
 
 def days_of(batch: CallBatch) -> set[date]:
-    """The days on which these calls came in, where that is known."""
+    """The days on which these calls came in, if known."""
     return {began.date() for began in batch.started_at if began is not None}
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What happened in each call of a batch; turns by number, -1 for never."""
+    """What happened in each call of a batch; turns as numbers, -1 for never."""
 
     first_action: Counts
     transfer: Counts
@@ -96,10 +96,10 @@ class Outcomes:
 
     @classmethod
     def of(cls, batch: CallBatch, found: Replay, labels: BatchLabels | None) -> Self:
-        """Read the outcomes off the decisions.
+        """The outcomes of these decisions.
 
-        `answered_after` and `caught_after` are the negative turns up to the answer, itself
-        included (at least 1); for calls whose times of distress are not known, 1.
+        `answered_after` and `caught_after` count the negative turns up to and including the answer
+        (at least 1); they are 1 for calls whose times of distress are unknown.
         """
         action = found.action
         transfer = batch.first_turn(action == _TRANSFER)
@@ -120,28 +120,28 @@ class Outcomes:
 def _after(
     batch: CallBatch, labels: BatchLabels | None, acted: NDArray[np.bool_], transfer: Counts
 ) -> Counts:
-    """Negative turns up to the first action once there was distress; -1 without one.
+    """Negative turns up to the first action once there was distress; -1 if there was none.
 
-    A caller who was transferred before that is with a human by then: 1.
+    It is 1 for a caller who was transferred earlier, and so is with a human already.
     """
     if labels is None:
         return np.full(len(batch.call_ids), -1)
     so_far = _running_count(batch, labels.negative)
     timed = labels.timed[batch.call_of_turn]
     first = batch.first_turn(acted & ((so_far > 0) | ~timed))
-    count_outcomes = np.full(len(batch.call_ids), -1)
+    counted = np.full(len(batch.call_ids), -1)
     hit = first >= 0
-    count_outcomes[hit] = np.maximum(1, so_far[batch.offsets[:-1][hit] + first[hit]])
+    counted[hit] = np.maximum(1, so_far[batch.offsets[:-1][hit] + first[hit]])
     onset = batch.first_turn(labels.negative)
     early = (transfer >= 0) & (onset >= 0) & (transfer < onset)
-    return np.where(early, 1, count_outcomes)
+    return np.where(early, 1, counted)
 
 
 def _running_count(batch: CallBatch, marked: NDArray[np.bool_]) -> Counts:
-    """For each turn how many turns of its call were marked up to it, itself included."""
+    """For each turn the number of marked turns in its call up to and including it."""
     total = np.concatenate([[0], np.cumsum(marked)])
-    count_outcomes: Counts = total[1:] - total[batch.offsets[:-1]][batch.call_of_turn]
-    return count_outcomes
+    counted: Counts = total[1:] - total[batch.offsets[:-1]][batch.call_of_turn]
+    return counted
 
 
 def tally(batch: CallBatch, found: Replay, labels: BatchLabels | None = None) -> Tally:
@@ -152,7 +152,7 @@ def tally(batch: CallBatch, found: Replay, labels: BatchLabels | None = None) ->
 def count_outcomes(
     batch: CallBatch, found: Replay, outcomes: Outcomes, labels: BatchLabels | None
 ) -> Tally:
-    """Count outcomes that are known already."""
+    """Count outcomes that are already known."""
     transfer = outcomes.transfer
     handed_over = (transfer >= 0)[batch.call_of_turn] & (
         batch.turn_in_call > transfer[batch.call_of_turn]
@@ -204,7 +204,7 @@ def _histogram(values: NDArray[Any], bins: int) -> Counts:
 
 
 def _moment(batch: CallBatch, turn: Counts) -> NDArray[np.float64]:
-    """When a turn of each call ended, in seconds from its start; 0 where it has none."""
+    """When a turn of each call ended, in seconds from the call's start; 0 for turn -1."""
     at_s = np.zeros(len(turn))
     hit = turn >= 0
     at_s[hit] = batch.ended_at_s[batch.offsets[:-1][hit] + turn[hit]]
@@ -214,7 +214,7 @@ def _moment(batch: CallBatch, turn: Counts) -> NDArray[np.float64]:
 def _hours(
     batch: CallBatch, at_s: NDArray[np.float64], which: NDArray[np.bool_] | None = None
 ) -> Counts:
-    """Calls by the hour of the day at this moment of the call, where their start is known."""
+    """Calls by the hour of the day at this moment of the call, if its start is known."""
     known = ~np.isnan(batch.began_s)
     if which is not None:
         known &= which

@@ -1,6 +1,6 @@
 "use strict";
 
-/** The call browser: a list, and one call on a time line. */
+/** The call browser: a list, and one call on a timeline. */
 
 function levelBands(turns, decisions, duration) {
   return decisions.map((decision, index) => {
@@ -25,7 +25,7 @@ function envelopeSeries(call) {
   return [{ ...line(1), markArea: { silent: true, data: spans } }, line(-1)];
 }
 
-/** Where a level is entered: a line across the call, named at its end. */
+/** A line across the call where a level is entered, labelled at its end. */
 function levelLine(name, enter, position) {
   return {
     yAxis: logOdds(enter), lineStyle: { color: LEVEL_COLORS[name], type: "dashed", width: 1 },

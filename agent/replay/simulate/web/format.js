@@ -1,6 +1,6 @@
 "use strict";
 
-/** Elements and numbers; whatever comes from a call becomes text, never markup. */
+/** Elements and numbers; everything from a call becomes text, never markup. */
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -27,7 +27,7 @@ function percent(estimate) {
   return value === "-" ? ["-", ""] : [`${value} %`, range];
 }
 
-/** A probability as the log of its odds, kept to what an axis from 0.5 % to 99.5 % shows. */
+/** A probability as log-odds, clipped to the axis from 0.5 % to 99.5 %. */
 const ODDS_EDGE = 0.005;
 function logOdds(p) {
   const shown = Math.min(1 - ODDS_EDGE, Math.max(ODDS_EDGE, p));
@@ -37,7 +37,7 @@ function ofLogOdds(value) {
   return 1 / (1 + Math.exp(-value));
 }
 
-/** As many digits as small shares need: 4 %, 0.5 %, 99.5 %. */
+/** With the digits that small and large shares need: 4 %, 0.5 %, 99.5 %. */
 function share(p) {
   const percent = 100 * p;
   return `${Number(percent.toFixed(percent < 10 || percent > 90 ? 1 : 0))} %`;

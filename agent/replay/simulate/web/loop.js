@@ -1,6 +1,6 @@
 "use strict";
 
-/** Policies against a made-up caller: how calls end, and on which assumptions the choice hangs. */
+/** Policies with a simulated caller: how calls end, and which assumptions the choice depends on. */
 
 const ENDS = {
   settled: { name: "settled", color: "#c9ccc6" },
@@ -10,21 +10,21 @@ const ENDS = {
 };
 const ASSUMPTIONS_SHOWN = 12;
 
-function tellClosedLoop(played, { note, charts, turns }) {
+function showClosedLoop(played, { note, charts, turns }) {
   const usual = played.policies.reduce((best, one) => one.cost < best.cost ? one : best).policy;
-  const turning = played.doubts.filter((doubt) => doubt.cheapest !== usual);
+  const changes = played.doubts.filter((doubt) => doubt.cheapest !== usual);
   const choice = played.policies.length > 1
-    ? ` ${usual} costs least here, and still does in ${played.doubts.length - turning.length} of ${played.doubts.length} cases with one assumption halved, or half as much again.`
+    ? ` ${usual} costs least here, and still does in ${played.doubts.length - changes.length} of ${played.doubts.length} cases with one assumption halved, or half as much again.`
     : "";
-  note.textContent = `A replay cannot know what a caller would have done after an action. This caller is made up: how often the bot fails, what anger and empathy do, all of it is assumed, nothing measured.${choice}`;
+  note.textContent = `A replay cannot know what a caller would have done after an action. This caller is simulated: how often the bot fails, and what anger and empathy do, is assumed, not measured.${choice}`;
   drawEnds(played, charts);
-  drawDoubts(played, usual, charts);
-  if (turning.length) fillTurning(played, usual, turning, turns);
+  drawSensitivity(played, usual, charts);
+  if (changes.length) fillChanges(played, usual, changes, turns);
 }
 
 function drawEnds(played, place) {
   const shareOf = { helped: (one) => one.transferred - one.needless };
-  chart(place, "How calls end", "% of the same made-up calls", {
+  chart(place, "How calls end", "% of the same simulated calls", {
     legend: { top: 0 },
     xAxis: axis("% of calls", { max: 100 }),
     yAxis: { type: "category", data: played.policies.map((one) => `${one.policy}\ncosts ${number(one.cost)}`), inverse: true, axisLabel: { lineHeight: 16 } },
@@ -36,7 +36,7 @@ function drawEnds(played, place) {
   });
 }
 
-/** What the usual choice saves against the best of the others; alone, what it costs. */
+/** What the usual choice saves compared with the next best; without others, its cost. */
 function savingOf(doubt, usual) {
   const others = Object.entries(doubt.costs).filter(([name]) => name !== usual).map(([, cost]) => cost);
   return others.length ? Math.min(...others) - doubt.costs[usual] : doubt.costs[usual];
@@ -46,7 +46,7 @@ function named(assumption) {
   return assumption.replaceAll("_", " ").replace(".", ", ");
 }
 
-function drawDoubts(played, usual, place) {
+function drawSensitivity(played, usual, place) {
   const rows = new Map();
   for (const doubt of played.doubts) rows.set(doubt.assumption, [...(rows.get(doubt.assumption) ?? []), savingOf(doubt, usual)]);
   const span = ([, savings]) => Math.max(...savings) - Math.min(...savings);
@@ -68,16 +68,16 @@ function drawDoubts(played, usual, place) {
   });
 }
 
-function fillTurning(played, usual, turning, table) {
+function fillChanges(played, usual, changes, table) {
   const names = played.policies.map((one) => one.policy);
-  const head = ["assumption", "if it is", "cheapest then", ...names.map((name) => `${name} costs`)];
+  const head = ["assumption", "if it is", "cheapest", ...names.map((name) => `${name} costs`)];
   const body = element("tbody");
-  for (const doubt of turning) {
+  for (const doubt of changes) {
     const cells = [named(doubt.assumption), String(Number(doubt.value.toPrecision(3))), doubt.cheapest, ...names.map((name) => number(doubt.costs[name]))];
     body.append(element("tr", {}, ...cells.map((cell) => element("td", {}, cell))));
   }
   table.append(
-    element("caption", {}, `Where another than ${usual} is cheapest`),
+    element("caption", {}, `Where ${usual} is not the cheapest`),
     element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
     body,
   );

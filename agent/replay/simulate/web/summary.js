@@ -1,6 +1,6 @@
 "use strict";
 
-/** The top of the report: a sentence, a card a policy, charts, the table of all figures. */
+/** The top of the report: a sentence, a card per policy, charts, the table of all figures. */
 
 function headline(found) {
   const best = found.policies[found.recommended];
@@ -33,7 +33,7 @@ function rowsOf(found) {
     of("first action, median turn", (p) => [number(p.first_action_turn), ""]),
     of("first action, median second", (p) => [number(p.first_action_s), ""]),
     of("transfers per 1,000 calls", (p) => between(p.transfers_per_1000)),
-    of("of those on request", (p) => [number(p.transfers_on_request_per_1000, 1), ""]),
+    of("of these, on request", (p) => [number(p.transfers_on_request_per_1000, 1), ""]),
   );
   if (labelled) {
     const rate = `${(100 * labelled.base_rate).toFixed(1)} %`;
@@ -46,7 +46,7 @@ function rowsOf(found) {
       of(`${labelled.calm} calm calls: false transfers per 1,000`, (p) => between(p.labelled.false_transfers_per_1000_calm)),
       of("false offers per 1,000", (p) => between(p.labelled.false_offers_per_1000_calm)),
       of("any action per 1,000", (p) => between(p.labelled.needless_empathy_per_1000_calm)),
-      of(`transfers that are right, at ${rate} distressed`, (p) => percent(p.labelled.precision_at_base_rate)),
+      of(`correct transfers, at ${rate} distressed`, (p) => percent(p.labelled.precision_at_base_rate)),
       of(`transfers per 1,000 calls, at ${rate}`, (p) => between(p.labelled.transfers_at_base_rate)),
     );
   }
@@ -65,9 +65,9 @@ function fillCards(found, place) {
     const best = index === found.recommended;
     const list = element("dl");
     const add = (name, [value, range]) => {
-      const told = element("dd", {}, value);
-      if (range) told.append(element("small", {}, range));
-      list.append(element("dt", {}, name), told);
+      const item = element("dd", {}, value);
+      if (range) item.append(element("small", {}, range));
+      list.append(element("dt", {}, name), item);
     };
     const truth = policy.labelled;
     if (truth) {
@@ -115,7 +115,7 @@ function axis(name, more = {}) {
 function drawActions(found, place) {
   const names = found.policies.map((policy) => policy.policy);
   const shown = ["empathize", "offer_human", "transfer"];
-  chart(place, "Calls by the most that was done", "per 1,000 calls; the others were left alone", {
+  chart(place, "Calls by strongest action", "per 1,000 calls; the others were left alone", {
     legend: { top: 0 },
     xAxis: axis("of 1,000 calls"),
     yAxis: { type: "category", data: names, inverse: true },
@@ -167,7 +167,7 @@ function drawLoad(found, place) {
 function drawWaiting(found, place) {
   const bins = 8;
   const names = Array.from({ length: bins + 1 }, (_, count) => count < bins ? String(count) : `${bins}+`);
-  chart(place, "Negative turns that passed before the answer", "share of distressed calls; those never answered with all they had", {
+  chart(place, "Negative turns before the answer", "share of distressed calls; unanswered calls count all their negative turns", {
     legend: { top: 0 },
     xAxis: { type: "category", data: names },
     yAxis: axis("%", { nameGap: 36 }),

@@ -1,4 +1,4 @@
-"""The made-up caller: what must hold whatever its values are."""
+"""The simulated caller: what must hold whatever its values are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evidence stage: kept, resumed, heard again, heard by workers that die."""
+"""The evidence stage: stored, resumed, repeated, extracted by workers that die."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from pipecat_deescalate.agent.replay.simulate.call_detail import ReportContent, 
 from pipecat_deescalate.agent.replay.simulate.call_index import CallIndex
 from pipecat_deescalate.agent.replay.simulate.call_source import Task
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import scratch
-from pipecat_deescalate.agent.replay.simulate.engine import chunks, hear_locally
+from pipecat_deescalate.agent.replay.simulate.engine import chunks, extract_locally
 from pipecat_deescalate.agent.replay.simulate.evidence_cache import SCHEMA, EvidenceCache
 from pipecat_deescalate.agent.replay.simulate.evidence_columns import EvidenceColumns
 from pipecat_deescalate.agent.replay.simulate.find_calls import find_calls
 from pipecat_deescalate.agent.replay.simulate.recording_evidence import (
-    HearingSettings,
+    EvidenceSettings,
     Row,
-    hear_all,
-    hear_recording,
+    extract_all,
+    extract_evidence,
     tasks_for,
-    words_of,
+    transcript_of,
 )
 from pipecat_deescalate.agent.replay.simulate.storage import storage_complaint
-from pipecat_deescalate.agent.replay.simulate.transcript_lookup import Transcripts
+from pipecat_deescalate.agent.replay.simulate.transcript_lookup import TranscriptIndex
 from pipecat_deescalate.agent.replay.simulate.vectorized import CallBatch
 from pipecat_deescalate.models.reader import VoiceTurn
 from pipecat_deescalate.models.readings import EmotionReading
@@ -45,7 +45,7 @@ from pipecat_deescalate.policies.config import load_policy
 
 from .killer import Killer
 
-SETTINGS = HearingSettings()
+SETTINGS = EvidenceSettings()
 
 
 @pytest.fixture(scope="module")
@@ -61,26 +61,26 @@ def by_id(calls: Path) -> list[Task]:
 @contextmanager
 def gathered(store: EvidenceCache, tasks: Iterable[Task]) -> Iterator[EvidenceColumns]:
     with scratch(store.place) as database:
-        archive = EvidenceColumns(database, CallIndex(database, tasks), store)
-        archive.gather()
-        yield archive
+        evidence = EvidenceColumns(database, CallIndex(database, tasks), store)
+        evidence.gather()
+        yield evidence
 
 
 def missing(store: EvidenceCache, tasks: Iterable[Task]) -> list[Task]:
-    with gathered(store, tasks) as archive:
-        return list(archive.missing())
+    with gathered(store, tasks) as evidence:
+        return list(evidence.missing())
 
 
 def kept(store: EvidenceCache, tasks: Iterable[Task]) -> CallBatch:
-    with gathered(store, tasks) as archive:
-        archive.settle()
-        ((batch, _),) = archive.batches()
+    with gathered(store, tasks) as evidence:
+        evidence.sort()
+        ((batch, _),) = evidence.batches()
         return batch
 
 
 def in_full(store: EvidenceCache, tasks: list[Task]) -> list[Row]:
-    with gathered(store, tasks) as archive:
-        return list(archive.in_full([task.source.call_id for task in tasks]).values())
+    with gathered(store, tasks) as evidence:
+        return list(evidence.in_full([task.source.call_id for task in tasks]).values())
 
 
 def same(one: CallBatch, other: CallBatch) -> bool:
@@ -89,45 +89,45 @@ def same(one: CallBatch, other: CallBatch) -> bool:
     )
 
 
-def test_what_is_kept_is_not_heard_again(tasks: list[Task], tmp_path: Path) -> None:
-    """A run that goes on must only hear what is missing, and a changed file again."""
+def test_stored_evidence_is_not_extracted_again(tasks: list[Task], tmp_path: Path) -> None:
+    """A resumed run must extract only what is missing, and changed files again."""
     store = EvidenceCache(str(tmp_path))
-    store.add(hear_all(tasks[:4], SETTINGS))
+    store.add(extract_all(tasks[:4], SETTINGS))
     assert missing(store, tasks) == tasks[4:]
     changed = replace(tasks[0], evidence_key="other", turns_key="other")
     assert missing(store, [changed]) == [changed]
 
 
-def test_another_model_hears_the_turns_that_are_known(tasks: list[Task], tmp_path: Path) -> None:
-    """A new model must not cost the search for turns again, nor hear other turns."""
+def test_another_model_reads_the_known_turns(tasks: list[Task], tmp_path: Path) -> None:
+    """A new model must neither repeat the search for turns nor read other turns."""
     store = EvidenceCache(str(tmp_path))
-    store.add(hear_all(tasks[:1], SETTINGS))
+    store.add(extract_all(tasks[:1], SETTINGS))
     (again,) = missing(store, [replace(tasks[0], evidence_key="of another model")])
     assert again.known_turns
-    assert hear_recording(again, SETTINGS) == {
-        **hear_recording(tasks[0], SETTINGS),
+    assert extract_evidence(again, SETTINGS) == {
+        **extract_evidence(tasks[0], SETTINGS),
         "evidence_key": "of another model",
     }
 
 
-def test_a_call_heard_twice_counts_once(tasks: list[Task], tmp_path: Path) -> None:
-    """Two runs at a time into one folder must not double any figure."""
+def test_a_call_extracted_twice_counts_once(tasks: list[Task], tmp_path: Path) -> None:
+    """Two concurrent runs into one folder must not double any figure."""
     store = EvidenceCache(str(tmp_path))
-    store.add(hear_all(tasks[:2], SETTINGS))
-    store.add(hear_all(tasks[1:3], SETTINGS))
+    store.add(extract_all(tasks[:2], SETTINGS))
+    store.add(extract_all(tasks[1:3], SETTINGS))
     assert kept(store, tasks).call_ids == ("call-000000", "call-000001", "call-000002")
 
 
-def test_an_older_folder_does_not_write_a_call_off(tasks: list[Task], tmp_path: Path) -> None:
-    """Folders from before also hold what could not be heard; it must not hide the call."""
+def test_an_older_folder_does_not_hide_a_call(tasks: list[Task], tmp_path: Path) -> None:
+    """Older folders also hold failed calls; these must be tried again."""
     store = EvidenceCache(str(tmp_path))
-    heard = hear_recording(tasks[0], SETTINGS)
-    failed = {key: heard[key] for key in ("call_id", "evidence_key", "turns_key")}
+    complete = extract_evidence(tasks[0], SETTINGS)
+    failed = {key: complete[key] for key in ("call_id", "evidence_key", "turns_key")}
     older = SCHEMA.append(pa.field("error", pa.string()))
     row = {**failed, "error": "busy", "turns": [], "warnings": []}
     pq.write_table(pa.Table.from_pylist([row], older), tmp_path / "part-0.parquet")
     assert missing(store, tasks[:1]) == tasks[:1]
-    store.add([heard])
+    store.add([complete])
     assert missing(store, tasks[:1]) == []
     assert kept(store, tasks[:1]).call_ids == ("call-000000",)
 
@@ -137,12 +137,12 @@ def test_calls_come_by_id_in_portions_whatever_the_order_of_the_parts(
 ) -> None:
     """A portion is all that is in memory; results must not depend on where it ends."""
     store = EvidenceCache(str(tmp_path))
-    rows = hear_all(tasks, SETTINGS)
+    rows = extract_all(tasks, SETTINGS)
     for some in (rows[3:], rows[1:3], rows[:1]):
         store.add(some[::-1])
-    with gathered(store, tasks[::-1]) as archive:
-        archive.settle()
-        portions = [batch for batch, _ in archive.batches(calls_at_once=4)]
+    with gathered(store, tasks[::-1]) as evidence:
+        evidence.sort()
+        portions = [batch for batch, _ in evidence.batches(calls_at_once=4)]
     assert [len(batch.call_ids) for batch in portions] == [4, 2]
     whole = kept(store, tasks)
     assert whole.call_ids == tuple(task.source.call_id for task in tasks)
@@ -153,7 +153,7 @@ def test_calls_come_by_id_in_portions_whatever_the_order_of_the_parts(
 
 @pytest.mark.parametrize("workers", [1, 2, 16])
 @pytest.mark.parametrize("left", [0, 1, 7, 500])
-def test_the_last_handfuls_are_small(tasks: list[Task], workers: int, left: int) -> None:
+def test_the_last_chunks_are_small(tasks: list[Task], workers: int, left: int) -> None:
     """A worker with sixteen calls to go would keep the others waiting; and none may be lost."""
     todo = [replace(tasks[0], evidence_key=str(number)) for number in range(left)]
     handed = list(chunks(todo, workers))
@@ -167,7 +167,7 @@ def test_the_course_of_a_turn_is_kept_beside_evidence_that_has_none(
 ) -> None:
     """A folder with parts from before must be read, and must not hide what newer parts tell."""
     store = EvidenceCache(str(tmp_path))
-    old, new = (hear_recording(task, SETTINGS) for task in tasks[:2])
+    old, new = (extract_evidence(task, SETTINGS) for task in tasks[:2])
     for row, timeline in ((old, []), (new, [0.25, 0.75])):
         for turn in row["turns"]:
             turn["timeline"] = timeline
@@ -200,7 +200,7 @@ def test_no_words_are_kept(calls: Path, tmp_path: Path) -> None:
     transcript.write_text(
         '{"start_s": 0, "end_s": 9, "speaker": "caller", "text": "damn, a human please"}\n'
     )
-    row = hear_recording(Task(replace(source, transcript=str(transcript)), "k", "t"), SETTINGS)
+    row = extract_evidence(Task(replace(source, transcript=str(transcript)), "k", "t"), SETTINGS)
     assert "asks_for_human" in row["turns"][0]["cues"]
     EvidenceCache(str(tmp_path / "kept")).add([row])
     (part,) = (tmp_path / "kept").iterdir()
@@ -209,7 +209,7 @@ def test_no_words_are_kept(calls: Path, tmp_path: Path) -> None:
 
 
 def test_a_call_is_given_its_own_lines_of_a_transcript_of_many(calls: Path, tmp_path: Path) -> None:
-    """The lines of all calls lie in one file, in any order; another's words would be heard."""
+    """The lines of all calls lie in one file, in any order; another call's words would count."""
     lines = [
         {"call_id": f"call-00000{call}", "order": order, "speaker": "caller", "text": f"ä {call}"}
         for order in (1, 0)
@@ -219,16 +219,16 @@ def test_a_call_is_given_its_own_lines_of_a_transcript_of_many(calls: Path, tmp_
     file.write_bytes(b"\xef\xbb\xbf" + "\n\n".join(map(json.dumps, lines)).encode() + b"\n")
     turns = [VoiceTurn(n, n, n + 0.5, -20.0, EmotionReading(None, "", 0.5, 0)) for n in range(2)]
     with scratch() as database:
-        found = list(find_calls([str(calls)], transcripts=Transcripts(database, str(file))))
+        found = list(find_calls([str(calls)], transcripts=TranscriptIndex(database, str(file))))
     assert all(source.words for source in found)
     for source in found:
-        said = [line.text for line in words_of(source).beside(turns)]
+        said = [line.text for line in transcript_of(source).align(turns)]
         has_lines = source.call_id in {line["call_id"] for line in lines}
         assert said == ([f"ä {source.call_id[-1]}"] * 2 if has_lines else [None] * 2)
 
 
 def test_a_killed_run_goes_on_and_loses_nothing(calls: Path, tmp_path: Path) -> None:
-    """SIGKILL in the middle of a night's run must not cost what was heard by then."""
+    """SIGKILL in the middle of a night's run must not cost what was extracted by then."""
     folder = tmp_path / "evidence"
     command = [
         *(sys.executable, "-m", "pipecat_deescalate.agent", "simulate", str(calls)),
@@ -246,10 +246,10 @@ def test_a_killed_run_goes_on_and_loses_nothing(calls: Path, tmp_path: Path) -> 
     tasks = by_id(calls)
     left = missing(store, tasks)
     assert 0 < len(left) < len(tasks)
-    for rows in hear_locally(left, SETTINGS, workers=1):
+    for rows in extract_locally(left, SETTINGS, workers=1):
         store.add(rows)
     whole = EvidenceCache(str(tmp_path / "whole"))
-    whole.add(hear_all(tasks, SETTINGS))
+    whole.add(extract_all(tasks, SETTINGS))
     assert same(kept(store, tasks), kept(whole, tasks))
 
 
@@ -260,9 +260,9 @@ def test_a_failure_of_any_kind_is_the_call_s_own(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     place = f"file://{tasks[0].source.place}"
     copied = replace(tasks[0], source=replace(tasks[0].source, place=place))
-    failed, heard = hear_all([copied, tasks[1]], SETTINGS)
+    failed, complete = extract_all([copied, tasks[1]], SETTINGS)
     assert failed["error"] == f"{place}: {os.strerror(errno.ENOENT)}"
-    assert heard["turns"]
+    assert complete["turns"]
 
 
 def test_a_complaint_is_one_line_without_secrets() -> None:
@@ -273,7 +273,7 @@ def test_a_complaint_is_one_line_without_secrets() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_worker_that_dies_costs_its_own_call_only(tasks: list[Task], tmp_path: Path) -> None:
-    """A recording that crashes a decoder must be written off, and all others be heard."""
+    """A recording that crashes a decoder must be reported, and cost no other call."""
     deadly = tmp_path / "deadly.jsonl"
     os.mkfifo(deadly)  # whoever opens it waits, and is killed below
     source = replace(tasks[3].source, call_id="deadly", transcript=str(deadly))
@@ -281,10 +281,10 @@ def test_a_worker_that_dies_costs_its_own_call_only(tasks: list[Task], tmp_path:
     with Killer(lambda: [child.pid for child in multiprocessing.active_children()]):
         rows = [
             row
-            for chunk in hear_locally([*tasks[:3], bad, *tasks[3:]], SETTINGS, workers=2)
+            for chunk in extract_locally([*tasks[:3], bad, *tasks[3:]], SETTINGS, workers=2)
             for row in chunk
         ]
-    heard = {row["call_id"]: row.get("error") for row in rows}
-    assert len(heard) == len(rows) == len(tasks) + 1
-    assert "ends the process that reads it" in heard.pop("deadly")
-    assert set(heard.values()) == {None}
+    errors = {row["call_id"]: row.get("error") for row in rows}
+    assert len(errors) == len(rows) == len(tasks) + 1
+    assert "ends the process that reads it" in errors.pop("deadly")
+    assert set(errors.values()) == {None}

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from pipecat_deescalate.agent.replay.simulate.call_source import Task
-from pipecat_deescalate.agent.replay.simulate.engine import hear_locally
+from pipecat_deescalate.agent.replay.simulate.engine import extract_locally
 from pipecat_deescalate.agent.replay.simulate.find_calls import find_calls
-from pipecat_deescalate.agent.replay.simulate.ray_engine import hear_on_ray
+from pipecat_deescalate.agent.replay.simulate.ray_engine import extract_on_ray
 from pipecat_deescalate.agent.replay.simulate.recording_evidence import (
-    HearingSettings,
+    EvidenceSettings,
     Row,
     tasks_for,
 )
@@ -64,10 +64,10 @@ def test_ray_hears_what_this_machine_hears(cluster: None, calls: Path, tmp_path:
     """A policy tuned on a cluster's evidence must not differ from one tuned at home."""
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF")
-    settings = HearingSettings()
+    settings = EvidenceSettings()
     tasks = list(tasks_for(find_calls([str(calls), str(broken)]), settings))
-    assert by_call(hear_on_ray(tasks, settings, workers=2)) == by_call(
-        hear_locally(tasks, settings, workers=1)
+    assert by_call(extract_on_ray(tasks, settings, workers=2)) == by_call(
+        extract_locally(tasks, settings, workers=1)
     )
 
 
@@ -90,16 +90,16 @@ def test_a_worker_that_dies_loses_nothing(cluster: None, calls: Path, tmp_path: 
     source = min(calls.glob("*.wav"), key=lambda recording: recording.stat().st_size)
     for number in range(12):
         (tmp_path / f"{number}.wav").symlink_to(source)
-    settings = HearingSettings()
+    settings = EvidenceSettings()
     tasks = list(tasks_for(find_calls([str(tmp_path)]), settings))
-    rows = hear_on_ray(tasks, settings, workers=1)
-    heard = next(rows)
+    rows = extract_on_ray(tasks, settings, workers=1)
+    first = next(rows)
     (worker,) = ray_workers(b"ray::MapWorker")
     os.kill(worker, signal.SIGKILL)
     rest = by_call(rows)
-    assert len(heard) < len(tasks)
-    assert sorted([*heard, *rest], key=lambda row: row["call_id"]) == by_call(
-        hear_locally(tasks, settings, workers=1)
+    assert len(first) < len(tasks)
+    assert sorted([*first, *rest], key=lambda row: row["call_id"]) == by_call(
+        extract_locally(tasks, settings, workers=1)
     )
 
 
@@ -110,26 +110,26 @@ def test_a_recording_that_kills_its_worker_is_written_off(
     """Ray of itself starts a worker again for ever; no other call may be lost with it."""
     deadly = tmp_path / "deadly.jsonl"
     os.mkfifo(deadly)  # whoever opens it waits, and is killed below
-    settings = HearingSettings()
+    settings = EvidenceSettings()
     tasks = list(tasks_for(find_calls([str(calls)]), settings))
     source = replace(tasks[0].source, call_id="deadly", transcript=str(deadly))
     tasks.insert(1, Task(source, "deadly", "deadly"))
     with Killer(ray_workers):
-        rows = by_call(hear_on_ray(tasks, settings, workers=1))
-    heard = {row["call_id"]: row.get("error") for row in rows}
-    assert len(heard) == len(rows) == len(tasks)
-    assert "ends the process that reads it" in heard.pop("deadly")
-    assert set(heard.values()) == {None}
+        rows = by_call(extract_on_ray(tasks, settings, workers=1))
+    errors = {row["call_id"]: row.get("error") for row in rows}
+    assert len(errors) == len(rows) == len(tasks)
+    assert "ends the process that reads it" in errors.pop("deadly")
+    assert set(errors.values()) == {None}
 
 
 _HEARS_ONE_CALL = """
 import sys
-from pipecat_deescalate.agent.replay.simulate.recording_evidence import HearingSettings, tasks_for
-from pipecat_deescalate.agent.replay.simulate.ray_engine import hear_on_ray
+from pipecat_deescalate.agent.replay.simulate.recording_evidence import EvidenceSettings, tasks_for
+from pipecat_deescalate.agent.replay.simulate.ray_engine import extract_on_ray
 from pipecat_deescalate.agent.replay.simulate.find_calls import find_calls
 
-tasks = list(tasks_for(find_calls(sys.argv[1:]), HearingSettings()))
-((row,),) = hear_on_ray(tasks, HearingSettings(), workers=1)
+tasks = list(tasks_for(find_calls(sys.argv[1:]), EvidenceSettings()))
+((row,),) = extract_on_ray(tasks, EvidenceSettings(), workers=1)
 import ray
 print(row["call_id"], ray.nodes()[0]["NodeManagerAddress"])
 """

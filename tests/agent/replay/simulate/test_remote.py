@@ -13,7 +13,12 @@ import pytest
 
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import read_table
-from pipecat_deescalate.agent.replay.simulate.storage import found, on_disk, reading, writing
+from pipecat_deescalate.agent.replay.simulate.storage import (
+    create_file,
+    list_files,
+    local_file,
+    open_file,
+)
 from pipecat_deescalate.models.errors import DeescalateError
 
 pytest.importorskip("moto", reason="moto is not installed")
@@ -69,7 +74,7 @@ def test_a_bucket_is_as_good_as_a_folder(
     for file in calls.iterdir():
         bucket.put_file(str(file), f"calls/in/{file.name}")
 
-    def told(place: str, evidence: str, results: str) -> dict[str, object]:
+    def simulated(place: str, evidence: str, results: str) -> dict[str, object]:
         options = Options(
             calls=[f"{place}/calls.csv"],
             policies=["balanced"],
@@ -83,18 +88,18 @@ def test_a_bucket_is_as_good_as_a_folder(
         found: dict[str, object] = json.loads(capsys.readouterr().out)
         return found
 
-    here = told(str(calls), str(tmp_path / "evidence"), str(tmp_path / "results"))
-    there = told("s3://calls/in", "s3://calls/evidence", "s3://calls/results")
+    here = simulated(str(calls), str(tmp_path / "evidence"), str(tmp_path / "results"))
+    there = simulated("s3://calls/in", "s3://calls/evidence", "s3://calls/results")
     assert here == there
     assert bucket.ls("calls/evidence")
     stored = bucket.cat_file("calls/results/turns.parquet")
     assert stored == (tmp_path / "results" / "turns.parquet").read_bytes()
-    assert told("s3://calls/in", "s3://calls/evidence", "s3://calls/results") == here
+    assert simulated("s3://calls/in", "s3://calls/evidence", "s3://calls/results") == here
 
 
 @pytest.mark.filterwarnings("ignore")  # s3fs closes its sessions when the interpreter ends
-@pytest.mark.parametrize("use", [found, on_disk, reading, writing, read_table])
-def test_a_bucket_without_credentials_is_told_in_a_line(
+@pytest.mark.parametrize("use", [list_files, local_file, open_file, create_file, read_table])
+def test_a_bucket_without_credentials_is_reported_in_one_line(
     bucket: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch, use: Callable[[str], Any]
 ) -> None:
     """What botocore raises is no OSError, and was shown as a traceback."""

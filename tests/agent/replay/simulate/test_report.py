@@ -64,7 +64,7 @@ def test_neither_words_nor_audio_unless_asked_for(report: Path) -> None:
 
 
 def test_the_browser_of_calls_shows_the_decisions_of_the_figures(report: Path) -> None:
-    """A call told otherwise than it was counted would mislead whoever looks into it."""
+    """A call shown with other decisions than were counted would mislead its reader."""
     found = data_of((report / "whole.html").read_text(encoding="utf-8"))
     for index, policy in enumerate(found["policies"]):
         acted = sum(

@@ -22,8 +22,8 @@ from pipecat_deescalate.agent.replay.simulate.call_index import CallIndex
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import scratch
 from pipecat_deescalate.agent.replay.simulate.find_calls import NoCallsError, find_calls
-from pipecat_deescalate.agent.replay.simulate.recording_evidence import HearingSettings, tasks_for
-from pipecat_deescalate.agent.replay.simulate.transcript_lookup import Transcripts
+from pipecat_deescalate.agent.replay.simulate.recording_evidence import EvidenceSettings, tasks_for
+from pipecat_deescalate.agent.replay.simulate.transcript_lookup import TranscriptIndex
 from pipecat_deescalate.models.errors import DeescalateError
 
 from .conftest import Run
@@ -109,17 +109,17 @@ def test_a_failure_that_passes_costs_no_call(simulate: Run, calls: Path, tmp_pat
     for recording in sorted(calls.glob("*.wav"))[:2]:
         away = Path(shutil.copy(recording, mixed))
     whole, written_ns = away.read_bytes(), away.stat().st_mtime_ns
-    told = []
+    outcomes = []
     for content in (bytes(len(whole)), whole):  # to the eye of a listing the same file
         away.write_bytes(content)
         os.utime(away, ns=(written_ns, written_ns))
         run = simulate(mixed, "--workers", "1", "--json")
         found = json.loads(run.stdout)
-        told.append((run.returncode, found["calls"], len(found["failed"])))
-    assert told == [(2, 1, 1), (0, 2, 0)]
+        outcomes.append((run.returncode, found["calls"], len(found["failed"])))
+    assert outcomes == [(2, 1, 1), (0, 2, 0)]
 
 
-def test_labels_without_a_call_are_told(
+def test_labels_without_a_call_are_named(
     simulate: Run, calls: Path, heard: Path, tmp_path: Path
 ) -> None:
     """A label that meets no call is a call id misspelt; all of them, the wrong file."""
@@ -146,7 +146,7 @@ def test_labels_without_a_call_are_told(
         ({"report": Path("no/such/folder/report.html")}, "cannot be written"),
         ({"out": Path("no/such/folder/out.json")}, "cannot be written"),
         ({"sweep": ["memory=0.5:0.9:0.1"]}, "needs --labels"),
-        ({"best": Path("best.yaml")}, "cheapest policy of a --sweep"),
+        ({"best": Path("best.yaml")}, "--best needs a --sweep"),
         ({"labels": "nowhere.csv"}, "nowhere.csv: is not there"),
         ({"evidence": __file__}, "is not a folder"),
         ({"results": __file__}, "is not a folder"),
@@ -165,7 +165,7 @@ def test_what_cannot_be_done_is_known_before_the_work(
     assert not list(evidence.glob("*.parquet"))
 
 
-def test_a_policy_that_is_not_valid_is_told_in_a_line(
+def test_an_invalid_policy_is_reported_in_one_line(
     simulate: Run, calls: Path, tmp_path: Path
 ) -> None:
     """A value mistyped must be named before an hour of hearing calls."""
@@ -183,7 +183,7 @@ def test_a_policy_that_is_not_valid_is_told_in_a_line(
 def test_an_interrupted_run_says_so_and_goes_on(
     simulate: Run, calls: Path, tmp_path: Path, workers: str
 ) -> None:
-    """Ctrl-C in a terminal meets the workers, too; it must not cost what was heard by then."""
+    """Ctrl-C in a terminal meets the workers, too; it must not cost what was extracted by then."""
     evidence = tmp_path / "evidence"
     # Tests in the background of a shell ignore Ctrl-C, and would pass that on.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -206,11 +206,11 @@ def test_an_interrupted_run_says_so_and_goes_on(
     _, said = run.communicate(timeout=120)
     assert run.returncode == 2
     assert re.fullmatch(r"deescalate: stopped after [0-5] of 6 calls; .* goes on .*\n", said)
-    heard = {part.name: part.stat().st_mtime_ns for part in evidence.iterdir()}
+    stored = {part.name: part.stat().st_mtime_ns for part in evidence.iterdir()}
     again = simulate(calls, "--workers", "1", "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["calls"] == 6
-    for name, written_ns in heard.items():
+    for name, written_ns in stored.items():
         assert (evidence / name).stat().st_mtime_ns == written_ns
 
 
@@ -224,7 +224,7 @@ def test_no_calls_are_an_error(tmp_path: Path) -> None:
         (tmp_path / side / "call.wav").write_bytes(b"")
     twice = find_calls([str(tmp_path / "a"), str(tmp_path / "b")])
     with scratch() as database, pytest.raises(NoCallsError, match="are both call call"):
-        CallIndex(database, tasks_for(twice, HearingSettings()))
+        CallIndex(database, tasks_for(twice, EvidenceSettings()))
 
 
 @pytest.mark.parametrize("asked", ["", "calls.csv", "*.wav", "call-00000[01].wav"])
@@ -257,7 +257,7 @@ def test_an_ending_in_capitals_is_an_ending(calls: Path, tmp_path: Path) -> None
     (tmp_path / "LINES.JSONL").write_text(said)
     for name in ("CALL.WAV", "CALLS.CSV"):
         with scratch() as database:
-            words = Transcripts(database, str(tmp_path / "LINES.JSONL"))
+            words = TranscriptIndex(database, str(tmp_path / "LINES.JSONL"))
             (source,) = find_calls([str(tmp_path / name)], transcripts=words)
         assert (source.call_id, source.lines) == ("CALL", ((0, len(said)),))
 
@@ -290,10 +290,10 @@ def test_the_example_runs(corpus: Path, tmp_path: Path, capfd: pytest.CaptureFix
     runpy.run_path(str(path))["main"](corpus, tmp_path, split="eval", calls=24)
     assert load_policy(str(tmp_path / "tuned.yaml")).name
     assert "<html" in (tmp_path / "report.html").read_text()
-    heard, known = row(
+    analysed, labelled = row(
         "SELECT count(DISTINCT call_id), count(DISTINCT call_id) FILTER (distressed)"
         " FROM read_parquet($1)",
         [str(tmp_path / "results" / "calls.parquet")],
     )
-    assert (heard, known) == (24, 7)
+    assert (analysed, labelled) == (24, 7)
     assert "negative_turns" in capfd.readouterr().out

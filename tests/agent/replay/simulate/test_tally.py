@@ -51,7 +51,7 @@ def test_each_kind_of_outcome_is_counted_as_such() -> None:
     """Caught, missed, false and asked-for transfers must not be mixed up: costs hang on them."""
     batch = batch_of(
         [CALM, ANGRY, ANGRY, ANGRY],  # empathy, offer, transfer
-        [CALM, CALM, CALM, CALM],  # distressed by the label, and never heard
+        [CALM, CALM, CALM, CALM],  # labelled distressed, and never noticed
         [ANGRY, ANGRY, ANGRY, CALM],  # calm by the label: a false transfer
         [CALM, CALM],  # asks for a human
         asks=((3, 0),),
