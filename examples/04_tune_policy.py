@@ -10,14 +10,16 @@ from pathlib import Path
 
 import duckdb
 
-from pipecat_deescalate.agent.lab.synthetic_calls import assemble
+from pipecat_deescalate.agent.lab.synthetic_calls import write_synthetic_calls
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.statistics.sweep import Costs
 
 
 def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -> None:
     """Write tuned.yaml, report.html and the decisions as Parquet into a folder."""
-    assemble(manifest, folder / "calls", split=split, calls=calls, distressed=0.3, seed=1)
+    write_synthetic_calls(
+        manifest, folder / "calls", split=split, calls=calls, distressed=0.3, seed=1
+    )
     run_simulation(
         Options(
             calls=[str(folder / "calls" / "calls.csv")],

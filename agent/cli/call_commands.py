@@ -62,6 +62,8 @@ def synthesize_command(
     seed: Annotated[int, typer.Option(help="Another seed makes other calls.")] = 2026,
 ) -> None:
     """Build labelled calls from labelled utterances, to simulate on."""
-    from ..lab.synthetic_calls import assemble
+    from ..lab.synthetic_calls import write_synthetic_calls
 
-    assemble(manifest, out, split=split, calls=count, distressed=distressed, seed=seed, texts=texts)
+    write_synthetic_calls(
+        manifest, out, split=split, calls=count, distressed=distressed, seed=seed, texts=texts
+    )

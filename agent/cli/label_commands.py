@@ -165,7 +165,7 @@ def clips_command(
 ) -> None:
     """Cut labelled turns into clips for training and evaluation."""
     require_extra("annotate", "duckdb")
-    from ..lab.train_lm import run_clips
+    from ..lab.train import run_clips
 
     typer.echo(
         run_clips(

@@ -55,7 +55,7 @@ def train_command(
     """Train a model reproducibly; resumes if interrupted."""
     if what is Trainable.TEACHER:
         require_extra("distill", "torch", "transformers", "peft")
-        from ..lab.train_lm import run_teacher
+        from ..lab.train import run_teacher
 
         typer.echo(
             run_teacher(
@@ -97,7 +97,7 @@ def distill_command(
 ) -> None:
     """Distill a large model into a smaller one; resumes if interrupted."""
     require_extra("distill", "torch", "transformers", "peft")
-    from ..lab.train_lm import run_distillation, run_soft_labels
+    from ..lab.train import run_distillation, run_soft_labels
 
     if loss is Distillation.ULD:
         made = run_distillation(

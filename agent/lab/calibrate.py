@@ -1,4 +1,4 @@
-"""The `calibrate` command: a model is re-centred on a deployment's own calls."""
+"""The `model calibrate` command: re-centre a model on a deployment's own calls."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def run_calibration(
     caller_channel: CallerChannel | None,
     rate: float,
 ) -> int:
-    """Read the calls turn by turn, write the model, and say what changed.
+    """Classify the calls turn by turn, write the model, and print what changed.
 
-    Returns how many calls could not be read; each gets a line on stderr.
+    Returns the number of calls that could not be read; each gets a line on stderr.
 
     Raises:
-        TooFewTurnsError: the calls hold too few turns.
+        TooFewTurnsError: the calls have too few turns.
         ModelFileError, OutputError: the model cannot be read, or the new one written.
     """
     source = model or BUNDLED_VOICE
@@ -56,7 +56,7 @@ def run_calibration(
     before, after = made.over_half
     typer.echo(
         f"{out}: {name}, moved by {made.shift:+.2f} nats on {made.turns} turns of "
-        f"{len(paths) - len(failed)} calls; over p = 0.5 were {before:.1%} of them, now {after:.1%}"
+        f"{len(paths) - len(failed)} calls; share over p = 0.5: {before:.1%}, now {after:.1%}"
     )
     return len(failed)
 

@@ -1,4 +1,4 @@
-"""The `select` command: which turns are worth labelling, and why."""
+"""The `label select` command: choose the turns worth labelling, with the reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_selection(
     as_json: bool,
     report: Path | None,
 ) -> None:
-    """Choose turns, write them to `out` and tell what was chosen and why.
+    """Choose turns, write them to `out`, and report what was chosen and why.
 
     Raises:
         CallsError, RuleError, UsageError: the calls, a rule or `out` cannot be used.
@@ -59,8 +59,8 @@ def _show(selection: Selection, out: Path, console: Console) -> None:
     table.add_column("chosen", justify="right")
     for rule in selection.rules:
         table.add_row(rule.name, escape(rule.finds), f"{rule.found:,}", f"{rule.chosen:,}")
-    table.add_row("random", "Of all that can be heard.", "", f"{selection.random:,}")
-    each = f"{selection.sampling.negatives} for each turn above that no rule found."
+    table.add_row("random", "From all turns with audio.", "", f"{selection.random:,}")
+    each = f"{selection.sampling.negatives} per turn above, from turns that no rule found."
     table.add_row("negative", each, "", f"{selection.negatives:,}")
     console.print(table)
     console.print(

@@ -1,4 +1,4 @@
-"""The `bench` command: the voice model beside Smart Turn v3.2, turn by turn, on one thread."""
+"""The `bench` command: the voice model and Smart Turn v3.2, interleaved, on one thread."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run_bench(*, runs: int, as_json: bool, out: Path | None) -> None:
 
 
 def measure_speed(runs: int) -> SpeedReport:
-    """Time both models in a new process, whose caches and threads are nobody else's."""
+    """Time both models in a new process, with caches and threads of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
         latency = fresh.submit(_latencies, runs).result()
         words = fresh.submit(_words, runs).result()
@@ -110,7 +110,7 @@ def _latency(
 
 
 def _words(runs: int) -> Timing:
-    """Reading the words of turns of 20 words, cues included."""
+    """Classify turns of 20 words, cues included."""
     classifier = load_word_classifier()
     samples = [
         elapsed_ms(partial(classifier.classify, text))

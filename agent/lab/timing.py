@@ -1,4 +1,4 @@
-"""What is timed and how its times are summed up; imports no model, so that none is paid for."""
+"""Timing helpers; imports no model, so that no measurement includes one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Timing:
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> Timing:
-        """The median and the 95th percentile of some milliseconds; NaN of none."""
+        """The median and the 95th percentile of samples in ms; NaN without samples."""
         if not samples:
             return cls(float("nan"), float("nan"), 0)
         return cls(statistics.median(samples), float(np.quantile(samples, 0.95)), len(samples))
@@ -40,7 +40,7 @@ def elapsed_ms(run: Callable[[], object]) -> float:
 
 
 def speech_like(length_s: float) -> Samples:
-    """Noise with the rhythm of syllables: time does not depend on what is said."""
+    """Noise with a syllable rhythm: inference time does not depend on the words."""
     generator = np.random.default_rng(0)
     at = np.arange(round(length_s * SAMPLE_RATE)) / SAMPLE_RATE
     envelope = 0.1 * (1.0 + np.sin(2 * np.pi * 4 * at))

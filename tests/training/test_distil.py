@@ -26,17 +26,17 @@ pytest.importorskip("peft", reason="the extra `distill` is not installed")
 pytest.importorskip("duckdb", reason="the extra `annotate` is not installed")
 
 from pipecat_deescalate.models.lab.annotation.call_table import CallsError  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.lab.annotation.labels import read_labels  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.lab.annotation.validation import load_calls  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.lab.audio_lm import AudioLm  # noqa: E402 - torch
-from pipecat_deescalate.models.lab.training.checkpoint import CheckpointError  # noqa: E402 - torch
-from pipecat_deescalate.models.lab.training.distil import distil, write_soft_labels  # noqa: E402
-from pipecat_deescalate.models.lab.training.labelled_clips import (  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.annotation.labelled_clips import (  # noqa: E402 - DuckDB
     Consensus,
     agree,
     sample,
     write_clips,
 )
+from pipecat_deescalate.models.lab.annotation.labels import read_labels  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.annotation.validation import load_calls  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.audio_lm import AudioLm  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.checkpoint import CheckpointError  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.distil import distil, write_soft_labels  # noqa: E402
 from pipecat_deescalate.models.lab.training.lm_recipes import load_distil_recipe  # noqa: E402
 
 from .audio_lms import OTHER_LINE, a_recipe, a_turn, nothing, save_qwen2_audio  # noqa: E402
@@ -137,7 +137,7 @@ def test_labels_do_not_take_the_place_of_those_they_are_made_from(teaching: Path
     """What annotators said would be gone, after one wrong `--out`."""
     manifest = teaching / "data" / "speech" / "manifest.csv"
     before = manifest.read_bytes()
-    with pytest.raises(OutputError, match="is the manifest that this one is made from"):
+    with pytest.raises(OutputError, match="would overwrite the source manifest"):
         write_soft_labels(
             AudioLm(teaching / "out" / "teacher"), teaching / "data", teaching / "data", nothing
         )
@@ -185,7 +185,7 @@ def test_clips_that_are_there_stay(tmp_path: Path) -> None:
     turns, labels = save_calls(tmp_path)
     (tmp_path / "data" / "speech").mkdir(parents=True)
     (tmp_path / "data" / "speech" / "mine.wav").touch()
-    with pytest.raises(OutputError, match="speech: is there already"):
+    with pytest.raises(OutputError, match="speech: already exists"):
         clips_of(turns, labels, tmp_path / "data")
     assert (tmp_path / "data" / "speech" / "mine.wav").exists()
 

@@ -103,7 +103,7 @@ def test_records_of_calls_become_turns(tmp_path: Path) -> None:
     assert {turn.audio for turn in turns(out) if turn.call_id == "live-1"} == {
         "recordings/live-1.ogg"
     }
-    for turn in recorded["turns"]:  # as records were before they told what is in a turn
+    for turn in recorded["turns"]:  # as in older records without this field
         for key in ("arousal", "valence", "timeline"):
             del turn["voice"][key]
     source.write_text(json.dumps(recorded))
@@ -181,7 +181,7 @@ def test_records_without_turns_are_no_table(tmp_path: Path) -> None:
 def test_a_selection_is_written_whole_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The report and the file must tell the same."""
+    """The report and the file must agree."""
     calls, out = tmp_path / "calls.jsonl", tmp_path / "chosen.jsonl"
     rows = [
         {"call_id": "a", "turn": n, "speaker": "caller", "dialog_state": "pay"}
@@ -251,7 +251,7 @@ def label(turn: int, annotator: str, said: str, **more: object) -> str:
     return json.dumps({"call_id": "a", "turn": turn, "annotator": annotator, "label": said} | more)
 
 
-def test_agreement_is_told_to_people_and_to_programs(
+def test_agreement_is_shown_to_people_and_to_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The table for the eye and the JSON hold the same figures; what is undefined is null."""
@@ -273,7 +273,7 @@ def test_agreement_is_told_to_people_and_to_programs(
     assert found["between"][0]["kappa"]["value"] == 0
     run_agreement([model], reference=human, as_json=False, out=None)
     assert "cot_context" in capsys.readouterr().out
-    with pytest.raises(CallsError, match="one is needed as reference"):
+    with pytest.raises(CallsError, match="the reference must have one source"):
         run_agreement([human], reference=model, as_json=True, out=None)
     with pytest.raises(CallsError, match="no turn was labelled by two"):
         run_agreement([human], reference=None, as_json=True, out=None)

@@ -22,7 +22,7 @@ COLUMNS = ("path", "corpus", "language", "speaker", "emotion", "negative", "dura
 
 
 def a_manifest(folder: Path, classes: int = 2) -> Path:
-    """Two corpora of noise; what is heard in it means nothing."""
+    """Two corpora of noise; the figures mean nothing."""
     rows = []
     for corpus, split in (("unmet", "eval"), ("cold", "probe")):
         for index in range(6):
@@ -50,15 +50,15 @@ def test_evaluate_reports_each_corpus_and_the_mean_over_those_never_met(tmp_path
     assert report["mean"]["roc_auc"] == report["corpora"][0]["roc_auc"]
 
 
-def test_what_cannot_be_told_is_a_dash_for_people_and_null_for_programs(tmp_path: Path) -> None:
+def test_an_undefined_figure_is_a_dash_for_people_and_null_for_programs(tmp_path: Path) -> None:
     """A corpus of one class has no ROC-AUC; "nan" in a table or in JSON is of no use to anybody."""
     manifest = a_manifest(tmp_path, classes=1)
     shown = deescalate("model", "evaluate", "--manifest", manifest)
-    told = deescalate("model", "evaluate", "--manifest", manifest, "--json")
-    assert (shown.returncode, told.returncode) == (0, 0), shown.stderr + told.stderr
+    machine = deescalate("model", "evaluate", "--manifest", manifest, "--json")
+    assert (shown.returncode, machine.returncode) == (0, 0), shown.stderr + machine.stderr
     assert " - " in shown.stdout
-    assert "nan" not in (shown.stdout + told.stdout).lower()
-    report = json.loads(told.stdout)["corpora"]
+    assert "nan" not in (shown.stdout + machine.stdout).lower()
+    report = json.loads(machine.stdout)["corpora"]
     assert report["mean"] is None
     assert report["corpora"][0]["roc_auc"] is None
     assert "unmet: not in the mean, one class is missing" in shown.stdout
@@ -139,8 +139,8 @@ def test_robustness_and_groups_are_in_the_report_where_asked_for(tmp_path: Path)
         ("--texts", "texts", "speaker never met"),
         ("--robustness --noise", "missing", "no recordings of noise"),
         ("--out-of-fold", "manifest.csv", "has no column"),
-        ("--out-of-fold", "unlikely.csv", "'7' is no probability"),
-        ("--out-of-fold", "empty.csv", "holds no predictions"),
+        ("--out-of-fold", "unlikely.csv", "'7' is not a probability"),
+        ("--out-of-fold", "empty.csv", "has no predictions"),
     ],
 )
 def test_what_an_option_names_is_looked_at_before_the_work(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from pipecat_deescalate.agent.lab.synthetic_calls import assemble
+from pipecat_deescalate.agent.lab.synthetic_calls import write_synthetic_calls
 from pipecat_deescalate.agent.replay.segments import TurnRules, find_turns
 from pipecat_deescalate.agent.replay.vad import SAMPLE_RATE, WINDOW_MS
 from pipecat_deescalate.models.audio.recording import CallerChannel, open_call
@@ -44,7 +44,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def calls(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of six assembled calls, three of them distressed. Not to be changed."""
     folder = tmp_path_factory.mktemp("calls")
-    assemble(corpus, folder, split="eval", calls=6, distressed=0.5, seed=1)
+    write_synthetic_calls(corpus, folder, split="eval", calls=6, distressed=0.5, seed=1)
     return folder
 
 
