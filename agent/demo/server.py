@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from ...policies.transfer.http import fields
+from ...policies.transfer.http_target import fields
 from ...policies.transfer.signed_webhook import signed_by
 from .connections import ActiveCalls, IceCandidates, Offer, RefusedError
 from .limits import MAX_BODY_BYTES, RateLimiter

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from ...models.errors import SettingError
 from ...models.http import Message, address
 from ...models.http import secret as read_secret
-from .http import JSON, HttpTarget, Sender, to_json
+from .http_target import JSON, HttpTarget, Sender, to_json
 from .request import TransferRequest
 
 TOLERANCE_S = 300.0

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from ...models.http import Message, address, secret
 from ...models.logs import get_logger
 from . import validators
-from .http import JSON, HttpTarget, Sender, fields, to_json
+from .http_target import JSON, HttpTarget, Sender, fields, to_json
 from .request import TransferOutcome, TransferRequest
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.policies import Level, load_policy
 from pipecat_deescalate.policies.record import TurnRecord
-from pipecat_deescalate.policies.transfer.http import HttpTarget, Limits, Sender
+from pipecat_deescalate.policies.transfer.http_target import HttpTarget, Limits, Sender
 from pipecat_deescalate.policies.transfer.request import TransferRequest
 from pipecat_deescalate.policies.transfer.signed_webhook import WebhookTransfer
 from pipecat_deescalate.policies.transfer.vendors import (

@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 
-from pipecat_deescalate.policies.transfer.http import Limits, Sender
+from pipecat_deescalate.policies.transfer.http_target import Limits, Sender
 from pipecat_deescalate.policies.transfer.request import TransferOutcome, transfer_request
 from pipecat_deescalate.policies.transfer.vendors import TelnyxTransfer
 
