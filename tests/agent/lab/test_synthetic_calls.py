@@ -14,10 +14,6 @@ from pipecat_deescalate.agent.lab.synthetic_calls import (
 )
 from pipecat_deescalate.agent.replay.simulate.label_files import read_call_labels
 
-from ..replay.simulate.conftest import corpus
-
-__all__ = ["corpus"]
-
 FOUND = group_by_speaker(
     [(corpus, speaker, negative, n) for corpus in "ab" for speaker in "xy" for negative in (0, 1)
      for n in range(3)],
