@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.audio.memory import AudioFile, MemoryFile, samples_file
+from ...models.audio.in_memory import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
 from ...models.errors import AudioError, SamplesError
 from ...models.reader import CallReader, VoiceTurn, classify_voice

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, DeescalateError, SamplesError
 from ..readings import Samples
-from .memory import AudioFile
+from .in_memory import AudioFile
 from .metering import LevelMeter
 from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 
 from ..errors import AudioError
-from .memory import AudioFile, MemoryFile
+from .in_memory import AudioFile, MemoryFile
 from .streams import has_further_ogg_stream, read_mp3_length
 from .wav import check_wav_header, read_wav_header
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ..errors import AudioError
-from .memory import AudioFile
+from .in_memory import AudioFile
 
 _BYTE_ORDER = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}
 _UNKNOWN_LENGTH = 0x7FFF_F000
