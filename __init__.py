@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .policies.config import MitigationPolicy, load_policy
     from .policies.record import CallRecord
 
+    __version__: str
+
 _HOMES = {
     "CallRecord": ".policies.record",
     "DeescalateError": ".models.errors",
@@ -46,11 +48,23 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name == "__version__":
+        value: object = _version()
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name], __name__), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name], __name__), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - rarely needed
+
+    try:
+        return version("pipecat-deescalate")
+    except PackageNotFoundError:  # a source tree on the path
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""What every command shares: tables, progress, results, missing packages and logging."""
+"""What the commands share: progress, results, missing packages and logging."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ from pathlib import Path
 import structlog
 from loguru import logger
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
 from ..models.audio.recording import AUDIO
 from ..models.errors import DeescalateError
 from ..models.files import whole_file
+from ..models.progress import Progress
 
 Emit = Callable[[str, Callable[[Console], None]], None]
-"""Takes one result: its JSON, and what prints it for a person."""
-
-Report = Callable[[str, int, int], None]
-"""Takes what is being done, how many steps are done, and how many there are."""
+"""Takes one result: its JSON, and a function that prints it for a person."""
 
 
 class UsageError(DeescalateError):
-    """Options that do not go together; the message says which."""
+    """Options that do not fit together; the message names them."""
 
 
 class NoRecordingsError(DeescalateError):
-    """A folder that was named for its recordings holds none."""
+    """A folder holds no recordings."""
 
 
 class MissingExtraError(DeescalateError):
-    """A command needs packages that the core install leaves out; the message says which extra."""
+    """A command needs packages of an extra; the message says which one to install."""
 
 
 def require_extra(extra: str, *packages: str) -> None:
@@ -47,13 +46,13 @@ def require_extra(extra: str, *packages: str) -> None:
         )
 
 
-def complaint(error: DeescalateError) -> str:
-    """An error's message with the command's options in place of Python arguments."""
+def complaint(error: DeescalateError | str) -> str:
+    """A message with the command's options in place of Python arguments."""
     return str(error).replace('caller_channel="left" or "right"', "--caller-channel left|right")
 
 
 def recordings(path: Path) -> list[Path]:
-    """The recordings of a folder by name; a file is taken for one, whatever it is called.
+    """The recordings of a folder, by name; a file counts as one, whatever its name.
 
     Raises:
         NoRecordingsError: the folder holds none.
@@ -68,10 +67,10 @@ def recordings(path: Path) -> list[Path]:
 
 @contextmanager
 def results(*, as_json: bool, out: Path | None) -> Iterator[Emit]:
-    """Where a command's results go: to the terminal, as JSON or for a person, and to a file.
+    """Send a command's results to the terminal, as JSON or for a person, and to a file.
 
-    The file is opened before the work starts, so that a bad path is known at once, and appears
-    when all of it is done.
+    The file is opened before the work starts, so that a bad path fails at once; it appears when
+    the work is done.
 
     Raises:
         OutputError: the file cannot be written.
@@ -91,28 +90,23 @@ def results(*, as_json: bool, out: Path | None) -> Iterator[Emit]:
         yield emit
 
 
-def progress_bar() -> Progress:
-    """A bar on stderr that is gone when done; nothing where stderr is no terminal."""
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
-
-
 @contextmanager
-def stages() -> Iterator[Report]:
-    """Show one bar a stage."""
+def stages() -> Iterator[Progress]:
+    """Show one bar per stage on stderr, until done; nothing if stderr is not a terminal."""
+    console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
-    with progress_bar() as progress:
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
 
-        def report(what: str, done: int, total: int) -> None:
+        def report(what: str, done: float, total: float | None) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=done, total=total)
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
 
         yield report
 
 
 def format_value(value: float | None, spec: str = ".3f") -> str:
-    """A figure in a format such as ".1%"; a dash where there is none (None or NaN)."""
+    """A figure in a format such as ".1%"; a dash for None or NaN."""
     return "-" if value is None or math.isnan(value) else format(value, spec)
 
 

@@ -1,4 +1,4 @@
-"""How each caller turn of a recording sounds: `python examples/01_score_wav.py call.wav`."""
+"""Print how each caller turn of a recording sounds: `python examples/01_score_wav.py call.wav`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A voice bot in the browser that notices when it goes wrong, and says so in its next sentence.
+"""A voice bot in the browser that notices a caller's frustration and acknowledges it in its reply.
 
-Everything but the lines with `guard` is Pipecat's usual bot. Needs
+All lines without `guard` are a usual Pipecat bot. It needs
 `pip install pipecat-deescalate "pipecat-ai[runner,webrtc]"` and OPENAI_API_KEY (for speech
-recognition, language model and speech; OPENAI_BASE_URL names another server that speaks the same
-protocol). Run `python 02_add_to_pipeline.py`, open http://localhost:7860/client, and complain.
+recognition, language model and speech; OPENAI_BASE_URL names another OpenAI-compatible server).
+Run `python 02_add_to_pipeline.py`, open http://localhost:7860/client, and complain.
 """
 
 from loguru import logger
@@ -25,8 +25,7 @@ from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.workers.runner import WorkerRunner
 
 from pipecat_deescalate import Deescalator
-from pipecat_deescalate.policies.transfer.request import TransferRequest
-from pipecat_deescalate.policies.transfer.vendors import FunctionTransfer
+from pipecat_deescalate.policies.transfer import FunctionTransfer, TransferRequest
 
 INSTRUCTIONS = (
     "You are the telephone assistant of an electricity company. Answer in one or two short "
@@ -35,7 +34,7 @@ INSTRUCTIONS = (
 
 
 async def put_through(request: TransferRequest) -> None:
-    """Stands for your own desk: a queue, a SIP transfer, `TwilioTransfer(to=...)` on a phone."""
+    """Replace with your own desk: a queue, a SIP transfer, `TwilioTransfer(to=...)` on a phone."""
     logger.info(f"To a human, because: {request.reason}\n{request.summary}")
 
 
@@ -56,12 +55,12 @@ async def run_bot(transport: BaseTransport, runner_args: RunnerArguments) -> Non
             transport.input(),
             OpenAISTTService(),
             user_aggregator,
-            guard.listen(),  # hears the turn, decides, tells the LLM
+            guard.listen(),  # reads the turn, decides, guides the LLM
             OpenAILLMService(settings=OpenAILLMService.Settings(system_instruction=INSTRUCTIONS)),
             guard.speak(),  # rewrites scripted prompts
             OpenAITTSService(),
             transport.output(),
-            guard.hand_over(),  # puts the caller through once that was announced
+            guard.hand_over(),  # runs the transfer after its announcement
             assistant_aggregator,
         ]
     )
@@ -82,7 +81,7 @@ async def run_bot(transport: BaseTransport, runner_args: RunnerArguments) -> Non
 
 
 async def bot(runner_args: RunnerArguments) -> None:
-    """What Pipecat's runner calls for each caller."""
+    """Pipecat's runner calls this for each caller."""
     transport = await create_transport(
         runner_args,
         {"webrtc": lambda: TransportParams(audio_in_enabled=True, audio_out_enabled=True)},

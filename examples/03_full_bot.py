@@ -1,15 +1,15 @@
 """A phone bot on a Twilio number that hands unhappy callers to a human.
 
-Needs `pip install pipecat-deescalate "pipecat-ai[websocket]" uvicorn python-multipart` and, in the
-environment:
+It needs `pip install pipecat-deescalate "pipecat-ai[websocket]" uvicorn python-multipart` and these
+environment variables:
 
     TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN   the account of the number
     TRANSFER_TO                             where humans answer, such as +15550100
-    OPENAI_API_KEY                          any key, if OPENAI_BASE_URL is a server of yours
+    OPENAI_API_KEY                          any text, if OPENAI_BASE_URL is a server of yours
     OPENAI_BASE_URL                         an OpenAI-compatible server (optional)
-    LLM_MODEL, STT_MODEL, TTS_MODEL, TTS_VOICE   which models it has (optional)
+    LLM_MODEL, STT_MODEL, TTS_MODEL, TTS_VOICE   the models on that server (optional)
     POLICY                                  gentle, balanced, eager or a file (optional)
-    PUBLIC_HOST                             the host name at which Twilio reaches this bot
+    PUBLIC_HOST                             the host name under which Twilio reaches this bot
 
 Run `python 03_full_bot.py` and set the number's webhook to https://PUBLIC_HOST/.
 """
@@ -38,7 +38,7 @@ from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPI
 from pipecat.workers.runner import WorkerRunner
 
 from pipecat_deescalate import Deescalator
-from pipecat_deescalate.policies.transfer.vendors import TwilioTransfer
+from pipecat_deescalate.policies.transfer import TwilioTransfer
 
 INSTRUCTIONS = (
     "You are the telephone assistant of a bank's card service. Answer in one or two short "
@@ -50,7 +50,7 @@ app = FastAPI()
 
 @app.post("/")
 async def answer() -> Response:
-    """Tell Twilio to stream the call to us."""
+    """Tell Twilio to stream the call to this bot."""
     stream = f'<Stream url="wss://{os.environ["PUBLIC_HOST"]}/ws"/>'
     twiml = f"<Response><Connect>{stream}</Connect></Response>"
     return Response(twiml, media_type="application/xml")
@@ -61,7 +61,7 @@ async def call(websocket: WebSocket) -> None:
     """Run one call."""
     await websocket.accept()
     _, twilio = await parse_telephony_websocket(websocket)
-    # Without auto_hang_up=False the end of the pipeline would cut off the call just handed over.
+    # Otherwise the end of the pipeline would hang up the call that was just handed over.
     serializer = TwilioFrameSerializer(
         stream_sid=twilio["stream_id"],
         call_sid=twilio["call_id"],
@@ -77,7 +77,7 @@ async def call(websocket: WebSocket) -> None:
 
 
 async def run_bot(transport: FastAPIWebsocketTransport, call_id: str) -> None:
-    """The pipeline of one call."""
+    """Build and run the pipeline of one call."""
     guard = Deescalator(
         policy=os.environ.get("POLICY", "balanced"),
         transfer=TwilioTransfer(to=os.environ["TRANSFER_TO"]),
@@ -109,7 +109,7 @@ async def run_bot(transport: FastAPIWebsocketTransport, call_id: str) -> None:
                 guard.speak(),
                 OpenAITTSService(
                     **server,
-                    sample_rate=24_000,  # what the service speaks at; the line gets its own
+                    sample_rate=24_000,  # of the service; the transport resamples for the line
                     settings=_named(OpenAITTSService, model="TTS_MODEL", voice="TTS_VOICE"),
                 ),
                 transport.output(),
@@ -135,7 +135,7 @@ async def run_bot(transport: FastAPIWebsocketTransport, call_id: str) -> None:
 
 
 def _named(service, system_instruction=None, **variables):
-    """A service's settings, from those of these environment variables that are set."""
+    """The service's settings, from the environment variables that are set."""
     values = {key: os.environ[name] for key, name in variables.items() if name in os.environ}
     if system_instruction is not None:
         values["system_instruction"] = system_instruction
@@ -143,6 +143,6 @@ def _named(service, system_instruction=None, **variables):
 
 
 if __name__ == "__main__":
-    Deescalator()  # loads what all calls share, so that no caller waits for it
-    gc.freeze()  # and Python's collector, which stops every call while it looks, leaves it out
+    Deescalator()  # loads the shared models, so that no caller waits for them
+    gc.freeze()  # keeps Python's garbage collector, which stops every call, from scanning them
     uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8765")))

@@ -1,7 +1,8 @@
-"""Find a policy for your line: hear labelled calls once, sweep values, look at what it costs.
+"""Find a policy for your line: analyse labelled calls once, sweep values, compare the costs.
 
-Assembles calls from a manifest of labelled utterances, so that it runs without recordings of yours;
-`pip install "pipecat-deescalate[simulate]"`, then `python 04_tune_policy.py speech/manifest.csv`.
+It builds synthetic calls from a manifest of labelled utterances, so it needs no recordings of
+yours: `pip install "pipecat-deescalate[simulate]"`, then
+`python 04_tune_policy.py speech/manifest.csv`.
 """
 
 import sys
@@ -9,14 +10,16 @@ from pathlib import Path
 
 import duckdb
 
-from pipecat_deescalate.agent.lab.synthetic_calls import assemble
+from pipecat_deescalate.agent.lab.synthetic_calls import write_synthetic_calls
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.statistics.sweep import Costs
 
 
 def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -> None:
     """Write tuned.yaml, report.html and the decisions as Parquet into a folder."""
-    assemble(manifest, folder / "calls", split=split, calls=calls, distressed=0.3, seed=1)
+    write_synthetic_calls(
+        manifest, folder / "calls", split=split, calls=calls, distressed=0.3, seed=1
+    )
     run_simulation(
         Options(
             calls=[str(folder / "calls" / "calls.csv")],
@@ -30,7 +33,7 @@ def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -
             report=folder / "report.html",
         )
     )
-    print("Missed callers of balanced, the ones with the most negative turns first:")
+    print("Callers that balanced missed, most negative turns first:")
     print(
         duckdb.sql(
             f"""
@@ -40,7 +43,7 @@ def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -
             WHERE policy = 'balanced' AND calls.distressed
               AND calls.caught_after_negative_turns IS NULL
             GROUP BY call_id ORDER BY negative_turns DESC, call_id LIMIT 10
-            """  # noqa: S608 - a folder of one's own
+            """  # noqa: S608 - the folder is our own
         )
     )
 

@@ -1,10 +1,10 @@
-"""Calls the phone demo as Twilio would, and tells what came back.
+"""Calls the phone demo as Twilio would, and prints what came back.
 
 Start the bot with `deescalate demo --phone twilio`, then run
-`python 05_call_the_phone_demo.py calls/synthetic_escalating.ogg left`. The recording goes over the
-line in real time, at 8 kHz mu-law, as over a phone. Needs `pip install "pipecat-deescalate[demo]"`.
+`python 05_call_the_phone_demo.py calls/synthetic_escalating.ogg left`. It sends the recording in
+real time, as 8 kHz mu-law, as a phone line would. Needs `pip install "pipecat-deescalate[demo]"`.
 
-The bot's address is in DEMO_URL if it is not ws://127.0.0.1:7860/phone, its token in DEMO_TOKEN.
+DEMO_URL is the bot's address if it is not ws://127.0.0.1:7860/phone, DEMO_TOKEN its token.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ RATE = 8_000
 FRAME = RATE // 50
 GREETING_S = 4.0
 LAST_ANSWER_S = 8.0
-NOISE = 5e-4  # of full scale: digital silence is no phone line, and misleads voice detection
+NOISE = 5e-4  # of full scale: phone lines have noise, and digital silence misleads voice detection
 
 
 def to_mulaw(samples: np.ndarray) -> bytes:
@@ -38,13 +38,13 @@ def to_mulaw(samples: np.ndarray) -> bytes:
 
 
 def loud_s(mulaw: bytes) -> float:
-    """How many seconds of it are more than silence, which is a code near 0xFF or 0x7F."""
+    """Seconds that are louder than silence, which is a code near 0xFF or 0x7F."""
     code = ~np.frombuffer(mulaw, np.uint8) & 0x7F
     return float(np.count_nonzero(code > 0x20)) / RATE
 
 
 async def speak(line: ClientConnection, samples: np.ndarray) -> None:
-    """Send the recording at the pace of a call, with the noise of a line before and after it."""
+    """Send the recording in real time, with line noise before and after it."""
     noise = np.random.default_rng(0).normal(0, NOISE, round(LAST_ANSWER_S * RATE))
     mulaw = to_mulaw(np.concatenate((noise[: round(GREETING_S * RATE)], samples, noise)))
     due = time.monotonic()
@@ -58,7 +58,7 @@ async def speak(line: ClientConnection, samples: np.ndarray) -> None:
 
 
 async def call(url: str, token: str, samples: np.ndarray) -> None:
-    """Make the call and print how it went."""
+    """Make the call and print the result."""
     start = {
         "streamSid": "MZ1",
         "callSid": "CAexample",

@@ -1,10 +1,9 @@
-"""Makes the sample calls in `calls/`: synthetic speech, to show the commands on something.
+"""Makes the sample calls in `calls/`: synthetic speech to try the commands on.
 
-No person is heard in them, and a synthetic voice that is turned up is not an angry one. Needs
+They contain no real person, and a louder synthetic voice is not an angry one. Needs
 `pip install espeakng-loader` (it contains espeak-ng, GPL-3); run `python examples/make_calls.py`.
 
-Each call is stereo, the caller on the left and the bot on the right, in the band of a telephone
-line, with a transcript in JSON lines beside it.
+Each call is stereo at 8 kHz, the caller left and the bot right, with a transcript (JSON lines).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ CALLS = Path(__file__).parent / "calls"
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a dialogue, and how hard it is said: 0 plainly, 1 as hard as espeak-ng can."""
+    """One line of a dialogue; stress is 0 (neutral) to 1 (the most espeak-ng can do)."""
 
     speaker: str
     text: str
@@ -63,7 +62,7 @@ ESCALATING = (
 
 
 class Espeak:
-    """The espeak-ng library: text in, 16-bit audio out. One a process."""
+    """The espeak-ng library: text in, 16-bit audio out. One per process."""
 
     _CALLBACK = ctypes.CFUNCTYPE(
         ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
@@ -107,7 +106,7 @@ class Espeak:
 
 
 def speak(espeak: Espeak, line: Line) -> NDArray[np.float32]:
-    """One line at the rate of the call; the caller's stress raises pace, pitch and level."""
+    """Synthesize one line at the call's rate; the caller's stress raises pace, pitch and level."""
     if line.speaker == "bot":
         audio = espeak.say(line.text, voice="en-gb", speed=165, pitch=40, pitch_range=50, volume=90)
     else:

@@ -1,1 +1,5 @@
-"""What the caller's turn sounds like and says. Imports nothing else of this package."""
+"""What the caller's turns sound like and say; imports no other folder of this package.
+
+From `audio` and `text` to `voice`, `fusion` and `reader`: one turn in, a `TurnReading` out. `lab`
+trains, labels and measures offline.
+"""

@@ -1,11 +1,11 @@
 """From a model's logit to evidence: Platt scaling and a plateau, fitted in training, applied here.
 
 Calibrated at balanced priors the log odds are the natural-log likelihood ratio
-ln P(heard | negative) / P(heard | not negative): the deployment's own base rate is added by
-whoever decides. Platt, "Probabilistic outputs for support vector machines", 1999.
+ln P(audio | negative) / P(audio | not negative): whoever decides adds the deployment's own
+base rate. Platt, "Probabilistic outputs for support vector machines", 1999.
 
-The plateau is for what acted speech cannot teach: evidence that calm turns of real calls reach,
-too, counts for p = 0.8 at most.
+The plateau is for what acted speech cannot teach: evidence that calm turns of real calls also
+reach counts for p = 0.8 at most.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the course of a call tells without words: prompts again, barge-ins, shorter and louder.
+"""Cues in the history of a call: repeated prompts, barge-ins, shorter and louder answers.
 
 Pure functions of the call so far.
 """
@@ -24,11 +24,11 @@ BARGE_IN_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class TurnStats:
-    """How one turn went, beside its sound and its words.
+    """How one turn went, apart from its sound and its words.
 
     `loudness_db` is relative to full scale, None for a turn without audio; `dialog_state` is the
     bot's own name for what it had asked, None if it gives none, or if the caller goes on without
-    having been asked again; `barge_in` means that the caller began while the bot spoke.
+    another prompt; `barge_in` means that the caller began while the bot spoke.
     """
 
     duration_s: float
@@ -45,30 +45,30 @@ def loudness_db(samples: Samples) -> float | None:
 
 def conversation_cues(history: Iterable[TurnStats]) -> tuple[tuple[Cue, str], ...]:
     """The cues of the last turn in view of those before it, each with what was seen."""
-    course = list(history)
-    if not course:
+    turns = list(history)
+    if not turns:
         return ()
     cues: list[tuple[Cue, str]] = []
-    if again := reprompts(course):
+    if again := reprompts(turns):
         times = "once" if again == 1 else f"{again} times"
-        cues.append((Cue.REPROMPTED, f"{course[-1].dialog_state} asked again {times}"))
-    if course[-1].barge_in:
-        count = sum(turn.barge_in for turn in course)
-        cues.append((Cue.BARGES_IN, f"{count} of {len(course)} turns"))
-    if _shorter_and_louder(course[-_TREND_TURNS:]):
+        cues.append((Cue.REPROMPTED, f"{turns[-1].dialog_state} asked again {times}"))
+    if turns[-1].barge_in:
+        count = sum(turn.barge_in for turn in turns)
+        cues.append((Cue.BARGES_IN, f"{count} of {len(turns)} turns"))
+    if _shorter_and_louder(turns[-_TREND_TURNS:]):
         cues.append((Cue.SHORTER_AND_LOUDER, f"over {_TREND_TURNS} turns"))
     return tuple(cues)
 
 
-def reprompts(course: Sequence[TurnStats]) -> int:
-    """How often in a row the bot has asked again what the last turn answers.
+def reprompts(turns: Sequence[TurnStats]) -> int:
+    """How often in a row the bot has repeated the prompt that the last turn answers.
 
-    Turns to which the caller was not asked anew (no dialog state) neither count nor interrupt.
+    Turns without a prompt of their own (no dialog state) neither count nor interrupt.
     """
-    state = course[-1].dialog_state if course else None
+    state = turns[-1].dialog_state if turns else None
     if state is None:
         return 0
-    asked = (turn for turn in reversed(course) if turn.dialog_state is not None)
+    asked = (turn for turn in reversed(turns) if turn.dialog_state is not None)
     return sum(1 for _ in takewhile(lambda turn: turn.dialog_state == state, asked)) - 1
 
 

@@ -99,6 +99,13 @@ class PolicyError(UnreadableInputError):
     """A policy file or name is not valid; the message names the key and what is allowed."""
 
 
+class SettingError(DeescalateError, ValueError):
+    """A service cannot be reached with these settings; the message names the one to correct.
+
+    Raised when a target, a rewriter or a client is built, never later. It shows no secret.
+    """
+
+
 class SamplesError(DeescalateError, ValueError):
     """An argument that describes audio cannot be used; change it as the message says."""
 

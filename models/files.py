@@ -1,7 +1,7 @@
 """Files that are written whole or not at all.
 
-They are made beside their place, under a hidden name. What a killed run leaves there goes when the
-same place is written again.
+They are written beside their place, under a hidden name. The next run that writes the same place
+removes what a killed run left there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if sys.platform != "win32":
 
 _UNFINISHED = ".unfinished"
 _YOUNG_S = 60.0
-"""What is younger may belong to a run that has not yet locked it."""
+"""A younger file may belong to a run that has not locked it yet."""
 
 
 class OutputError(UnreadableInputError):
@@ -40,8 +40,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     A block that writes nothing leaves an older file as it was.
 
     Raises:
-        OutputError: the folder is missing or cannot be written to, or something that is no file
-            stands in the place.
+        OutputError: the folder is missing or cannot be written to, or the place is taken by
+            something other than a file.
     """
     place = path.resolve()
     if place.exists() and not place.is_file():
@@ -69,10 +69,10 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Fill a folder beside its place and move it there when the block ends without an error.
 
-    It takes the place of an older one of that name.
+    It replaces an older one of that name.
 
     Raises:
-        OutputError: it cannot be written, or something that is no folder stands in the place.
+        OutputError: it cannot be written, or the place is taken by something other than a folder.
     """
     place = path.resolve()
     if place.exists() and not place.is_dir():
@@ -96,13 +96,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock on a file or folder, which the system lets go if the process is killed."""
+    """Hold a lock on a file or folder; the system releases it if the process is killed."""
     if sys.platform == "win32":
         yield
         return
     handle = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError):  # not every file system has locks; there nothing is cleared
+        with suppress(OSError):  # not every file system has locks; without them nothing is cleared
             fcntl.flock(handle, fcntl.LOCK_SH)
         yield
     finally:
@@ -132,7 +132,7 @@ def _abandoned(path: Path) -> bool:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write values as JSON, None for what JSON has no number for.
+    """Write values as JSON, null for what JSON has no number for.
 
     Raises:
         OutputError: as for `whole_file`.
@@ -142,7 +142,7 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def as_json(values: dict[str, Any]) -> str:
-    """Return values as JSON of many lines, None for what JSON has no number for."""
+    """Return values as indented JSON, null for what JSON has no number for."""
     return json.dumps(finite(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -1,8 +1,8 @@
-"""Voice, words and the course of the call as one piece of evidence.
+"""Voice, words and the history of the call as one piece of evidence.
 
 Each source gives a log-likelihood ratio; the sources of a turn add, each with a weight that
-`deescalate train fusion` fitted on held-out turns (weights below 1 make up for sources that
-partly say the same thing). A source that is missing adds nothing.
+`deescalate model train fusion` fitted on held-out turns (weights below 1 make up for sources that
+partly say the same thing). A missing source adds nothing.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def fuse(
 ) -> float | None:
     """The turn's log-likelihood ratio in nats; None when no source says anything."""
     weights = weights or bundled_weights()
-    heard = voice.log_likelihood_ratio if voice is not None else None
-    read = words.log_likelihood_ratio if words is not None else None
+    spoken = voice.log_likelihood_ratio if voice is not None else None
+    written = words.log_likelihood_ratio if words is not None else None
     cues = [*(words.cues if words is not None else ()), *conversation]
     parts = [weights.cues.get(cue, 0.0) for cue, _ in cues]
-    if heard is not None:
-        parts.append(weights.voice * heard)
-    if read is not None:
-        parts.append(weights.words * read)
+    if spoken is not None:
+        parts.append(weights.voice * spoken)
+    if written is not None:
+        parts.append(weights.words * written)
     return sum(parts) if parts else None

@@ -1,4 +1,4 @@
-"""What the classifiers that Hugging Face's libraries load have in common."""
+"""What our classifiers on Hugging Face's libraries have in common."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ LOADING_FAULTS = (
     *(OSError, ValueError, ImportError, KeyError, TypeError, AttributeError, RuntimeError),
     SafetensorError,
 )
-"""What loading a model that is missing, damaged or of another kind ends in."""
+"""What is raised when a model is missing, damaged or of another kind."""

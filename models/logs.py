@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-import structlog
+if TYPE_CHECKING:
+    import structlog
 
 ROOT = "pipecat_deescalate"
 
@@ -14,6 +16,8 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
     Fields become attributes of the `LogRecord`, so any handler and formatter can use them.
     """
+    import structlog  # noqa: PLC0415 - slow to import, and most programs never log
+
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         logging.getLogger(f"{ROOT}.{name}"),
         processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],

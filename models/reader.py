@@ -1,4 +1,4 @@
-"""One caller, heard turn after turn: voice, words and the course of the call become a reading."""
+"""One caller, turn after turn: voice, words and the history of the call become a reading."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _REMEMBERED_TURNS = 50
 
 @dataclass(frozen=True, slots=True)
 class VoiceTurn:
-    """One turn once its audio is gone: when it was, how loud (dB of full scale), how it sounded.
+    """One turn without its audio: when it was, how loud (dB of full scale), how it sounded.
 
-    `attributes` are None unless they were asked for.
+    `attributes` is None unless it was requested.
     """
 
     index: int
@@ -36,7 +36,7 @@ class VoiceTurn:
 def classify_voice(
     turn: TurnAudio, classifier: EmotionClassifier, *, with_attributes: bool = False
 ) -> VoiceTurn:
-    """Hear the audio of a turn; as slow as the classifier, so not for an event loop."""
+    """Classify the audio of a turn; as slow as the classifier, so keep it off the event loop."""
     return VoiceTurn(
         index=turn.index,
         started_at_s=turn.started_at_s,
@@ -48,20 +48,20 @@ def classify_voice(
 
 
 class CallReader:
-    """What one call sounded like so far; one object a call, no text kept.
+    """What one call sounded like so far; one object per call, keeps no text.
 
     Raises:
-        ModelFileError: the bundled word model is damaged, where `words` names no other.
+        ModelFileError: the bundled text model, which is used without `words`, is damaged.
     """
 
     def __init__(self, *, words: TextClassifier | None = None, language: str = "en") -> None:
         self._words = words or load_word_classifier()
         self._language = language
         self._requests = RequestMemory(language)
-        self._course: deque[TurnStats] = deque(maxlen=_REMEMBERED_TURNS)
+        self._history: deque[TurnStats] = deque(maxlen=_REMEMBERED_TURNS)
         self._attributes: deque[Attributes | None] = deque(maxlen=_REMEMBERED_TURNS)
 
-    def hear(
+    def read(
         self,
         turn: VoiceTurn,
         text: str | None = None,
@@ -69,29 +69,29 @@ class CallReader:
         dialog_state: str | None = None,
         barge_in: bool = False,
     ) -> TurnReading:
-        """Take the next turn, with its words where there is a transcript.
+        """Read the next turn, with its words where there is a transcript.
 
         `dialog_state` is what the bot asked for just before, by the bot's own name for it, None
         if it asked nothing since the last turn; `barge_in` that the caller began while it spoke.
         """
         duration_s = turn.ended_at_s - turn.started_at_s
-        self._course.append(TurnStats(duration_s, turn.loudness_db, dialog_state, barge_in))
+        self._history.append(TurnStats(duration_s, turn.loudness_db, dialog_state, barge_in))
         self._attributes.append(turn.attributes)
-        course = conversation_cues(self._course)
-        words = self._read(text) if text is not None else None
+        cues = conversation_cues(self._history)
+        words = self._read_words(text) if text is not None else None
         return TurnReading(
             index=turn.index,
             started_at_s=turn.started_at_s,
             ended_at_s=turn.ended_at_s,
             voice=turn.voice,
             words=words,
-            log_likelihood_ratio=fuse(turn.voice, words, course),
-            conversation=course,
+            log_likelihood_ratio=fuse(turn.voice, words, cues),
+            conversation=cues,
         )
 
     @property
-    def manner(self) -> str | None:
-        """How the last turn sounded against the caller's own before; None where too few tell."""
+    def prosody_note(self) -> str | None:
+        """How the last turn sounds next to the caller's earlier ones; None if they are too few."""
         *before, last = self._attributes or [None]
         if last is None:
             return None
@@ -99,16 +99,16 @@ class CallReader:
         return description(last, degrees(last, usual), own_turns=True)
 
     def fork(self) -> Self:
-        """The same history in an object of its own, to try something on."""
+        """A copy with the same history, to try something on."""
         other = copy(self)
         other._requests = self._requests.fork()
-        other._course = self._course.copy()
+        other._history = self._history.copy()
         other._attributes = self._attributes.copy()
         return other
 
-    def _read(self, text: str) -> WordReading:
+    def _read_words(self, text: str) -> WordReading:
         words = self._words.classify(text, self._language)
-        again = self._requests.hear(text)
+        again = self._requests.add(text)
         if again is None or any(cue is again[0] for cue, _ in words.cues):
             return words
         return replace(words, cues=(*words.cues, again))

@@ -1,4 +1,4 @@
-"""What one caller turn is and what was heard in it. Times are seconds of audio, not of a clock."""
+"""A caller turn, and what was read from it. Times are seconds of audio, not of a clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _P_FLOOR = 1e-9
 Samples: TypeAlias = NDArray[np.float32]
 """Mono audio, shape (samples,), full scale at -1 and 1."""
 SAMPLE_RATE = 16_000
-"""Of what voice models hear, in Hz."""
+"""The rate at which voice models take audio, in Hz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class EmotionReading:
     """What the caller's voice says about one turn.
 
     `p_negative` is the calibrated probability that the turn is negative (anger, frustration,
-    irritation) when both are equally likely beforehand; None, with a `reason`, if nothing could
-    be heard. The prior of a deployment belongs to the policy.
+    irritation) when both are equally likely beforehand; None, with a `reason`, if the
+    turn could not be read. The prior of a deployment belongs to the policy.
 
     `arousal` and `valence` are coordinates on the circumplex of affect, in [-1, 1] (calm to
     excited, unpleasant to pleasant). `timeline` is p_negative of windows of 1 s, one every 0.5 s
     from the start of the turn; the last one reaches to its end. None and empty if the model does
-    not tell.
+    not say.
     """
 
     p_negative: float | None
@@ -66,7 +66,7 @@ class EmotionReading:
 
     @property
     def log_likelihood_ratio(self) -> float | None:
-        """P(heard | negative) / P(heard | not negative), its natural log; None if unknown."""
+        """The natural log of P(audio | negative) / P(audio | not negative); None if unknown."""
         return _log_odds(self.p_negative)
 
 
@@ -78,7 +78,7 @@ def _log_odds(p: float | None) -> float | None:
 
 
 class Cue(StrEnum):
-    """What a caller's words, or the course of the call, can tell a policy."""
+    """What a caller's words, or the history of the call, can tell a policy."""
 
     ASKS_FOR_HUMAN = "asks for a human"
     REPEATS_REQUEST = "repeats a request"
@@ -104,17 +104,17 @@ class WordReading:
 
     @property
     def log_likelihood_ratio(self) -> float | None:
-        """P(said | negative) / P(said | not negative), its natural log; None if unknown."""
+        """The natural log of P(words | negative) / P(words | not negative); None if unknown."""
         return _log_odds(self.p_negative)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnReading:
-    """Everything that was heard in one turn: what `models` hands to `policies`.
+    """Everything that was read from one turn: what `models` hands to `policies`.
 
-    `conversation` holds the cues of the call's course, in the same form as those of the words.
+    `conversation` holds the cues of the call's history, in the same form as those of the words.
     `log_likelihood_ratio` is that of all sources together (`models.fusion`), in nats; None when
-    none of them could be read.
+    no source could be read.
     """
 
     index: int
@@ -127,5 +127,5 @@ class TurnReading:
 
     @property
     def cues(self) -> tuple[tuple[Cue, str], ...]:
-        """The cues in the caller's words and in the course of the call."""
+        """The cues in the caller's words and in the history of the call."""
         return (*(self.words.cues if self.words is not None else ()), *self.conversation)

@@ -1,4 +1,4 @@
-"""Where model files are, and whether they are what they claim to be."""
+"""Where model files are, and whether they match their cards."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read_arrays(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> dict
 def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> None:
     """Write a model, and beside it its card with the SHA-256 that `read_model` asks for.
 
-    Neither takes its place before both are on the disk, so that an older model stays whole.
+    Neither is moved into place before both are on the disk, so that an older model stays whole.
 
     Raises:
         OutputError: one of them cannot be written.

@@ -1,4 +1,4 @@
-"""The one place where an onnxruntime session is made."""
+"""The only place that creates onnxruntime sessions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .errors import ModelFileError, first_line
 
 
 def open_session(model: Path | bytes, *, fits_16_bits: bool = False) -> ort.InferenceSession:
-    """Open a model on one thread of the CPU that sleeps, not spins, between turns.
+    """Open a model on one CPU thread that sleeps, not spins, between turns.
 
-    Takes a file or its bytes. `fits_16_bits` promises that in its int8 products no sum of two
-    neighbours overflows, which allows faster ones. Raises ModelFileError when onnxruntime cannot
-    load it.
+    Takes a file or its bytes. `fits_16_bits` promises that no sum of two neighbouring int8
+    products overflows 16 bits, which allows faster ones. Raises ModelFileError when onnxruntime
+    cannot load it.
     """
     options = ort.SessionOptions()
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL

@@ -1,4 +1,4 @@
-"""The caller's audio of one turn, cut out of the call as it goes by; no clock but its samples."""
+"""The caller's audio of one turn, cut out of the running call; its samples are its only clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def to_samples(seconds: float, sample_rate: int) -> int:
 class _Turn:
     """An open turn, in samples from the start of the call.
 
-    `speech_end` and `heard` (the turn's audio up to its post-roll) are None while the caller
+    `speech_end` and `audio` (the turn's audio up to its post-roll) are None while the caller
     speaks.
     """
 
@@ -30,22 +30,22 @@ class _Turn:
     speech_start: int
     speech_end: int | None = None
     audio_end: int | None = None
-    heard: NDArray[np.generic] | None = None
+    audio: NDArray[np.generic] | None = None
 
 
 class TurnBuffer:
     """Samples in, one turn out: the same for a live call and for a recorded one.
 
-    Feed it all of the caller's audio with `append`, and tell it at which point of it the VAD
-    reported speech (`start`) and silence (`stop`), and when the turn was over (`end`). A turn may
-    hold several stretches of speech: what lies between them belongs to it. Its audio begins
+    Feed it all of the caller's audio with `append`, and call `start` and `stop` at the point where
+    the VAD reported speech and silence, and `end` when the turn was over. A turn may
+    hold several stretches of speech, with what lies between them. Its audio begins
     `pre_roll_s` before the first speech, never before the end of the previous turn, and goes on
-    for at most `post_roll_s` of the silence already heard at the last stop. Of a turn longer than
-    `max_turn_s` the latest part is kept.
+    for at most `post_roll_s` of the silence before the last stop. Turns longer than `max_turn_s`
+    keep their latest part.
 
     Events out of order do no harm: a second `start` or `stop` changes nothing, nor does a `stop`
     outside a turn. Memory is fixed: `max_turn_s` of audio, twice while a turn is open, in `dtype`
-    (int16 takes half of it, and int16 audio only). Not for use by several threads at once; the
+    (int16 takes half, but only int16 audio). Not for use by several threads at once; the
     turns it returns are copies and may go anywhere.
     """
 
@@ -73,7 +73,7 @@ class TurnBuffer:
 
     @property
     def elapsed_s(self) -> float:
-        """How much of the call was heard so far, in seconds."""
+        """How much of the call was appended so far, in seconds."""
         return self._now / self.sample_rate
 
     @property
@@ -84,7 +84,7 @@ class TurnBuffer:
     @property
     def is_speaking(self) -> bool:
         """Whether the caller speaks: in a turn, after a start and before its stop."""
-        return self._turn is not None and self._turn.heard is None
+        return self._turn is not None and self._turn.audio is None
 
     def append(self, audio: bytes | bytearray | memoryview | NDArray[np.generic]) -> None:
         """Take the next stretch of the call: int16 or float, shape (samples,), or PCM16 bytes.
@@ -117,26 +117,26 @@ class TurnBuffer:
             )
             self._turn = _Turn(audio_start, speech_start)
             return
-        self._turn.speech_end = self._turn.audio_end = self._turn.heard = None
+        self._turn.speech_end = self._turn.audio_end = self._turn.audio = None
 
     def stop(self, stop_secs: float = 0.0) -> None:
         """The VAD reports that speech ended `stop_secs` ago; the turn stays open."""
         turn = self._turn
-        if turn is None or turn.heard is not None:
+        if turn is None or turn.audio is not None:
             return
         turn.speech_end = max(self._ago(stop_secs), turn.speech_start)
         turn.audio_end = min(turn.speech_end + self._post_roll, self._now)
-        turn.heard = self._between(turn.audio_start, turn.audio_end)
+        turn.audio = self._between(turn.audio_start, turn.audio_end)
 
     def snapshot(self) -> TurnAudio | None:
         """The open turn as it would be if it ended now; None outside a turn."""
         turn = self._turn
         if turn is None:
             return None
-        if turn.heard is None:
+        if turn.audio is None:
             samples = _as_float(self._between(turn.audio_start, self._now))
         else:
-            samples = _as_float(turn.heard)
+            samples = _as_float(turn.audio)
         end = self._now if turn.speech_end is None else turn.speech_end
         return TurnAudio(
             samples=samples,
@@ -149,7 +149,7 @@ class TurnBuffer:
     def end(self) -> TurnAudio | None:
         """Close the turn and return it; None if there is none.
 
-        A turn in which no audio came has no samples, but is a turn, and is counted.
+        A turn without audio has no samples, but still counts as a turn.
         """
         turn, audio = self._turn, self.snapshot()
         if turn is None or audio is None:
@@ -168,7 +168,7 @@ class TurnBuffer:
         return self._now - min(max(to_samples(seconds, self.sample_rate), 0), self._now)
 
     def _between(self, start: int, end: int) -> NDArray[np.generic]:
-        """A copy of the call from one sample to another, as far back as it is still there."""
+        """A copy of the call from one sample to another, as far back as the buffer reaches."""
         start = min(max(start, self._now - self._ring.size), end)
         at, size = start % self._ring.size, end - start
         first = self._ring[at : at + size]

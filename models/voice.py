@@ -1,8 +1,7 @@
-"""What the caller's voice says: the protocol, and the small ONNX model that comes with us."""
+"""Emotion in the caller's voice: the protocol, and the small ONNX model that comes with us."""
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -14,9 +13,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio.recording import resample, to_mono_float32
+from .audio.samples import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
+from .logs import get_logger
 from .readings import SAMPLE_RATE, EmotionReading, Samples, UnknownReason
 from .registry import BUNDLED_VOICE, read_model
 from .session import open_session
@@ -29,15 +29,13 @@ FORMAT = "deescalate-voice/2"
 """Samples in, and int8 products whose sums of two neighbours fit 16 bits."""
 SAMPLES = "samples"
 """The input of a model: one turn, (samples,), at SAMPLE_RATE."""
-LOGIT, COURSE = "logit", "course"
+LOGIT, FRAME_LOGITS = "logit", "course"
 AFFECT = ("arousal", "valence")
-"""Outputs of a model: one number each, but COURSE, the logit of every frame."""
+"""Outputs of a model: one number each, except FRAME_LOGITS, the logit of every frame."""
 FRAME_S = 0.02
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the dither of any telephone line
 
 _Outputs: TypeAlias = dict[str, NDArray[np.float32]]
-
-_log = logging.getLogger(__name__)
 
 
 class EmotionClassifier(Protocol):
@@ -56,7 +54,7 @@ class EmotionClassifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VoiceOutput:
-    """What a model hears in a turn, in the units of EmotionReading."""
+    """What a model says of a turn, in the units of EmotionReading."""
 
     p_negative: float
     arousal: float | None = None
@@ -65,11 +63,11 @@ class VoiceOutput:
 
 
 class OnnxEmotionClassifier:
-    """A model file made by `deescalate train`: samples in, logits out, calibration inside.
+    """A model file made by `deescalate model train`: samples in, logits out, calibration inside.
 
     A turn longer than 8 s is cut into equal windows of at most 8 s. It counts as negative if any
-    one of them is, each being equally likely beforehand, so its likelihood ratio is the mean of
-    theirs; arousal and valence are the mean too. `failures` counts turns that the model could not
+    window is; as each is equally likely to be the one, its likelihood ratio is the mean of
+    theirs. Arousal and valence are means too. `failures` counts turns that the model could not
     read; the first is logged.
 
     Raises:
@@ -88,7 +86,7 @@ class OnnxEmotionClassifier:
             self.name = metadata["name"]
             self._run(np.zeros(SAMPLE_RATE, np.float32))[LOGIT]
         except Exception as error:  # onnxruntime raises its own kinds, none of them public
-            raise ModelFileError(path, "is not a model made by `deescalate train`") from error
+            raise ModelFileError(path, "is not a model made by `deescalate model train`") from error
         self.failures = 0
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
@@ -97,20 +95,20 @@ class OnnxEmotionClassifier:
         Raises:
             SamplesError: this is not mono audio of such a type, scale and rate.
         """
-        return _read(audio, sample_rate, self.name, self._hear)
+        return _read(audio, sample_rate, self.name, self._infer)
 
     def logits(self, audio: NDArray[np.generic], sample_rate: int) -> list[float]:
-        """The model's output for each window of a turn before calibration; none if not heard.
+        """The model's output for each window of a turn before calibration; empty if it was not run.
 
         Raises:
             SamplesError: as `classify`.
         """
         samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
-        if _why_unheard(samples):
+        if _why_unknown(samples):
             return []
         return [float(self._run(part)[LOGIT][0]) for part in _windows(samples)]
 
-    def _hear(self, samples: Samples) -> VoiceOutput | None:
+    def _infer(self, samples: Samples) -> VoiceOutput | None:
         try:
             return self._combined([self._run(window) for window in _windows(samples)])
         except Exception as error:  # noqa: BLE001 - whatever the model does, the call goes on
@@ -124,8 +122,8 @@ class OnnxEmotionClassifier:
         ratios = [self.calibration.log_likelihood_ratio(float(w[LOGIT][0])) for w in windows]
         llr = float(np.logaddexp.reduce(ratios) - math.log(len(ratios)))
         arousal, valence = (_coordinate(windows, name) for name in AFFECT)
-        courses = [window[COURSE] for window in windows if COURSE in window]
-        logits = _logits_over_time(np.concatenate(courses)) if courses else []
+        frames = [window[FRAME_LOGITS] for window in windows if FRAME_LOGITS in window]
+        logits = _logits_over_time(np.concatenate(frames)) if frames else []
         timeline = tuple(map(self.calibration.probability, logits))
         return VoiceOutput(1.0 / (1.0 + math.exp(-llr)), arousal, valence, timeline)
 
@@ -136,7 +134,9 @@ class OnnxEmotionClassifier:
     def _count_failure(self, error: Exception) -> None:
         self.failures += 1
         if self.failures == 1:
-            _log.error("voice model failed, its readings are unknown: %s", type(error).__name__)
+            get_logger("voice").error(
+                "voice model failed; its readings are unknown", error=type(error).__name__
+            )
 
 
 def _windows(samples: Samples) -> list[Samples]:
@@ -148,12 +148,12 @@ def _coordinate(windows: list[_Outputs], name: str) -> float | None:
     return min(1.0, max(-1.0, math.fsum(found) / len(found))) if found else None
 
 
-def _logits_over_time(course: NDArray[np.float32]) -> list[float]:
+def _logits_over_time(frames: NDArray[np.float32]) -> list[float]:
     """The average logit of each window of the timeline; a short turn is one window."""
     step, length = (round(s / FRAME_S) for s in (TIMELINE_STEP_S, TIMELINE_WINDOW_S))
-    starts = range(0, max(1, len(course) - length + 1), step)
-    ends = [start + length for start in starts[:-1]] + [len(course)]
-    return [float(course[start:end].mean()) for start, end in zip(starts, ends, strict=True)]
+    starts = range(0, max(1, len(frames) - length + 1), step)
+    ends = [start + length for start in starts[:-1]] + [len(frames)]
+    return [float(frames[start:end].mean()) for start, end in zip(starts, ends, strict=True)]
 
 
 def read_windows(
@@ -162,53 +162,53 @@ def read_windows(
     model: str,
     probability: Callable[[Samples], float | None],
 ) -> EmotionReading:
-    """A reading by any model: `probability` takes the turn at 16 kHz, and gives None if it fails.
+    """A reading by any model: `probability` takes the turn at 16 kHz and returns None if it fails.
 
-    It is not asked about a turn in which nothing can be heard.
+    It is not called for turns that are too short or silent.
 
     Raises:
         SamplesError: this is not mono audio of a usable type, scale and rate.
     """
 
-    def hear(samples: Samples) -> VoiceOutput | None:
+    def infer(samples: Samples) -> VoiceOutput | None:
         p_negative = probability(samples)
         return None if p_negative is None else VoiceOutput(p_negative)
 
-    return _read(audio, sample_rate, model, hear)
+    return _read(audio, sample_rate, model, infer)
 
 
 def _read(
     audio: NDArray[np.generic],
     sample_rate: int,
     model: str,
-    hear: Callable[[Samples], VoiceOutput | None],
+    infer: Callable[[Samples], VoiceOutput | None],
 ) -> EmotionReading:
     started = time.perf_counter()
     samples = resample(to_mono_float32(audio), sample_rate, SAMPLE_RATE)
-    unknown = _why_unheard(samples)
-    heard = None if unknown else hear(samples)
-    if unknown is None and heard is None:
+    unknown = _why_unknown(samples)
+    output = None if unknown else infer(samples)
+    if unknown is None and output is None:
         unknown = UnknownReason.MODEL_FAILED
     return EmotionReading(
-        p_negative=heard.p_negative if heard else None,
+        p_negative=output.p_negative if output else None,
         model=model,
         audio_s=len(samples) / SAMPLE_RATE,
         inference_ms=(time.perf_counter() - started) * 1000.0,
         reason=unknown,
-        arousal=heard.arousal if heard else None,
-        valence=heard.valence if heard else None,
-        timeline=heard.timeline if heard else (),
+        arousal=output.arousal if output else None,
+        valence=output.valence if output else None,
+        timeline=output.timeline if output else (),
     )
 
 
-def _why_unheard(samples: Samples) -> UnknownReason | None:
+def _why_unknown(samples: Samples) -> UnknownReason | None:
     if len(samples) < MIN_AUDIO_S * SAMPLE_RATE:
         return UnknownReason.TOO_SHORT
     return UnknownReason.SILENT if np.ptp(samples) < 2 * SILENCE_PEAK else None
 
 
 def load_classifier(path: str | Path | None = None) -> EmotionClassifier:
-    """The bundled model, or one of your own; loaded once a process and shared by all calls.
+    """The bundled model, or one of your own; loaded once per process and shared by all calls.
 
     Raises:
         ModelFileError: the file is missing, damaged (its SHA-256 is checked) or of another kind.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from .audio.recording import resample
+from .audio.samples import resample
 from .errors import ModelFileError
 from .hugging_face import LOADING_FAULTS
+from .logs import get_logger
 from .readings import SAMPLE_RATE, EmotionReading, Samples
 from .voice import read_windows
 
@@ -26,14 +26,12 @@ NEGATIVE_LABELS = frozenset(
 )
 """Labels that are taken for negative, in any case, where the user names none."""
 
-_log = logging.getLogger(__name__)
-
 
 class HuggingFaceVoiceClassifier:
     """Any audio-classification model: P(negative) is the share of its negative labels.
 
-    The probability is the model's own, not calibrated to even odds. Nothing is downloaded unless
-    `download` is true, and no code that comes with a model is run unless `trust_remote_code` is.
+    The probability is the model's own, not calibrated to even odds. It downloads nothing unless
+    `download` is true, and runs no code that comes with a model unless `trust_remote_code` is.
     """
 
     def __init__(
@@ -70,18 +68,18 @@ class HuggingFaceVoiceClassifier:
         self._independent = network.config.problem_type == "multi_label_classification"
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
-        """Read one turn; one that cannot be heard, or a fault of the model, is unknown."""
+        """Read one turn; a turn without audible speech, or a fault of the model, is unknown."""
         return read_windows(audio, sample_rate, self.name, self._probability)
 
     def _probability(self, samples: Samples) -> float | None:
         rate = self._features.sampling_rate
-        heard = resample(samples, SAMPLE_RATE, rate)
-        inputs = self._features(heard, sampling_rate=rate, return_tensors="pt")
+        audio = resample(samples, SAMPLE_RATE, rate)
+        inputs = self._features(audio, sampling_rate=rate, return_tensors="pt")
         try:
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0].float()
         except (RuntimeError, ValueError, IndexError) as error:
-            _log.error("voice model failed: %s", type(error).__name__)
+            get_logger("voice").error("voice model failed", error=type(error).__name__)
             return None
         if self._independent:
             value = float(torch.sigmoid(logits[self._negative]).max())
@@ -91,7 +89,7 @@ class HuggingFaceVoiceClassifier:
 
 
 def _negative(model: str | Path, labels: dict[str, int], named: Iterable[str] | None) -> list[int]:
-    """Return the places of the negative labels. Raises ModelFileError with those there are."""
+    """The indices of the negative labels. Raises ModelFileError, listing the model's labels."""
     wanted = {name.casefold() for name in named} if named else NEGATIVE_LABELS & labels.keys()
     if not wanted or not wanted <= labels.keys():
         lacking = f"not all of {sorted(wanted)}" if wanted else "none known as negative: name them"

@@ -1,4 +1,7 @@
-"""Pure decisions about a call, and their effects: no Pipecat, no clock, no waiting."""
+"""What to do about a turn: `decide` is pure, without clock or I/O; all else here carries it out.
+
+Phrases and guidance (`empathy`, `rewriter`), the record of a call, and transfers to a human.
+"""
 
 from .config import PRESETS, MitigationPolicy, OpeningHours, load_policy
 from .decide import decide

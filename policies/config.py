@@ -1,4 +1,4 @@
-"""What an operator may set: a policy is one YAML file, checked key by key."""
+"""What an operator configures: a policy is one YAML file, checked key by key."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ class MitigationPolicy(Rules):
     The belief of a call is `expected_negative_rate` as prior odds, plus the leaky sum of the
     turns' log-likelihood ratios: each is cut to `max_turn_evidence` nats either way, and
     `memory` is the share of the sum that survives a turn. A turn counts as angry from
-    `least_turn_evidence` nats on; less adds nothing, since the weak readings of one caller have
-    one cause, a voice or a line, and would add up to a certainty that no turn gives.
+    `least_turn_evidence` nats on. Less adds nothing: the weak readings of one caller share a
+    cause, their voice or their line, and would add up to a certainty that no turn supports.
     """
 
     name: str = "custom"
@@ -158,7 +158,7 @@ def agents_available(
 def load_policy(name_or_path: str | Path) -> MitigationPolicy:
     """Load a preset by name, or a policy from a YAML file.
 
-    A file is read each time, and parsed when its text is new: what was parsed is shared.
+    A file is read each time but parsed only when its text is new; the parsed policy is shared.
 
     Raises:
         PolicyError: no such preset or file, not YAML, an unknown key or a value out of range.

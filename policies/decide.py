@@ -13,9 +13,9 @@ from .types import Action, CallState, Decision, Evidence, Level
 def decide(
     state: CallState, evidence: Evidence, policy: MitigationPolicy
 ) -> tuple[CallState, Decision]:
-    """What to do after this turn, and what to remember of it.
+    """What to do after this turn, and the state to pass with the next one.
 
-    Never raises and reads no clock: a whole call's decisions replay from its evidence.
+    Never raises and reads no clock: a call's decisions replay from its evidence.
     """
     reading = evidence.reading
     rules = policy.rules_in(evidence.dialog_state)
@@ -23,17 +23,17 @@ def decide(
     belief = belief_of(support, policy)
     level = level_of(belief, state.level, rules)
     angry = sounds_angry(reading.log_likelihood_ratio, policy)
-    heard = _observe(state, reading, support, level, rules, angry=angry)
-    choice = _choose(heard, evidence, rules, angry=angry)
+    now = _observe(state, reading, support, level, rules, angry=angry)
+    choice = _choose(now, evidence, rules, angry=angry)
     decision = Decision(
         action=choice.action,
-        level=heard.level,
+        level=now.level,
         reason=choice.reason,
         evidence=evidence,
         belief=belief,
         callback=choice.callback,
     )
-    return _remember(heard, choice), decision
+    return _remember(now, choice), decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _observe(
     *,
     angry: bool,
 ) -> CallState:
-    """The state once this turn was heard, before anything is done about it."""
+    """The state with this turn in it, before anything is done about it."""
     rested = state.turns_since_empathy >= rules.empathy_cooldown
     return replace(
         state,
@@ -66,46 +66,46 @@ def _observe(
     )
 
 
-def _choose(heard: CallState, evidence: Evidence, rules: Rules, *, angry: bool) -> _Choice:
+def _choose(now: CallState, evidence: Evidence, rules: Rules, *, angry: bool) -> _Choice:
     reading = evidence.reading
-    if heard.transferred and not evidence.transfer_failed:
+    if now.transferred and not evidence.transfer_failed:
         return _Choice(Action.PROCEED, "already handed over")
     if _asks_for_human(reading):
-        return _answer_request(heard, evidence, rules)
+        return _answer_request(now, evidence, rules)
     if not angry:
-        return _Choice(Action.PROCEED, _why_calm(reading, heard.level))
-    return _answer_distress(heard, evidence, rules)
+        return _Choice(Action.PROCEED, _why_calm(reading, now.level))
+    return _answer_distress(now, evidence, rules)
 
 
-def _answer_request(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
+def _answer_request(now: CallState, evidence: Evidence, rules: Rules) -> _Choice:
     """A caller who asks for a human gets one, whatever the dialog state allows otherwise."""
-    times = heard.requests_for_human
+    times = now.requests_for_human
     reason = "asked for a human" + {1: "", 2: " twice"}.get(times, f" {times} times")
-    if not evidence.agents_available or heard.transferred:
+    if not evidence.agents_available or now.transferred:
         return _call_back(reason)
     if times > 1 or rules.explicit_request == "transfer":
         return _Choice(Action.TRANSFER, reason)
     return _Choice(Action.OFFER_HUMAN, reason)
 
 
-def _answer_distress(heard: CallState, evidence: Evidence, rules: Rules) -> _Choice:
-    """The most that the level calls for, the rules allow and this distress has not had already."""
-    reason = _what_was_heard(evidence.reading, heard)
+def _answer_distress(now: CallState, evidence: Evidence, rules: Rules) -> _Choice:
+    """The strongest action that the level calls for, the rules allow and was not yet taken."""
+    reason = _why_angry(evidence.reading, now)
     highest = rules.highest_action.rank
-    if heard.level is Level.DISTRESSED:
+    if now.level is Level.DISTRESSED:
         due = (
-            heard.distressed_turns >= rules.transfer_after
+            now.distressed_turns >= rules.transfer_after
             and evidence.agents_available
-            and not heard.transferred
+            and not now.transferred
         )
         if due and Action.TRANSFER.rank <= highest:
             return _Choice(Action.TRANSFER, reason)
-        if not heard.human_offered and Action.OFFER_HUMAN.rank <= highest:
+        if not now.human_offered and Action.OFFER_HUMAN.rank <= highest:
             if evidence.agents_available:
                 return _Choice(Action.OFFER_HUMAN, reason)
             return _call_back(reason)
-    if heard.level is not Level.CALM and Action.EMPATHIZE.rank <= highest:
-        if heard.empathy_streak < rules.max_empathy:
+    if now.level is not Level.CALM and Action.EMPATHIZE.rank <= highest:
+        if now.empathy_streak < rules.max_empathy:
             return _Choice(Action.EMPATHIZE, reason)
         return _Choice(Action.PROCEED, f"{reason}; enough empathy for now")
     return _Choice(Action.PROCEED, reason)
@@ -115,14 +115,14 @@ def _call_back(reason: str) -> _Choice:
     return _Choice(Action.OFFER_HUMAN, f"{reason}; nobody is available: a call back", True)
 
 
-def _remember(heard: CallState, choice: _Choice) -> CallState:
+def _remember(now: CallState, choice: _Choice) -> CallState:
     empathized = choice.action is Action.EMPATHIZE
     return replace(
-        heard,
-        empathy_streak=heard.empathy_streak + empathized,
-        turns_since_empathy=0 if empathized else heard.turns_since_empathy + 1,
-        human_offered=heard.human_offered or choice.action is Action.OFFER_HUMAN,
-        transferred=heard.transferred or choice.action is Action.TRANSFER,
+        now,
+        empathy_streak=now.empathy_streak + empathized,
+        turns_since_empathy=0 if empathized else now.turns_since_empathy + 1,
+        human_offered=now.human_offered or choice.action is Action.OFFER_HUMAN,
+        transferred=now.transferred or choice.action is Action.TRANSFER,
     )
 
 
@@ -136,13 +136,13 @@ def _why_calm(reading: TurnReading, level: Level) -> str:
     return "calm" if level is Level.CALM else "calming down"
 
 
-def _what_was_heard(reading: TurnReading, heard: CallState) -> str:
+def _why_angry(reading: TurnReading, now: CallState) -> str:
     parts = []
     if reading.voice.p_negative is not None:
         parts.append(f"voice {reading.voice.p_negative:.2f}")
     if reading.words is not None and reading.words.p_negative is not None:
         parts.append(f"words {reading.words.p_negative:.2f}")
     parts += [cue.value for cue, _ in reading.cues]
-    if heard.negative_turns > 1 and heard.level is not Level.CALM:
-        parts.append(f"{heard.negative_turns} angry turns in a row")
+    if now.negative_turns > 1 and now.level is not Level.CALM:
+        parts.append(f"{now.negative_turns} angry turns in a row")
     return ", ".join(parts)

@@ -1,6 +1,6 @@
 """What to say to a caller who is having a hard time: from a phrase bank, or as LLM guidance.
 
-Nothing here names an emotion: to be told how one sounds helps nobody.
+Nothing here names an emotion: hearing how one sounds helps nobody.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .types import Action, Decision, Level
 
 Language = Literal["en", "es", "fr", "de", "pt", "it", "hi"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-"""Those that come with us; a phrase file may be in any other."""
+"""The bundled languages; a phrase file may be in any other."""
 MAX_WORDS = 15
 
 
 class Cause(StrEnum):
-    """What the trouble is, as far as the evidence tells."""
+    """What the trouble is, as far as the evidence shows."""
 
     REPEATED_REQUEST = "repeated_request"
     MISUNDERSTANDING = "misunderstanding"
@@ -39,7 +39,7 @@ class Cause(StrEnum):
 
 
 class Moment(StrEnum):
-    """When the bot has something to tell, beyond an acknowledgement."""
+    """When the bot has something to say beyond an acknowledgement."""
 
     OFFER_HUMAN = "offer_human"
     HAND_OVER = "hand_over"
@@ -55,8 +55,8 @@ class PhraseError(UnreadableInputError):
 class Rewritten:
     """A prompt as it will be spoken.
 
-    `phrase` is what was put before it, or in its place when the call is handed over; None if it
-    is the prompt as it was, or an LLM's wording of it. `used` is what to pass the next time.
+    `phrase` was put before it, or replaces it when the call is handed over; None if the prompt is
+    unchanged, or rewritten by an LLM. Pass `used` to the next call.
     """
 
     text: str
@@ -85,8 +85,8 @@ _BILLING = re.compile(
 def cause_of(decision: Decision, text: str | None = None) -> Cause:
     """What the trouble is: by the cues in the words, else by the dialog state or the words.
 
-    `text` is what the caller said, if it is at hand; without it billing is only seen in the name
-    of the dialog state.
+    `text` is what the caller said, if known; without it only the name of the dialog state shows
+    that the trouble is billing.
     """
     cues = {cue for cue, _ in decision.evidence.reading.cues}
     for cue, cause in _CAUSES:
@@ -127,7 +127,7 @@ _CALL_BACK = (
 def guidance(decision: Decision, text: str | None = None) -> str | None:
     """One developer message for an LLM's next reply; None if the reply needs no guidance.
 
-    It reads right as a user message too, which is what some adapters make of it.
+    It also reads right as a user message, which some adapters turn it into.
     """
     if decision.action is Action.PROCEED:
         return None
@@ -142,11 +142,11 @@ ByLevel = dict[Level, tuple[Phrase, ...]]
 
 
 class PhraseBook(BaseModel):
-    """The sentences of one language, as its YAML file has them.
+    """The sentences of one language, read from its YAML file.
 
-    Every sentence has at most 15 words and names no emotion: it has none of the `emotion_words`,
-    of which one that ends in * is the beginning of a word. The order of a call's phrases is drawn
-    from its id, so that a replay says the same.
+    Every sentence has at most 15 words and names no emotion: it contains none of the
+    `emotion_words` (one that ends in * is a prefix). A call's id sets the order of its phrases,
+    so that a replay says the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -219,11 +219,11 @@ class PhraseBook(BaseModel):
         used: frozenset[str] = frozenset(),
         text: str | None = None,
     ) -> Rewritten:
-        """The prompt as this decision wants it said; `text` is what the caller said, if at hand.
+        """The prompt as this decision wants it said; `text` is what the caller said, if known.
 
         PROCEED: unchanged. EMPATHIZE: a phrase, then the prompt. OFFER_HUMAN: a phrase, the offer
         (or the call back), then the prompt. TRANSFER: the hand-over sentence alone. A phrase is
-        never said twice in a call: when there is none left, nothing is added.
+        never said twice in a call: when none is left, nothing is added.
         """
         if decision.action is Action.PROCEED:
             return Rewritten(prompt, None, used)
@@ -243,7 +243,7 @@ class PhraseBook(BaseModel):
     def sentence(self, moment: Moment, *, call_id: str, used: frozenset[str] = frozenset()) -> str:
         """What to say at this moment: a sentence not yet used, as long as there is one.
 
-        Unlike an acknowledgement it tells the caller something, so it is repeated when it must be.
+        Unlike an acknowledgement it informs the caller, so it is repeated when none is left.
         """
         sentences = _shuffled(self.sentences[moment], call_id)
         return next((one for one in sentences if one not in used), sentences[0])
@@ -257,12 +257,12 @@ class PhraseBook(BaseModel):
 
 
 def _words(text: str) -> str:
-    """The words of a text in small letters, with a space before and after each."""
+    """The words of a text in lower case, with a space before and after each."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     plain = "".join(" " if unicodedata.category(one)[0] in "PS" else one for one in plain)
     return f" {' '.join(plain.split())} "
 
 
 def _shuffled(phrases: Iterable[str], call_id: str) -> list[str]:
-    """In an order that the call id alone decides, on every machine and in every run."""
+    """In an order that depends on the call id alone, on every machine and in every run."""
     return sorted(phrases, key=lambda one: hashlib.sha256(f"{call_id}\n{one}".encode()).digest())

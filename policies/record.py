@@ -1,4 +1,4 @@
-"""The record of a call: every turn, what was read in it and what was decided.
+"""The record of a call: every turn, what was read from it and what was decided.
 
 docs/call-record.md describes the JSON form; `SCHEMA` and `record_form` change with it.
 """
@@ -50,13 +50,13 @@ class TurnRecord:
 
     @property
     def reading(self) -> TurnReading:
-        """What was read in the turn."""
+        """What was read from the turn."""
         return self.decision.evidence.reading
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A whole call, turn by turn. `warnings` are sentences about faults of the recording."""
+    """A whole call, in order. `warnings` says what was wrong with the recording."""
 
     call_id: str
     source: str
@@ -79,7 +79,7 @@ class CallRecord:
         return Counter(turn.decision.action.value for turn in self.turns)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as JSON has it, schema `SCHEMA`."""
+        """The record in its JSON form, schema `SCHEMA`."""
         return {
             "schema": SCHEMA,
             "call_id": self.call_id,
@@ -176,7 +176,7 @@ def _cells(turn: dict[str, Any]) -> Iterator[Any]:
 
 
 def affect(voice: EmotionReading) -> dict[str, Any]:
-    """What a voice reading holds besides p_negative, rounded, as in JSON."""
+    """The rest of a voice reading beside p_negative, rounded, as in the JSON form."""
     return {
         "arousal": _rounded(voice.arousal),
         "valence": _rounded(voice.valence),

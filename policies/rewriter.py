@@ -1,4 +1,4 @@
-"""Rewriting a scripted prompt with an LLM, within a time budget, or else by the phrase bank."""
+"""Rewrites a scripted prompt with an LLM within a time budget, or else by the phrase bank."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from ..models.http import address, secret, tls_context
 from ..models.logs import get_logger
 from .empathy import PhraseBook, Rewritten, guidance
-from .transfer import validators
-from .transfer.http import tls_context
 from .types import Action, Decision
 
 _INSTRUCTIONS = (
@@ -31,19 +30,19 @@ log = get_logger("rewriter")
 
 
 class LlmRewriter:
-    """Rewrites prompts by any endpoint that speaks OpenAI's /chat/completions.
+    """Rewrites prompts with any OpenAI-compatible endpoint (/chat/completions).
 
     Only empathy is left to the model; offers and hand-overs are promises and come from the phrase
     bank. The phrase bank also answers when the model is late, fails, or says something unfit: too
     long, with markup, naming an emotion, without the prompt's question, or with other numbers
-    than the prompt's. `fallbacks` counts why.
+    than the prompt's. `fallbacks` counts the reasons.
 
     Args:
         book: the phrases to fall back to.
         model: the model's name at the endpoint.
-        base_url: with the version, as OpenAI's clients take it.
-        api_key: else OPENAI_API_KEY. Give "none" to an endpoint that wants no key.
-        budget_s: for the whole: connecting, sending, and the whole answer.
+        base_url: including the version, as in OpenAI's clients.
+        api_key: default OPENAI_API_KEY. Use "none" for an endpoint without keys.
+        budget_s: for everything: connecting, sending and the whole answer.
         options: more fields for the request, such as `temperature`.
     """
 
@@ -60,8 +59,8 @@ class LlmRewriter:
         self.fallbacks = Counter[str]()
         self._book = book
         self._model = model
-        self._url = f"{validators.address(base_url, name='base_url').rstrip('/')}/chat/completions"
-        self._key = validators.secret(api_key, name="api_key", env="OPENAI_API_KEY")
+        self._url = f"{address(base_url, name='base_url').rstrip('/')}/chat/completions"
+        self._key = secret(api_key, name="api_key", env="OPENAI_API_KEY")
         self._budget_s = budget_s
         self._options = dict(options or {})
         self._client = httpx.AsyncClient(timeout=budget_s, verify=tls_context())
@@ -75,7 +74,7 @@ class LlmRewriter:
         used: frozenset[str] = frozenset(),
         text: str | None = None,
     ) -> Rewritten:
-        """As `PhraseBook.acknowledge`, in the model's words if they come in time and are fit."""
+        """As `PhraseBook.acknowledge`, in the model's words if they arrive in time and are fit."""
         fallback = self._book.acknowledge(prompt, decision, call_id=call_id, used=used, text=text)
         if decision.action is not Action.EMPATHIZE:
             return fallback
@@ -92,7 +91,7 @@ class LlmRewriter:
         return Rewritten(answer, None, used | {answer})
 
     async def aclose(self) -> None:
-        """Close the connection that is kept open between calls."""
+        """Close the connection, which stays open between calls."""
         await self._client.aclose()
 
     async def _ask(self, prompt: str, decision: Decision, text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Where in a turn the caller's anger rose or fell, said only where it clearly did."""
+"""Whether the caller's anger clearly rose or fell within a turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CLEAR = 0.25
 
 
 def trend_of(timeline: Sequence[float]) -> str | None:
-    """What became of the caller's anger in a turn, in words; None where nothing stands out.
+    """How the caller's anger changed within a turn, in words; None if it did not clearly change.
 
     Takes `EmotionReading.timeline`. One half of the turn must be more likely negative than not,
     and clearly more so than the other.

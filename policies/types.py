@@ -1,4 +1,4 @@
-"""What a policy is given and what it answers."""
+"""What goes into a policy and what comes out."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _ACTIONS = tuple(Action)
 class Evidence:
     """One caller turn as a policy sees it.
 
-    `dialog_state` is the bot's own name for where the dialogue stands; `agents_available` is
-    whether a human could take the call now; `transfer_failed` that one was tried in vain.
+    `dialog_state` is the bot's own name for where the dialogue stands; `agents_available`
+    says whether a human could take the call now; `transfer_failed` that a transfer failed.
     """
 
     reading: TurnReading
@@ -57,12 +57,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """What a policy remembers of a call. The initial value is a call before its first turn.
+    """What a policy remembers of a call; the defaults are a call before its first turn.
 
     `support` is the leaky sum of log-likelihood ratios in nats, never below 0; `negative_turns`
     counts turns in a row that spoke for distress, `distressed_turns` those since the level is
     distressed; `empathy_streak` and `turns_since_empathy` keep empathy from becoming a habit.
-    `human_offered` is forgotten when the level falls: who gets angry anew is offered a human anew.
+    `human_offered` is reset when the level falls: a caller who gets angry again gets a new offer.
     """
 
     support: float = 0.0
@@ -81,7 +81,7 @@ class Decision:
     """The answer to one turn.
 
     `belief` is the probability that the caller is distressed, given the whole call so far and the
-    policy's base rate. `callback` is set when a human is due and none is available: promise a
+    policy's base rate. `callback` is set when a human is needed but none is available: promise a
     call back instead.
     """
 

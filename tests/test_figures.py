@@ -1,4 +1,4 @@
-"""Every figure in the documents must come from a result that a command wrote."""
+"""Every figure in the documents comes from a result that a command wrote."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from pipecat_deescalate.models.lab.evaluation.conditions import Condition
 from pipecat_deescalate.models.lab.evaluation.evaluation_report import Role, ScoredClip, report
 
 ROOT = Path(__file__).parents[1]
-
-
 FIGURES = runpy.run_path(str(ROOT / "docs" / "figures"))
+SUMMARY = runpy.run_path(str(ROOT / "docs" / "figures" / "summary.py"))
 SPEED = runpy.run_path(str(ROOT / "docs" / "figures" / "speed.py"))
 
 
 @pytest.mark.parametrize("document", FIGURES["BLOCKS"], ids=lambda path: path.name)
 def test_a_document_shows_the_results(document: Path) -> None:
-    """A number that was typed by hand, or is out of date, must not stand in a document."""
+    """A figure typed by hand, or an outdated one, would go unnoticed."""
     assert FIGURES["rendered"](document) == document.read_text(encoding="utf-8")
 
 
 def test_the_card_of_the_voice_model_holds_the_same_figures() -> None:
-    """A card from another run, or another model, would vouch for something else."""
+    """The model card would hold figures of another run or another model."""
     card = json.loads((ROOT / "models" / "weights" / "voice.json").read_text(encoding="utf-8"))
     results = json.loads((ROOT / "docs" / "results" / "evaluate.json").read_text(encoding="utf-8"))
     assert card["evaluation"] == results["corpora"]
@@ -33,7 +32,7 @@ def test_the_card_of_the_voice_model_holds_the_same_figures() -> None:
 
 
 def test_every_row_of_a_run_reaches_its_table() -> None:
-    """A table that cannot show what a run measured would only be noticed after an hour's run."""
+    """A table that cannot show a measurement would fail only after an hour's run."""
     rows = [
         ScoredClip("x", "nemo", Role.ZERO_SHOT, f"s{i}", "any", bool(i % 2), p, "fm"[i > 3])
         for i, p in enumerate((0.1, 0.9, 0.3, 0.7, 0.2, 0.6, 0.85, 0.4))
@@ -47,8 +46,8 @@ def test_every_row_of_a_run_reaches_its_table() -> None:
     assert "| | **largest gap** | | | 0.500 | 50.0% |" in groups
 
 
-def test_what_a_run_cannot_tell_is_a_dash() -> None:
-    """A class that was never called has no precision: "nan" or a zero would mislead."""
+def test_an_undefined_figure_is_a_dash() -> None:
+    """A class that was never predicted has no precision: "nan" or a zero would mislead."""
     rows = [
         ScoredClip("x", "nemo", Role.ZERO_SHOT, "s", "any", bool(i % 2), 0.1 + i / 100, "fm"[i > 2])
         for i in range(4)
@@ -62,7 +61,7 @@ def test_what_a_run_cannot_tell_is_a_dash() -> None:
 
 
 def test_models_beside_ours_reach_their_table() -> None:
-    """A length that was not reached is an empty cell; a model that was not measured says why."""
+    """An unmeasured length is an empty cell; an unmeasured model says why."""
     lengths = (1.0, 4.0)
     ours, slow = (
         {
@@ -90,3 +89,9 @@ def test_models_beside_ours_reach_their_table() -> None:
     assert SPEED["_relative_to_ours"]([ours, slow, missing])[0].startswith(
         "Relative to ours, 4 s on one thread: slow 2,000 x (fp32)"
     )
+
+
+def test_the_summary_names_the_languages_of_the_zero_shot_corpora() -> None:
+    """Another corpus in the mean would stand behind figures of these languages."""
+    results = json.loads((ROOT / "docs" / "results" / "evaluate.json").read_text(encoding="utf-8"))
+    assert list(SUMMARY["ZERO_SHOT"]) == results["corpora"]["mean"]["corpora"]

@@ -12,17 +12,17 @@ from .app import app
 
 # They add their commands to the app, in the order of its help.
 # isort: off
-from . import recordings  # noqa: F401
-from . import live  # noqa: F401
-from . import models  # noqa: F401
-from . import labels  # noqa: F401
+from . import run_commands  # noqa: F401
+from . import call_commands  # noqa: F401
+from . import label_commands  # noqa: F401
+from . import model_commands  # noqa: F401
 # isort: on
 
 
 def main() -> None:
     """Run the command; an error of ours is one line on stderr and exit code 2.
 
-    Stopped by SIGTERM it clears away what it was writing, as after Ctrl-C.
+    SIGTERM, like Ctrl-C, removes the files that it was writing.
     """
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -30,7 +30,7 @@ def main() -> None:
     except DeescalateError as error:
         print(f"deescalate: {complaint(error)}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:  # such as a full disk, or a reader of our output that went away
+    except OSError as error:  # such as a full disk, or a closed pipe
         where = f"{error.filename}: " if error.filename else ""
         print(f"deescalate: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(2)
@@ -46,6 +46,6 @@ def _stop(number: int, _frame: FrameType | None) -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         sys.exit(128 + number)
-    # A loop would tell of an exit as a fault. What runs in one writes whole lines, or no files.
+    # A loop would report the exit as an error. Work in a loop writes whole lines, or no files.
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)

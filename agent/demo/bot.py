@@ -29,7 +29,7 @@ _WATCH_S = 0.5
 
 @dataclass(frozen=True)
 class DemoBot:
-    """What all calls share; building it loads the models, so that no caller waits for that."""
+    """What all calls share. It loads the models up front, so that no caller waits for them."""
 
     kit: Kit
     policy: MitigationPolicy
@@ -38,9 +38,9 @@ class DemoBot:
 
 
 class DemoCall:
-    """One call with the bot, on a transport of any kind.
+    """One call with the bot, on any transport.
 
-    `run` returns when it is over. `on_end` is called once, before the line is closed.
+    `run` returns when the call is over. `on_end` is called once, before the line closes.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class DemoCall:
         self._connect_handlers()
 
     async def run(self) -> Ended:
-        """Have the conversation."""
+        """Run the call until it ends."""
         runner = WorkerRunner(handle_sigint=False, handle_sigterm=False)
         await runner.add_workers(self._worker)
         watch = asyncio.create_task(self._watch())
@@ -85,16 +85,16 @@ class DemoCall:
         return self.ended or Ended.HUNG_UP
 
     async def packet_arrived(self, packet: dict[str, Any]) -> None:
-        """A human agent has got this packet of the call."""
-        await self._reporter.tell("demo-hand-over", packet=packet)
+        """Send the page the packet that the human agent received."""
+        await self._reporter.send("demo-hand-over", packet=packet)
 
     async def end(self, reason: Ended) -> None:
-        """Hang up, and say why."""
+        """Hang up, and send the page the reason."""
         if self.ended is not None:
             return
         self.ended = reason
         message = self._bot.limits.message(reason)
-        await self._reporter.tell("demo-ended", reason=reason.value, message=message)
+        await self._reporter.send("demo-ended", reason=reason.value, message=message)
         if reason is not Ended.HUNG_UP:
             await asyncio.sleep(_FLUSH_S)
         if self._on_end is not None:
@@ -131,7 +131,7 @@ class DemoCall:
         async def on_client_message(_rtvi: object, message: Any) -> None:
             if message.type == "analysis" and isinstance(message.data, dict):
                 self._guard.active = message.data.get("on") is True
-                await self._reporter.tell("demo-analysis", on=self._guard.active)
+                await self._reporter.send("demo-analysis", on=self._guard.active)
 
         @self._guard.event_handler("on_rewritten")
         async def on_rewritten(_processor: object, prompt: str, said: str) -> None:
@@ -148,7 +148,7 @@ class DemoCall:
         self._connected = True
         self._since = time.monotonic()
         policy, limits = self._bot.policy, self._bot.limits
-        await self._reporter.tell(
+        await self._reporter.send(
             "demo-call",
             call_id=self.call_id,
             policy=policy.name,

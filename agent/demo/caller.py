@@ -1,4 +1,4 @@
-"""A caller without a browser: plays a recording into a call, and hears what the bot says."""
+"""A caller without a browser: plays a recording into a call, and listens to the bot."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _FRAME = RATE // 50
 _PING_S = 1.0
 _QUIET = 0.01
 _NOISE = 5e-4
-"""Of full scale, before and after the recording: digital silence misleads voice detection."""
+"""Share of full scale, around the recording: digital silence misleads voice detection."""
 _LEAD_S = 0.2
 
 
 class CallError(DeescalateError):
-    """The demo did not take the call; the message says what it answered."""
+    """The demo refused the call; the message holds its answer."""
 
 
 class _Microphone(MediaStreamTrack):
@@ -73,7 +73,7 @@ class _Microphone(MediaStreamTrack):
 
 
 class Caller:
-    """One call: `next` is what the server tells, `heard_s` how long the bot was audible."""
+    """One call. `next` returns the server's messages; `heard_s` is how long the bot spoke."""
 
     def __init__(self, samples: Samples) -> None:
         self.heard_s = 0.0
@@ -85,21 +85,21 @@ class Caller:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def play(self) -> None:
-        """Let the recording be heard from its first sound on."""
+        """Play the recording from its first sound on."""
         self._microphone.play()
 
     @property
     def over(self) -> bool:
-        """Whether the recording was played to its end."""
+        """Whether the recording has played to its end."""
         return self._microphone.over
 
     @property
     def closed(self) -> bool:
-        """Whether the line is closed, and everything that was told is read."""
+        """Whether the line is closed and every message was read."""
         return self._closed and self._messages.empty()
 
     async def next(self, timeout_s: float) -> dict[str, Any] | None:
-        """What the server tells next; None if that is nothing for so long."""
+        """The server's next message; None after the timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 return await self._messages.get()
@@ -109,7 +109,7 @@ class Caller:
         """Call the demo.
 
         Raises:
-            CallError: it did not answer as it should.
+            CallError: the demo refused, or did not answer.
         """
         self._connection.addTrack(self._microphone)
         self._listen()
@@ -155,7 +155,7 @@ class Caller:
             message = json.loads(text)
             if message.get("type") == "server-message":
                 self._messages.put_nowait(message["data"])
-            elif message.get("type") == "signalling":  # of which a server sends only its farewell
+            elif message.get("type") == "signalling":  # a server sends only one: its farewell
                 self._closed = True
 
         @self._connection.on("track")

@@ -15,7 +15,7 @@ from .phone import PATH as PHONE_PATH
 from .serve import serving
 from .terminal import play_call
 
-_WARN_OF_THE_USUAL = (  # no video, a hang-up, a pause other than the one that STTs are timed with
+_WARN_OF_NORMAL_EVENTS = (  # no video, a hang-up, a pause unlike the one in STT benchmarks
     "transports.smallwebrtc.connection",
     "transports.smallwebrtc.transport",
     "turns.user_stop.speech_timeout_user_turn_stop_strategy",
@@ -37,7 +37,7 @@ def run_demo(
         AudioError: the recording cannot be read.
         DeescalateError: the demo cannot be served.
     """
-    for module in _WARN_OF_THE_USUAL:
+    for module in _WARN_OF_NORMAL_EVENTS:
         logger.disable(f"pipecat.{module}")
     console = Console()
     if call is not None:
@@ -50,11 +50,11 @@ def run_demo(
 
 async def _serve(host: str, port: int, policy: str, phone: bool, console: Console) -> None:
     async with serving(host=host, port=port, policy=policy, phone=phone) as (demo, server):
-        console.print(f"Open [bold]{demo.address}[/bold] and call the bot; Ctrl+C ends it.")
+        console.print(f"Open [bold]{demo.address}[/bold] and call the bot; Ctrl+C stops it.")
         console.print(f"[dim]{demo.bot.kit.name}, policy {demo.bot.policy.name}[/dim]")
         if phone:
             stream = demo.origin.replace("http", "ws", 1) + PHONE_PATH
             console.print(f"Twilio media streams: [bold]{stream}[/bold]")
         if demo.token:
-            console.print("Reached from other machines: the token in the address is needed.")
+            console.print("Other machines can reach it; they need the token in the address.")
         await server

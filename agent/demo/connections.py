@@ -1,4 +1,4 @@
-"""The calls that go on in this process, and their WebRTC connections."""
+"""The active calls of this process, and their WebRTC connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...models.logs import get_logger
 from ...policies.transfer.signed_webhook import WebhookTransfer
 from .bot import DemoBot, DemoCall
 from .limits import Ended
-from .memory import release
+from .memory_release import release
 
 _GOODBYE_S = 5.0
 _RELEASE_S = 2.0
@@ -27,7 +27,7 @@ log = get_logger("demo")
 
 
 class RefusedError(Exception):
-    """A request cannot be granted: an HTTP status, and a sentence for whoever asked."""
+    """A request is refused: an HTTP status, and a sentence for the client."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -36,14 +36,14 @@ class RefusedError(Exception):
 
 
 class RequestData(BaseModel):
-    """What the page asks of a call beside the connection."""
+    """The page's options for a call."""
 
     model_config = ConfigDict(extra="ignore")
     analysis: bool = True
 
 
 class Offer(BaseModel):
-    """A browser's wish for a call, or for another path to the one it has (`pc_id`)."""
+    """A browser's offer: a new call, or another path to its current one (`pc_id`)."""
 
     model_config = ConfigDict(extra="ignore")
     sdp: str
@@ -54,7 +54,7 @@ class Offer(BaseModel):
 
 
 class IceCandidate(BaseModel):
-    """One way to reach the browser; an empty one says that there are no more."""
+    """One way to reach the browser; an empty one ends the list."""
 
     candidate: str
     sdp_mid: str | None = None
@@ -69,7 +69,7 @@ class IceCandidates(BaseModel):
 
 
 class ActiveCalls:
-    """The calls of one server; `hand_over_url` is where their packets are posted to."""
+    """The calls of one server, which posts their packets to `hand_over_url`."""
 
     def __init__(self, bot: DemoBot, *, hand_over_url: str, secret: SecretStr) -> None:
         self.bot = bot
@@ -82,7 +82,7 @@ class ActiveCalls:
 
     @contextmanager
     def line(self) -> Iterator[None]:
-        """Hold one of the lines.
+        """Occupy one of the lines.
 
         Raises:
             RefusedError: all are busy.
@@ -96,10 +96,10 @@ class ActiveCalls:
             self._busy -= 1
 
     async def offer(self, offer: Offer) -> dict[str, str]:
-        """Begin a call, or change the connection of one; the answer in SDP, and its `pc_id`.
+        """Begin a call, or change its connection; return the answer in SDP, and its `pc_id`.
 
         Raises:
-            RefusedError: the offer is not one, or all lines are busy.
+            RefusedError: the offer is not valid, or all lines are busy.
         """
         _check_sdp(offer.sdp)
         known = self._connections.get(offer.pc_id or "")
@@ -107,15 +107,15 @@ class ActiveCalls:
             return await self._begin(offer)
         try:
             await known.renegotiate(offer.sdp, offer.type, offer.restart_pc)
-        except Exception as error:  # whatever aiortc makes of a stranger's SDP
+        except Exception as error:  # aiortc raises anything on invalid SDP
             raise RefusedError(400, "This offer cannot be answered.") from error
         return _answer(known)
 
     async def candidates(self, found: IceCandidates) -> None:
-        """More ways to reach a browser.
+        """Add ways to reach a browser.
 
         Raises:
-            RefusedError: there is no such call, or one of them is none.
+            RefusedError: there is no such call, or a candidate is not valid.
         """
         connection = self._connections.get(found.pc_id)
         if connection is None:
@@ -124,10 +124,10 @@ class ActiveCalls:
             for one in found.candidates:
                 await connection.add_ice_candidate(_candidate(one))
         except Exception as error:  # as above
-            raise RefusedError(400, "One of the candidates is none.") from error
+            raise RefusedError(400, "One of the candidates is not valid.") from error
 
     async def run(self, call: DemoCall) -> Ended:
-        """Have a call that arrived in another way, and note it while it lasts."""
+        """Run a call on any transport; it is active while it lasts."""
         self._calls[call.call_id] = call
         try:
             return await call.run()
@@ -136,11 +136,11 @@ class ActiveCalls:
             asyncio.get_running_loop().call_later(_RELEASE_S, release)
 
     def transfer(self) -> WebhookTransfer:
-        """The human agent of the demo: the page, by way of this server's own webhook."""
+        """The demo's human agent: the page, reached through this server's own webhook."""
         return WebhookTransfer(self._hand_over_url, secret=self._secret)
 
     async def packet_arrived(self, packet: dict[str, Any]) -> None:
-        """Give the packet of a hand-over to the page of its call.
+        """Pass the packet of a hand-over to the page of its call.
 
         Raises:
             RefusedError: there is no such call.
@@ -151,7 +151,7 @@ class ActiveCalls:
         await call.packet_arrived(packet)
 
     async def close(self) -> None:
-        """End all calls, and wait for that."""
+        """End all calls, and wait until they are over."""
         ends = [call.end(Ended.SHUTDOWN) for call in self._calls.values()]
         await asyncio.gather(*ends, return_exceptions=True)
         if self._tasks:
@@ -179,7 +179,7 @@ class ActiveCalls:
     async def _hold(
         self, connection: SmallWebRTCConnection, line: ExitStack, *, analysis: bool
     ) -> None:
-        """Have a call over WebRTC."""
+        """Run a call over WebRTC."""
         call_id = uuid.uuid4().hex
         params = TransportParams(audio_in_enabled=True, audio_out_enabled=True)
         with line:

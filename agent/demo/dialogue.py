@@ -30,10 +30,10 @@ class ScriptError(UnreadableInputError):
 
 
 class Answer(BaseModel):
-    """What the bot does when it hears one of these phrases or, with `digits`, nothing but digits.
+    """The bot's response to one of these phrases or, with `digits`, to nothing but digits.
 
-    `mishears` are said first, one each time, as if something else had been understood: the caller
-    stays where they are. Then `says` is said, and the dialogue goes on at `goes_to`.
+    The bot first says the `mishears`, one each time, as if it had misunderstood, and stays in its
+    state. After them it says `says`, and goes to the state `goes_to`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,7 +50,7 @@ class Answer(BaseModel):
         return self
 
     def is_in(self, heard: str) -> bool:
-        """Whether this was heard."""
+        """Whether the text holds this answer."""
         words = _WORD.findall(heard.casefold())
         if self.digits and words and _DIGITS.issuperset(words):
             return True
@@ -58,9 +58,9 @@ class Answer(BaseModel):
 
 
 class State(BaseModel):
-    """A question, and what may be answered to it; `unclear` is said, in turn, to the rest.
+    """A question and its answers; to anything else the bot says the `unclear`, in rotation.
 
-    `expects` has the spotter listen for a closed answer besides the script's phrases.
+    With `expects` the spotter also listens for a closed answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,9 +71,9 @@ class State(BaseModel):
 
 
 class Script(BaseModel):
-    """A whole dialogue. `phrases` are what the spotter listens for, with its thresholds.
+    """A whole dialogue. `phrases` are those that the spotter listens for, with their thresholds.
 
-    `always` holds the answers that count in every state, after the state's own.
+    The answers in `always` hold in every state, after the state's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -94,7 +94,7 @@ class Script(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a dialogue stands: the state, and how often what was misunderstood."""
+    """A position in the dialogue: the state, and how often each answer was misheard."""
 
     state: str
     unclear: int = 0
@@ -102,12 +102,12 @@ class Place:
 
 
 def opening(script: Script) -> tuple[Place, str]:
-    """The first place, and what the bot says there."""
+    """The first position, and the bot's first words."""
     return Place(script.starts), f"{script.greeting} {script.states[script.starts].asks}"
 
 
 def reply(script: Script, place: Place, heard: str | None) -> tuple[Place, str]:
-    """The next place, and what the bot says, when the caller said this; None: nothing was heard."""
+    """The next position, and the bot's reply to these words; None: nothing was understood."""
     state = script.states[place.state]
     for answer in (*state.answers, *script.always):
         if not answer.is_in(heard or ""):
@@ -126,7 +126,7 @@ def load_script(path: Path = BANK_CARD) -> Script:
     """Read a script.
 
     Raises:
-        ScriptError: the file is not one.
+        ScriptError: the file is not a valid script.
     """
     try:
         return Script.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""A process that finds phrases in speech: pocketsphinx holds the interpreter's lock while it does.
+"""A process that finds phrases in speech: pocketsphinx holds the GIL while it decodes.
 
 Run as a module. Its input is one JSON line, {"phrases": {phrase: threshold}}, then requests; its
 output one JSON line when it is ready, {"error": text or null}, then answers. A request is the
@@ -51,7 +51,7 @@ class PhraseSpotter:
             self._decoder.add_jsgf_string(name, f"#JSGF V1.0; grammar g; public <a> = {rule};")
 
     def hear(self, pcm: bytes, grammar: str | None = None) -> str:
-        """The phrases in a stretch of speech, as sentences; without any what the grammar hears."""
+        """The phrases in a stretch of speech, as sentences; if none, what the grammar finds."""
         if len(pcm) < _SHORTEST_BYTES:
             return ""
         self._decode(pcm, self._phrases)
@@ -71,7 +71,7 @@ class PhraseSpotter:
 
 def serve_phrases() -> None:
     """Answer until the input ends."""
-    os.nice(_NICENESS)  # the calls go first
+    os.nice(_NICENESS)  # the calls have priority
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     try:
         spotter, error = PhraseSpotter(json.loads(requests.readline())["phrases"]), None

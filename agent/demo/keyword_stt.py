@@ -1,4 +1,4 @@
-"""Phrases instead of words: speech recognition without keys, by a spotter in another process."""
+"""Speech recognition without keys: a spotter in another process finds phrases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _START_S = 20.0
 _ANSWER_S = 5.0
 _MAX_AUDIO_S = 20
 _DELAY_LIMIT_S = 2.0
-"""How long the end of a turn waits for its words; usually they are there before it."""
+"""How long the end of a turn waits for its words; usually they arrive before it."""
 
 log = get_logger("demo")
 
@@ -37,7 +37,7 @@ class SpotterError(DeescalateError):
 class Spotter:
     """The spotter's process, which all calls share, one request at a time.
 
-    When it fails there are no words from then on, which is logged once; the calls go on.
+    If it fails, the calls go on without words; the failure is logged once.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -53,7 +53,7 @@ class Spotter:
             SpotterError: it did not become ready.
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", f"{__package__}.spotter"),
+            *(sys.executable, "-m", f"{__package__}.keyword_spotter_process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -73,7 +73,7 @@ class Spotter:
 
     async def hear(self, pcm: bytes, grammar: Grammar | None = None) -> str:
         """The phrases in mono PCM16 at `RATE`; "" if there are none, or the process failed."""
-        # Not cancelled with the call that asked: its answer would be taken for the next one's.
+        # Not cancelled with its call: the next call would take this answer for its own.
         return await asyncio.shield(asyncio.ensure_future(self._exchange(pcm, grammar)))
 
     async def _exchange(self, pcm: bytes, grammar: Grammar | None) -> str:
@@ -134,7 +134,7 @@ class SpottingSTTService(SegmentedSTTService):
         return False
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
-        """One transcription of a stretch of speech; an empty one says that nothing was found."""
+        """One transcription of a stretch of speech; an empty one if nothing was found."""
         pcm = audio[-_MAX_AUDIO_S * self.sample_rate * 2 :]
         if self.sample_rate != RATE:
             samples = np.frombuffer(pcm, "<i2")

@@ -1,4 +1,4 @@
-"""What callers of the demo may cost: how many, how long, how often."""
+"""Limits on the demo's callers: how many, how long, how often."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_BODY_BYTES = 64 * 1024
-"""Of a request: an offer is 2 to 8 KiB, a packet about 1 KiB and 200 bytes a turn."""
+"""Size of a request: an offer has 2 to 8 KiB, a packet about 1 KiB and 200 bytes per turn."""
 _MAX_CLIENTS = 1024
 
 
@@ -25,10 +25,10 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """When a call is ended from our side; times in seconds.
+    """When the demo ends a call; times in seconds.
 
-    `connect_s` is for a caller who asked for a call and never comes, `silent_s` for one who says
-    nothing, `calls` how many go on at once.
+    `connect_s` is for a caller who never connects, `silent_s` for one who says nothing; `calls`
+    limits the concurrent calls.
     """
 
     max_call_s: float = 600.0
@@ -37,7 +37,7 @@ class CallLimits:
     calls: int = 8
 
     def overdue(self, *, call_s: float, silent_s: float) -> Ended | None:
-        """Why a call of this length ends now, whose caller is silent for this long."""
+        """The reason to end a call of this length and silence now; None to go on."""
         if call_s >= self.max_call_s:
             return Ended.TOO_LONG
         return Ended.SILENT if silent_s >= self.silent_s else None
@@ -54,7 +54,7 @@ class CallLimits:
 
 
 class RateLimiter:
-    """So many requests at once for each client, and one more every `refill_s` seconds."""
+    """Allows each client `burst` requests, and one more every `refill_s` seconds."""
 
     def __init__(
         self, *, burst: int, refill_s: float, clock: Callable[[], float] = time.monotonic
@@ -65,7 +65,7 @@ class RateLimiter:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str) -> bool:
-        """Count one request; False if it is one too many. The longest unseen are forgotten."""
+        """Count one request; False if it is one too many. Forgets clients not seen for longest."""
         now = self._clock()
         left, since = self._left.pop(client, (float(self._burst), now))
         left = min(float(self._burst), left + (now - since) / self._refill_s)

@@ -1,4 +1,4 @@
-"""What hears, thinks and speaks in a call: without keys, or with services that need them."""
+"""The STT, dialogue and TTS of a call: without keys, or with services that need them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .reporter import CallReporter
 from .speech import EspeakTTSService, espeak
 
 STOP_S = 0.1
-"""So long a pause ends a stretch of speech; with 0.2 s a reading comes three windows later."""
+"""A pause of this length ends a stretch of speech; 0.2 s would delay readings by 3 windows."""
 INSTRUCTIONS = (
     "You are the telephone assistant of a bank's card service. Answer in one or two short "
     "sentences, without formatting. You can block a card, order a new one and explain charges."
@@ -61,7 +61,7 @@ class Kit(Protocol):
 
 
 class KeylessKit:
-    """Keyword spotting, a script and espeak-ng; building it loads what can be loaded before."""
+    """Keyword spotting, a script and espeak-ng, which it loads up front."""
 
     name = "scripted bot, no keys needed"
 
@@ -90,7 +90,7 @@ class KeylessKit:
 
 
 class KeyedKit:
-    """OpenAI's services, or another server's that speaks their protocol (docs/demo.md)."""
+    """OpenAI's services, or a server with the same API (docs/demo.md)."""
 
     def __init__(self, greeting: str, environment: Mapping[str, str] = os.environ) -> None:
         self._greeting = greeting
@@ -127,11 +127,11 @@ class KeyedKit:
         return Parts([stt, user], llm, tts, self._greeting, [assistant])
 
     def _named(self, **variables: str) -> dict[str, Any]:
-        """Those of these settings whose environment variables are set."""
+        """The settings whose environment variables are set."""
         found = {key: self._environment.get(name) for key, name in variables.items()}
         return {key: value for key, value in found.items() if value}
 
 
 def _vad() -> SileroVADAnalyzer:
-    """Silero without a gate on how loud a line is; a reading begins `STOP_S` after the words."""
+    """Silero without its volume gate; a reading begins `STOP_S` after the words."""
     return SileroVADAnalyzer(params=VADParams(min_volume=0.0, stop_secs=STOP_S))

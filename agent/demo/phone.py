@@ -30,7 +30,7 @@ _NORMAL = 1000
 
 
 class Start(BaseModel):
-    """What Twilio says of a call before its audio; `customParameters` are the <Stream>'s."""
+    """Twilio's message before the audio of a call; `customParameters` are the <Stream>'s."""
 
     model_config = ConfigDict(extra="ignore")
     stream_sid: str = Field(alias="streamSid", min_length=1, max_length=64)
@@ -39,7 +39,7 @@ class Start(BaseModel):
 
 
 class PhoneLine:
-    """Answers media streams; the token, where one is needed, comes as header or parameter."""
+    """Answers media streams; a token, if needed, comes as a header or a parameter."""
 
     def __init__(self, calls: ActiveCalls, *, door: Door, offers: RateLimiter) -> None:
         self._calls = calls
@@ -48,7 +48,7 @@ class PhoneLine:
         self._human = _human(os.environ)
 
     async def answer(self, websocket: WebSocket) -> None:
-        """Have one call; whatever comes instead of one is closed with a reason."""
+        """Run one call; anything else is closed with a reason."""
         client = websocket.client.host if websocket.client else ""
         if self._door.refuses(websocket.headers) or not self._offers.take(client):
             await websocket.close(_POLICY_VIOLATION)
@@ -77,7 +77,7 @@ class PhoneLine:
         )
 
         async def close(reason: Ended) -> None:
-            with suppress(RuntimeError, WebSocketDisconnect):  # the caller was first
+            with suppress(RuntimeError, WebSocketDisconnect):  # the caller hung up first
                 await websocket.close(_NORMAL, reason.value)
 
         transfer: TransferTarget = self._calls.transfer()
@@ -95,7 +95,7 @@ class PhoneLine:
 
 
 async def _start(websocket: WebSocket) -> Start:
-    """The stream's first messages, as far as its start."""
+    """Read the stream's messages up to its start."""
     try:
         async with asyncio.timeout(_START_S):
             for _ in range(2):
@@ -107,11 +107,11 @@ async def _start(websocket: WebSocket) -> Start:
     except WebSocketDisconnect as error:
         raise RefusedError(_POLICY_VIOLATION, "The caller hung up.") from error
     except (ValidationError, ValueError, KeyError, RecursionError) as error:
-        raise RefusedError(_POLICY_VIOLATION, "This is no Twilio media stream.") from error
-    raise RefusedError(_POLICY_VIOLATION, "This is no Twilio media stream.")
+        raise RefusedError(_POLICY_VIOLATION, "This is not a Twilio media stream.") from error
+    raise RefusedError(_POLICY_VIOLATION, "This is not a Twilio media stream.")
 
 
 def _human(environment: Mapping[str, str]) -> TwilioTransfer | None:
-    """Who takes real calls, if the environment says so."""
+    """The human who takes real calls, if the environment names one."""
     to = environment.get("TRANSFER_TO")
     return TwilioTransfer(to=to) if to else None

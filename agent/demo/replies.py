@@ -1,4 +1,4 @@
-"""Says what the script has next whenever the caller's turn is over."""
+"""Answers each turn of the caller with the script's next sentence."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .dialogue import Grammar, Script, opening, reply
 
 
 class ScriptedReplies(FrameProcessor):
-    """Stands where an LLM would.
+    """Takes the place of an LLM.
 
-    `on_state` is told where the dialogue stands, `on_turn` what was understood of each turn.
+    Calls `on_state` with the dialogue's state, and `on_turn` with the text understood of each turn.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class ScriptedReplies(FrameProcessor):
         self._heard: list[str] = []
 
     async def setup(self, setup: object) -> None:
-        """Say where the dialogue begins."""
+        """Report the first state."""
         await super().setup(setup)  # type: ignore[arg-type]
         self._on_state(self._place.state)
 
     @property
     def expects(self) -> Grammar | None:
-        """Which closed answer the dialogue waits for."""
+        """The closed answer that the dialogue waits for."""
         return self._script.states[self._place.state].expects
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:

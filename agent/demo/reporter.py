@@ -1,4 +1,4 @@
-"""Tells whoever watches the call what happens in it, beside what the guard's parts tell."""
+"""Reports what happens in a call, in addition to the messages of the guard's parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ...processors.frames import CallerEmotionFrame
 
 
 class CallReporter(FrameProcessor):
-    """Sends `demo-…` messages (docs/demo.md) to RTVI clients; stands behind `hand_over()`.
+    """Sends `demo-…` messages (docs/demo.md) to RTVI clients; goes after `hand_over()`.
 
     Times are seconds of the caller's audio, as in the guard's readings. `spoke_at` is when the
     caller was last heard, on the monotonic clock.
@@ -40,20 +40,20 @@ class CallReporter(FrameProcessor):
         self._prompts: dict[str, str] = {}
 
     def rewritten(self, prompt: str, said: str) -> None:
-        """The guard has this said in place of a prompt."""
+        """Note that the guard replaced a prompt with this sentence."""
         self._prompts[said] = prompt
 
-    async def tell(self, kind: str, **values: Any) -> None:
+    async def send(self, kind: str, **values: Any) -> None:
         """Send one message."""
         await self.push_frame(RTVIServerMessageFrame(data={"type": kind, **values}))
 
     async def turn_over(self, text: str | None) -> None:
-        """The caller's turn is over, and this was understood of it."""
+        """Report that the caller's turn is over, and the text understood of it."""
         if not self._in_turn:
             return
         self._in_turn = False
         self._turn = max(self._turn + 1, self._read)  # a reading may be late
-        await self.tell(
+        await self.send(
             "demo-turn",
             turn=self._turn,
             started_at_s=round(self._began_s, 3),
@@ -63,7 +63,7 @@ class CallReporter(FrameProcessor):
         )
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass the frame on, then tell of it."""
+        """Pass the frame on, then report it."""
         await super().process_frame(frame, direction)
         await self.push_frame(frame, direction)
         if direction is FrameDirection.UPSTREAM:
@@ -99,7 +99,7 @@ class CallReporter(FrameProcessor):
     async def _said(self, text: str) -> None:
         prompt = self._prompts.pop(text, None)
         at_s = round(self._heard_s, 3)
-        await self.tell("demo-said", text=text, instead_of=prompt, at_s=at_s)
+        await self.send("demo-said", text=text, instead_of=prompt, at_s=at_s)
 
     async def _speaking(self, who: str, at_s: float, speaking: bool = True) -> None:
-        await self.tell("demo-speaking", who=who, speaking=speaking, at_s=round(at_s, 3))
+        await self.send("demo-speaking", who=who, speaking=speaking, at_s=round(at_s, 3))

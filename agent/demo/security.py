@@ -1,4 +1,4 @@
-"""Who may ask the demo's server for what."""
+"""Which requests the demo's server accepts."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What the server demands; `token` is needed once others than this machine can reach it."""
+    """Admits requests; `token` is needed if other machines can reach the server."""
 
     token: str | None = field(default=None, repr=False)
 
     def refuses(self, headers: Mapping[str, str]) -> str | None:
-        """Why a request with these headers is not answered; None if it is.
+        """The reason to refuse a request with these headers; None to accept it.
 
-        A name of another site in Host (DNS rebinding) is refused where no token protects, and a
-        page of another site in Origin is always.
+        Another site's name in Host (DNS rebinding) is refused unless a token protects the server;
+        another site in Origin always is.
         """
         host = headers.get("host", "")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
@@ -44,7 +44,7 @@ class Door:
         return None
 
     def admits(self, given: str | None) -> bool:
-        """Whether this is the token, if one is needed; the time taken does not tell how near."""
+        """Whether this is the token, if one is needed; compares in constant time."""
         if self.token is None:
             return True
         return hmac.compare_digest((given or "").encode(errors="replace"), self.token.encode())

@@ -22,7 +22,7 @@ from .connections import ActiveCalls
 from .dialogue import load_script
 from .keyword_stt import Spotter
 from .limits import MAX_BODY_BYTES, CallLimits
-from .memory import kept
+from .memory_release import kept
 from .parts import KeyedKit, KeylessKit
 from .security import Door, is_loopback
 from .server import DemoServer
@@ -36,7 +36,7 @@ class AddressError(DeescalateError):
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo that is being served: where, and with which token in the page's address."""
+    """A running demo: its address, and the token that is part of the page's address."""
 
     host: str
     port: int
@@ -64,10 +64,10 @@ async def serving(
     keyless: bool = False,
     phone: bool = False,
 ) -> AsyncIterator[tuple[Demo, asyncio.Task[None]]]:
-    """Serve the demo while the block lasts: the demo, and the task of its server.
+    """Serve the demo while the block lasts; yields the demo and the task of its server.
 
-    Port 0 is a free one. Whoever reaches it from another machine needs the token. `keyless`
-    leaves keys in the environment alone; `phone` answers Twilio's media streams besides.
+    Port 0 takes a free port. Clients on other machines need the token. `keyless` ignores keys in
+    the environment; `phone` also answers Twilio's media streams.
 
     Raises:
         AddressError: the address is taken, or is not one of this machine.
@@ -96,7 +96,7 @@ async def serving(
 
 @asynccontextmanager
 async def _bot(policy: str, limits: CallLimits, *, keyless: bool) -> AsyncIterator[DemoBot]:
-    """The bot, with everything loaded that a caller would have to wait for."""
+    """The bot, with everything loaded, so that no caller waits."""
     rules, script = load_policy(policy), load_script()
     if not keyless and os.environ.get("OPENAI_API_KEY"):
         yield DemoBot(KeyedKit(script.greeting), rules, limits)

@@ -88,7 +88,7 @@ class DemoServer:
             "token_required": self._door.token is not None,
         }
 
-    def _sample(self, name: str) -> Response:  # in a thread: the first time takes a while
+    def _sample(self, name: str) -> Response:  # in a thread: the first request is slow
         if name not in SAMPLES:
             raise RefusedError(404, "There is no such call.")
         return Response(sample_ogg(name), media_type="audio/ogg")

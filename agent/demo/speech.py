@@ -36,13 +36,13 @@ class SpeechError(DeescalateError):
 
 
 class Espeak:
-    """The library, of which a process has one: calls take turns on a lock."""
+    """The library, one per process; calls take turns on a lock."""
 
     def __init__(self) -> None:
         """Load the library and its data.
 
         Raises:
-            SpeechError: that was not possible.
+            SpeechError: they cannot be loaded.
         """
         self._lock = threading.Lock()
         self._pieces: list[bytes] = []

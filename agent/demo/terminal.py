@@ -1,4 +1,4 @@
-"""A call of the demo as it goes on, on a terminal."""
+"""Shows a demo call on the terminal while it goes on."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _INDENT = 16
 
 
 async def play_call(path: Path, samples: Samples, *, policy: str, console: Console) -> None:
-    """Play a recording to the bot and show what happens, until it is over and was answered.
+    """Play a recording to the bot and show the call, until the bot has answered the last turn.
 
-    The recording is played from its first sound on, once the bot has greeted.
+    The recording plays from its first sound on, after the bot's greeting.
     """
     limit_s = len(samples) / RATE + _SPARE_S
     view = CallView(console)
@@ -63,7 +63,7 @@ class _Turn:
 
 @dataclass
 class CallView:
-    """Prints each turn and each sentence of the bot once all of it is known."""
+    """Prints each turn and each sentence of the bot once it is complete."""
 
     console: Console
     bot_was_heard: bool = False
@@ -73,11 +73,11 @@ class CallView:
     _turns: dict[int, _Turn] = field(default_factory=dict)
 
     def quiet_s(self) -> float:
-        """For how long nobody has spoken."""
+        """How long nobody has spoken."""
         return 0.0 if self._speaking else time.monotonic() - self._quiet_since
 
     def show(self, message: dict[str, Any]) -> None:
-        """Take one message of the server."""
+        """Process one message of the server."""
         kind = message["type"]
         if kind == "demo-call":
             self._analysis = message["analysis"]
@@ -96,7 +96,7 @@ class CallView:
             self._line(None, "", message["message"], "dim")
 
     def close(self, heard_s: float) -> None:
-        """Say how it went."""
+        """Print a summary."""
         turns = [turn.decision for turn in self._turns.values() if turn.decision]
         done = [turn["action"].replace("_", " ") for turn in turns if turn["action"] != "proceed"]
         what = ", ".join(done) if done else "no action needed"

@@ -1,1 +1,1 @@
-"""What the commands of training, labelling and evaluation do."""
+"""The work behind the commands for training, labelling and evaluation."""

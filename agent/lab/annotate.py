@@ -1,4 +1,4 @@
-"""The `annotate` command: a language model labels turns, resumed where it stopped."""
+"""The `label annotate` command: a language model labels turns, resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 from rich.console import Console
 
+from ...models.http import address, secret, tls_context
 from ...models.lab.annotation.call_table import HEARABLE, Call, Calls, CallsError
 from ...models.lab.annotation.client import AnnotatorClient, Endpoint, RetryPolicy
 from ...models.lab.annotation.estimate import Prices, RunEstimate, estimate
@@ -28,9 +29,7 @@ from ...models.lab.annotation.runner import (
 )
 from ...models.lab.annotation.strategies import Prompt, Strategy, load_prompt
 from ...models.lab.annotation.validation import load_calls
-from ...policies.transfer.http import tls_context
-from ...policies.transfer.validators import address, secret
-from ..console import UsageError, progress_bar
+from ..console import UsageError, stages
 
 GEMINI_MODEL = "gemini-3.8-flash"
 _Done = set[tuple[str, int, Source]]
@@ -38,7 +37,7 @@ _Done = set[tuple[str, int, Source]]
 
 @dataclass(frozen=True, slots=True)
 class AnnotationOptions:
-    """How turns are asked about: the strategies, each as one prompt, and by whom answered."""
+    """How to ask about turns: the strategies, each as one prompt, and the model that answers."""
 
     strategies: tuple[Strategy, ...]
     context: int
@@ -50,7 +49,7 @@ class AnnotationOptions:
         """The model's name.
 
         Raises:
-            UsageError: it was not given, and there is none that goes without saying.
+            UsageError: it was not given, and the endpoint has no default model.
         """
         if self.model is None and self.api is not Api.GEMINI:
             raise UsageError("--model: which model is to answer?")
@@ -66,11 +65,11 @@ def run_annotation(
     calls: Sequence[Path],
     *,
     selection: Path | None,
-    asking: AnnotationOptions,
+    options: AnnotationOptions,
     endpoint: str | None,
     key_variable: str | None,
     concurrency: int,
-    patience: RetryPolicy,
+    retry: RetryPolicy,
     out: Path,
     prices: Prices,
     dry_run: bool,
@@ -78,7 +77,7 @@ def run_annotation(
 ) -> int:
     """Label turns into `out`; return how many got no answer this time.
 
-    What is in `out` already is not asked again. A dry run sends and writes nothing.
+    Turns already in `out` are not asked about again. A dry run sends and writes nothing.
 
     Raises:
         CallsError: the calls, the selection or `out` cannot be used.
@@ -86,66 +85,62 @@ def run_annotation(
         OutputError: `out` cannot be written.
         SettingError, UsageError: the endpoint, the key or the model is missing or not valid.
     """
-    annotator, wire = asking.annotator, WIRES[asking.api]
+    annotator, wire = options.annotator, WIRES[options.api]
     if dry_run:
-        tasks = _tasks(calls, selection, asking, {label.key for label in recorded(out)[0]})
-        cost = estimate(tasks, wire, context=asking.context, prices=prices)
+        tasks = _tasks(calls, selection, options, {label.key for label in recorded(out)[0]})
+        cost = estimate(tasks, wire, context=options.context, prices=prices)
         _show_estimate(cost, as_json=as_json)
         return 0
     if endpoint is None:
         raise UsageError("--endpoint: callers' audio goes only where you say")
     key = secret(None, name="the key", env=key_variable or wire.key_variable)
     where = Endpoint(wire, address(endpoint, name="--endpoint"), annotator, key)
-    with ResultsLog(out) as journal:
-        done = {label.key for label in journal.labels}
-        tasks = _tasks(calls, selection, asking, done)
-        client = AnnotatorClient(
-            where, concurrency=concurrency, tls=tls_context(), patience=patience
-        )
-        tally = asyncio.run(_run(tasks, client, journal, asking, concurrency))
-    _show_tally(tally, len(done), out, as_json=as_json)
-    return tally.failed.total()
+    with ResultsLog(out) as log:
+        done = {label.key for label in log.labels}
+        tasks = _tasks(calls, selection, options, done)
+        client = AnnotatorClient(where, concurrency=concurrency, tls=tls_context(), retry=retry)
+        counts = asyncio.run(_run(tasks, client, log, options, concurrency))
+    _show_counts(counts, len(done), out, as_json=as_json)
+    return counts.failed.total()
 
 
 async def _run(
     tasks: Sequence[CallTask],
     client: AnnotatorClient,
-    journal: ResultsLog,
-    asking: AnnotationOptions,
+    log: ResultsLog,
+    options: AnnotationOptions,
     concurrency: int,
 ) -> RunCounts:
-    total = sum(len(turn.prompts) for task in tasks for turn in task.turns)
-    with progress_bar() as progress:
-        bar = progress.add_task("turns", total=total)
+    with stages() as progress:
         async with client:
             run = AnnotationRun(
                 client,
-                journal,
-                annotator=asking.annotator,
-                context=asking.context,
+                log,
+                annotator=options.annotator,
+                context=options.context,
                 concurrency=concurrency,
-                on_progress=lambda tally: progress.update(bar, completed=tally.done),
+                progress=progress,
             )
             await run.run(tasks)
-    return run.tally
+    return run.counts
 
 
 def _tasks(
-    paths: Sequence[Path], selection: Path | None, asking: AnnotationOptions, done: _Done
+    paths: Sequence[Path], selection: Path | None, options: AnnotationOptions, done: _Done
 ) -> list[CallTask]:
     """What is still to be asked, call by call.
 
     Raises:
-        CallsError: a chosen turn is not there, is not the caller's or has no audio; one
-            complaint each.
+        CallsError: a chosen turn is missing, is not the caller's or has no audio; one complaint
+            each.
     """
-    prompts = asking.prompts
+    prompts = options.prompts
     sources = {
-        prompt: prompt_source(asking.annotator, prompt, asking.context) for prompt in prompts
+        prompt: prompt_source(options.annotator, prompt, options.context) for prompt in prompts
     }
     tasks, complaints = [], []
-    with progress_bar() as progress, load_calls(paths) as calls:
-        progress.add_task("reading", total=None)
+    with stages() as progress, load_calls(paths) as calls:
+        progress("reading", 0, None)
         chosen = set(_chosen(calls, selection))
         missing = calls.choose(chosen)
         if missing:
@@ -155,7 +150,7 @@ def _tasks(
             for at, turn in enumerate(call.turns):
                 if (turn.call_id, turn.turn) not in chosen:
                     continue
-                complaints += _unheard(call, at)
+                complaints += _no_audio(call, at)
                 left = tuple(
                     prompt
                     for prompt in prompts
@@ -170,8 +165,8 @@ def _tasks(
     return tasks
 
 
-def _unheard(call: Call, at: int) -> list[str]:
-    """What keeps a chosen turn from being listened to."""
+def _no_audio(call: Call, at: int) -> list[str]:
+    """Why a chosen turn has no usable audio, if it has none."""
     turn = call.turns[at]
     which = f"call {turn.call_id}, turn {turn.turn}"
     if turn.speaker != "caller":
@@ -213,20 +208,20 @@ def _show_estimate(cost: RunEstimate, *, as_json: bool) -> None:
     )
 
 
-def _show_tally(tally: RunCounts, before: int, out: Path, *, as_json: bool) -> None:
+def _show_counts(counts: RunCounts, before: int, out: Path, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"out": str(out), "labels_before": before, **tally.to_dict()}))
+        print(json.dumps({"out": str(out), "labels_before": before, **counts.to_dict()}))
     else:
         Console().print(
-            f"{out}: {tally.labelled:,} labels, {before:,} were there before; "
-            f"{tally.asked_again:,} answers could not be read and were asked for again, "
-            f"{tally.unparsable:,} of them in vain; {tally.input_tokens:,} tokens in, "
-            f"{tally.output_tokens:,} out",
+            f"{out}: {counts.labelled:,} new labels besides {before:,} earlier ones; "
+            f"{counts.asked_again:,} answers were unparsable and requested again, "
+            f"{counts.unparsable:,} of them stayed unparsable; {counts.input_tokens:,} tokens in, "
+            f"{counts.output_tokens:,} out",
             markup=False,
             soft_wrap=True,
         )
-    for reason, count in tally.failed.most_common():
+    for reason, count in counts.failed.most_common():
         print(
-            f"deescalate: {count} turns without an answer ({reason}); run again to ask for them",
+            f"deescalate: {count} turns without an answer ({reason}); run again to retry them",
             file=sys.stderr,
         )

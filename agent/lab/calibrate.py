@@ -1,4 +1,4 @@
-"""The `calibrate` command: a model is re-centred on a deployment's own calls."""
+"""The `model calibrate` command: re-centre a model on a deployment's own calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...models.errors import DeescalateError, ModelFileError
 from ...models.lab.evaluation.recalibration import check_output, recalibrate, write_recalibrated
 from ...models.registry import BUNDLED_VOICE
 from ...models.voice import OnnxEmotionClassifier
-from ..console import recordings, stages
+from ..console import complaint, recordings, stages
 from ..replay.segments import TurnRules, find_turns
 from ..replay.vad import SAMPLE_RATE, WINDOW_MS
 
@@ -26,12 +26,12 @@ def run_calibration(
     caller_channel: CallerChannel | None,
     rate: float,
 ) -> int:
-    """Read the calls turn by turn, write the model, and say what changed.
+    """Classify the calls turn by turn, write the model, and print what changed.
 
-    Returns how many calls could not be read; each gets a line on stderr.
+    Returns the number of calls that could not be read; each gets a line on stderr.
 
     Raises:
-        TooFewTurnsError: the calls hold too few turns.
+        TooFewTurnsError: the calls have too few turns.
         ModelFileError, OutputError: the model cannot be read, or the new one written.
     """
     source = model or BUNDLED_VOICE
@@ -46,7 +46,7 @@ def run_calibration(
             try:
                 logits += _logits(path, classifier, caller_channel)
             except DeescalateError as error:
-                failed.append(str(error))
+                failed.append(complaint(error))
     for line in failed:
         typer.echo(f"failed: {line}", err=True)
     if not all(map(math.isfinite, logits)):
@@ -56,7 +56,7 @@ def run_calibration(
     before, after = made.over_half
     typer.echo(
         f"{out}: {name}, moved by {made.shift:+.2f} nats on {made.turns} turns of "
-        f"{len(paths) - len(failed)} calls; over p = 0.5 were {before:.1%} of them, now {after:.1%}"
+        f"{len(paths) - len(failed)} calls; share over p = 0.5: {before:.1%}, now {after:.1%}"
     )
     return len(failed)
 

@@ -1,4 +1,4 @@
-"""The `evaluate` command: accuracy by corpus, and false alarms on real calls."""
+"""The `model evaluate` command: accuracy by corpus, and false alarms on real calls."""
 
 from __future__ import annotations
 
@@ -13,23 +13,29 @@ from rich.console import Console
 from ...models.errors import DeescalateError
 from ...models.files import finite
 from ...models.lab.datasets import read_manifest, read_noises
-from ...models.lab.evaluation.scoring import EVAL_SPLIT, add_evaluation, check_card, evaluate
+from ...models.lab.evaluation.scoring import (
+    EVAL_SPLIT,
+    add_evaluation,
+    check_card,
+    evaluate_manifest,
+)
 from ...models.lab.text_corpora import read_goemotions, read_text_recipe
+from ...models.progress import Progress
 from ...models.readings import Samples
 from ...models.registry import BUNDLED_VOICE
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy, load_policy
-from ..console import Report, recordings, results, stages
+from ..console import recordings, results, stages
 from ..replay.alignment import AlignedTranscript, read_untimed
 from ..replay.classifier_choice import ClassifierChoice, choose_classifier
-from .call_plans import voices
 from .evaluation_view import print_report
-from .false_alarms import count_alarms, hear_calls, print_alarms
-from .late_fusion_eval import compare_sources, print_assembled
+from .false_alarms import classify_calls, count_false_alarms, print_false_alarms
+from .late_fusion_eval import compare_sources, print_comparison
+from .synthetic_calls import group_by_speaker
 
 
 class NothingToEvaluateError(DeescalateError):
-    """No manifest and no calls, none that can be read, or an option without what it adds to."""
+    """Neither a manifest nor calls are given or readable, or an option lacks what it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +43,11 @@ class Evaluation:
     """What to measure, and on what.
 
     `manifest` lists labelled clips, `calls` is a recording or a folder of them; at least one is
-    needed. `texts` (GoEmotions' folder) adds calls assembled from the clips and texts; `words`, a
-    file of transcripts by call id, decides the `calls` a second time with the words.
+    needed. `texts` (GoEmotions' folder) adds synthetic calls made of the clips and texts; `words`,
+    a file of transcripts by call id, decides the `calls` a second time with the words.
 
     Raises:
-        NothingToEvaluateError: something needed is not named.
+        NothingToEvaluateError: an option lacks another that it needs.
     """
 
     manifest: Path | None = None
@@ -58,20 +64,20 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if self.manifest is None and self.calls is None:
-            raise NothingToEvaluateError("name a manifest with --data, or calls with --calls")
+            raise NothingToEvaluateError("name a manifest with --manifest, or calls with --calls")
         if self.texts is not None and self.manifest is None:
-            raise NothingToEvaluateError("--texts are put together with the clips of --data")
+            raise NothingToEvaluateError("--texts needs the clips of --manifest")
         if self.words is not None and self.calls is None:
-            raise NothingToEvaluateError("--words belong to the recordings of --calls")
+            raise NothingToEvaluateError("--transcripts needs the recordings of --calls")
         if self.noise is not None and not self.robustness:
-            raise NothingToEvaluateError("--noise is for --robustness")
+            raise NothingToEvaluateError("--noise needs --robustness")
         if self.card is not None and not self.classifier.is_a_file:
-            raise NothingToEvaluateError("--card is that of a model file, not of a model by name")
+            raise NothingToEvaluateError("--card needs a model file, not a model by name")
 
 
 @dataclass(slots=True)
 class _Findings:
-    """JSON values by name, and what prints them for a person."""
+    """JSON values by name, and the functions that print them."""
 
     values: dict[str, object] = field(default_factory=dict)
     views: list[Callable[[Console], None]] = field(default_factory=list)
@@ -84,7 +90,7 @@ class _Findings:
 def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> int:
     """Evaluate on a manifest of labelled clips, on a folder of calls, or on both.
 
-    Returns how many clips and calls could not be read.
+    Returns the number of clips and calls that could not be read.
     """
     paths = recordings(wanted.calls) if wanted.calls is not None else []
     transcripts = read_untimed(wanted.words) if wanted.words is not None else None
@@ -117,15 +123,17 @@ def run_evaluation(wanted: Evaluation, *, as_json: bool, out: Path | None) -> in
 
 
 def _check(wanted: Evaluation) -> None:
-    """Find out what cannot be read before the work starts, not after hours of it."""
+    """Raise for unreadable files before the work starts, not after hours of it."""
     if wanted.card is not None:
         check_card(wanted.card, wanted.classifier.model or BUNDLED_VOICE)
     if wanted.texts is not None and wanted.manifest is not None:
         read_goemotions(wanted.texts, "test", read_text_recipe().negative_labels)
-        unmet = [clip for clip in read_manifest(wanted.manifest) if clip.split == EVAL_SPLIT]
-        if not voices(unmet, lambda clip: (clip.corpus, clip.speaker, bool(clip.negative))):
+        held_out = [clip for clip in read_manifest(wanted.manifest) if clip.split == EVAL_SPLIT]
+        if not group_by_speaker(
+            held_out, lambda clip: (clip.corpus, clip.speaker, bool(clip.negative))
+        ):
             raise NothingToEvaluateError(
-                f"{wanted.manifest}: --texts need a speaker never met, with clips of both classes"
+                f"{wanted.manifest}: --texts needs a held-out speaker with clips of both classes"
             )
 
 
@@ -144,9 +152,9 @@ def _on_corpora(
     manifest: Path,
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
-    progress: Report,
+    progress: Progress,
 ) -> int:
-    report = evaluate(
+    report = evaluate_manifest(
         classifier,
         manifest,
         telephone=not wanted.clean,
@@ -160,9 +168,9 @@ def _on_corpora(
     if wanted.card is not None:
         add_evaluation(wanted.card, report)
     if wanted.texts is not None:
-        assembled = compare_sources(report.rows, wanted.texts, policy)
-        found.values["assembled"] = asdict(assembled)
-        found.views.append(partial(print_assembled, assembled))
+        comparison = compare_sources(report.rows, wanted.texts, policy)
+        found.values["assembled"] = asdict(comparison)
+        found.views.append(partial(print_comparison, comparison))
     return len(report.failed)
 
 
@@ -173,20 +181,18 @@ def _on_calls(
     transcripts: dict[str, AlignedTranscript] | None,
     classifier: EmotionClassifier,
     policy: MitigationPolicy,
-    progress: Report,
+    progress: Progress,
 ) -> int:
-    heard, unreadable = hear_calls(
-        paths, classifier, lambda done: progress("calls", done, len(paths))
-    )
-    if not heard and not found.values:
+    classified, unreadable = classify_calls(paths, classifier, progress)
+    if not classified and not found.values:
         raise NothingToEvaluateError(f"no call could be read; {unreadable[0]}")
     passes: dict[str, dict[str, AlignedTranscript] | None] = {"calls": None}
     if transcripts is not None:
         passes["calls_with_words"] = transcripts
     for name, said in passes.items():
-        alarms = count_alarms(
-            heard, policy=policy, model=classifier.name, transcripts=said, failed=unreadable
+        alarms = count_false_alarms(
+            classified, policy=policy, model=classifier.name, transcripts=said, failed=unreadable
         )
         found.values[name] = asdict(alarms)
-        found.views.append(partial(print_alarms, alarms))
+        found.views.append(partial(print_false_alarms, alarms))
     return len(unreadable)

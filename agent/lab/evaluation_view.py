@@ -1,4 +1,4 @@
-"""An evaluation as a person reads it."""
+"""The tables of an evaluation in the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FAILURES_SHOWN = 10
 
 
 def print_report(report: EvaluationReport, console: Console) -> None:
-    """Print the tables: by corpus, and those of conditions and groups where there are any."""
+    """Print the tables: by corpus, and by condition and group where there are any."""
     console.print(_corpora(report), "negative and not negative: precision / recall at p = 0.5")
     for line in (*_raters(report), *_left_out(report)):
         console.print(line, markup=False, soft_wrap=True)
@@ -67,17 +67,17 @@ def _raters(report: EvaluationReport) -> list[str]:
 
 
 def _left_out(report: EvaluationReport) -> list[str]:
-    """What the figures are not about: a line for each reason."""
+    """A line for each thing that the figures leave out."""
     lines = [
         f"{row.corpus}: {row.unknown} of {row.clips} clips could not be heard"
         for row in report.corpora
         if row.unknown
     ]
-    met = report.mean.corpora if report.mean is not None else ()
+    averaged = report.mean.corpora if report.mean is not None else ()
     lines += [
         f"{row.corpus}: not in the mean, one class is missing"
         for row in report.corpora
-        if row.role is Role.ZERO_SHOT and row.corpus not in met
+        if row.role is Role.ZERO_SHOT and row.corpus not in averaged
     ]
     lines += [f"failed: {line}" for line in report.failed[:_FAILURES_SHOWN]]
     if more := len(report.failed[_FAILURES_SHOWN:]):
@@ -95,7 +95,7 @@ def _classes(figures: ClassFigures) -> str:
 
 def _selective(report: EvaluationReport) -> Table:
     table = Table(
-        title="I cannot tell: accuracy / precision when only the most certain are decided"
+        title="I cannot tell: accuracy / precision when only the most certain turns are decided"
     )
     table.add_column("corpus")
     for coverage in COVERAGES:
@@ -111,7 +111,7 @@ def _selective(report: EvaluationReport) -> Table:
 
 
 def _robustness(report: EvaluationReport) -> Table:
-    table = Table(title="ROC-AUC by what the line does, zero-shot corpora")
+    table = Table(title="ROC-AUC by line condition, zero-shot corpora")
     corpora = list(report.robustness[0].by_corpus)
     for name in ("condition", *map(escape, corpora), "mean", "mean accuracy"):
         table.add_column(name)

@@ -1,9 +1,9 @@
-"""False alarms: what a policy does on real calls in which nearly everybody is calm."""
+"""False alarms: what a policy does on real calls whose callers are nearly all calm."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...models.errors import DeescalateError
+from ...models.progress import Progress
 from ...models.voice import EmotionClassifier
 from ...policies.config import MitigationPolicy
 from ...policies.record import CallRecord
@@ -26,7 +27,7 @@ ALARM = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """A call that the policy handed over, when, and why."""
+    """A call that the policy transferred, when, and why."""
 
     call_id: str
     at_s: float
@@ -34,10 +35,10 @@ class Transferred:
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmReport:
-    """Counts over calls: `histogram` holds the turns by p(negative) between the `BINS`.
+class FalseAlarmReport:
+    """Counts over calls: `histogram` counts the turns by p(negative) between the `BINS`.
 
-    Shares are of the turns that could be heard; None where there are none.
+    Shares are of the turns with a reading; None without such turns.
     """
 
     policy: str
@@ -56,51 +57,52 @@ class AlarmReport:
     cues: dict[str, int]
 
 
-def hear_calls(
+def classify_calls(
     paths: Sequence[Path],
     classifier: EmotionClassifier,
-    on_call: Callable[[int], None] = lambda done: None,
+    progress: Progress = lambda _what, _done, _all: None,
 ) -> tuple[list[VoiceCall], tuple[str, ...]]:
-    """Hear recordings; those that cannot be read give a line that says why."""
-    heard, failed = [], []
+    """Classify recordings; each that cannot be read gives a line that says why."""
+    classified, failed = [], []
     for done, path in enumerate(paths, 1):
         try:
-            heard.append(classify_call(path, classifier))
+            classified.append(classify_call(path, classifier))
         except DeescalateError as error:
             failed.append(str(error))
-        on_call(done)
-    return heard, tuple(failed)
+        progress("calls", done, len(paths))
+    return classified, tuple(failed)
 
 
-def count_alarms(
+def count_false_alarms(
     calls: Sequence[VoiceCall],
     *,
     policy: MitigationPolicy,
     model: str,
     transcripts: Mapping[str, TranscriptLike] | None = None,
     failed: tuple[str, ...] = (),
-) -> AlarmReport:
+) -> FalseAlarmReport:
     """Decide the calls and count what would have happened in them.
 
-    Voice alone, but where a call has a transcript under its id (the file's name without ending).
+    Calls with a transcript under their id (the file name without suffix) use voice and words, the
+    others voice alone.
     """
     transcripts = transcripts or {}
     records = [
         decide_call(call, policy, transcript=transcripts.get(call.call_id)) for call in calls
     ]
     readings = [turn.reading for record in records for turn in record.turns]
-    heard = [r for r in readings if r.voice.p_negative is not None]
-    p = np.array([r.voice.p_negative for r in heard], dtype=float)
-    short = np.array([r.ended_at_s - r.started_at_s < 1.0 for r in heard], dtype=bool)
+    known = [r for r in readings if r.voice.p_negative is not None]
+    p = np.array([r.voice.p_negative for r in known], dtype=float)
+    short = np.array([r.ended_at_s - r.started_at_s < 1.0 for r in known], dtype=bool)
     highest = [_highest_action(record) for record in records]
-    return AlarmReport(
+    return FalseAlarmReport(
         policy=policy.name,
         model=model,
         calls=len(records),
         failed=failed,
         duration_s=sum(record.duration_s for record in records),
         turns=len(readings),
-        unknown_turns=len(readings) - len(heard),
+        unknown_turns=len(readings) - len(known),
         histogram=tuple(int(count) for count in np.histogram(p, BINS)[0]),
         share_over_half=_share(p > 0.5),
         share_over_alarm=_share(p > ALARM),
@@ -125,8 +127,8 @@ def _share(over: np.ndarray) -> float | None:
     return float(over.mean()) if over.size else None
 
 
-def print_alarms(report: AlarmReport, console: Console) -> None:
-    """The counts as a person reads them."""
+def print_false_alarms(report: FalseAlarmReport, console: Console) -> None:
+    """Print the counts."""
     table = Table(
         title=escape(f"{report.calls} calls, {report.turns} turns, policy {report.policy}")
     )

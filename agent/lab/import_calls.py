@@ -1,4 +1,4 @@
-"""The `import` command: recordings, records of calls and tables of turns become calls as data."""
+"""The `calls import` command: convert recordings, call records and tables of turns to one table."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 from rich.console import Console
-from rich.progress import Progress, TaskID
 
 from ...models.audio.recording import CallerChannel, open_call
 from ...models.errors import DeescalateError
 from ...models.lab.annotation.call_table import CallsError, CallTurn, file_complaint, write_turns
 from ...models.lab.annotation.jsonl import read_lines
 from ...models.lab.annotation.validation import load_calls
+from ...models.progress import Progress
 from ...models.readings import Cue
 from ...models.text.cues import find_cues
 from ...models.voice import EmotionClassifier, load_classifier
-from ..console import UsageError, progress_bar
+from ..console import UsageError, complaint, stages
 from ..replay.call import classify_call
 from ..replay.segments import TurnRules, find_turns
 from ..replay.transcript import Transcript, TranscriptLine, read_utterances, with_states
@@ -59,7 +59,7 @@ class _RecordedTurn(BaseModel):
 
 
 class _Record(BaseModel):
-    """What of docs/call-record.md is kept."""
+    """The fields of docs/call-record.md that are kept."""
 
     schema_: Annotated[Literal["deescalate.call/1"], Field(alias="schema")]
     call_id: str
@@ -69,7 +69,7 @@ class _Record(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """How sources are read; `folder` is where the turns will be, from which audio is named."""
+    """How sources are read; audio paths are relative to `folder`, where the turns are written."""
 
     folder: Path
     caller_channel: CallerChannel | None
@@ -90,10 +90,10 @@ def run_import(
 ) -> int:
     """Write the turns of all sources into one file; return how many sources could not be read.
 
-    The others are imported all the same.
+    The other sources are still imported.
 
     Raises:
-        CallsError: a call is there twice, or there are no turns.
+        CallsError: a call appears twice, or there are no turns.
         UsageError: `out` is one of the sources.
         OutputError: the file cannot be written.
     """
@@ -116,41 +116,34 @@ def run_import(
 def _turns_of(
     sources: Sequence[Path], options: Import, seen: dict[str, Path], failed: list[Path]
 ) -> Iterator[CallTurn]:
-    """The turns of one source after the other; notes whose calls were `seen`, and who `failed`."""
+    """The turns, source by source; records the calls `seen` and the sources that `failed`."""
     classifier = load_classifier()
-    with progress_bar() as progress:
-        for path in sources:
-            task = progress.add_task(path.name, total=None)
-            try:
-                found = list(_read(path, options, classifier, partial(_show, progress, task)))
-            except DeescalateError as error:
-                failed.append(path)
-                print(f"deescalate: {error}", file=sys.stderr)
-                continue
-            finally:
-                progress.remove_task(task)
-            _check_new(path, found, seen)
-            yield from found
-
-
-def _show(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:
-    progress.update(task, completed=done_s, total=total_s)
+    for path in sources:
+        try:
+            with stages() as progress:
+                found = list(_read(path, options, classifier, progress))
+        except DeescalateError as error:
+            failed.append(path)
+            print(f"deescalate: {complaint(error)}", file=sys.stderr)
+            continue
+        _check_new(path, found, seen)
+        yield from found
 
 
 def _check_new(path: Path, turns: Sequence[CallTurn], seen: dict[str, Path]) -> None:
     for call_id in {turn.call_id for turn in turns}:
         if seen.setdefault(call_id, path) is not path:
-            raise CallsError(file_complaint(path, f"call {call_id} is in {seen[call_id]}, too"))
+            raise CallsError(file_complaint(path, f"call {call_id} is also in {seen[call_id]}"))
 
 
 def _read(
     path: Path,
     options: Import,
     classifier: EmotionClassifier,
-    on_progress: partial[None],
+    progress: Progress,
 ) -> Iterator[CallTurn]:
     if path.suffix.lower() not in _TABLES:
-        yield from _recording(path, options, classifier, on_progress)
+        yield from _recording(path, options, classifier, progress)
     elif _holds_records(path):
         yield from _records(path, options)
     else:
@@ -170,20 +163,23 @@ def _holds_records(path: Path) -> bool:
 
 
 def _name(audio: Path, options: Import) -> str:
-    """A recording's path from the folder of the turns, so that both can be moved together."""
+    """A recording's path relative to the turns' folder, so that both can be moved together."""
     return os.path.relpath(audio.resolve(), options.folder)
 
 
 def _recording(
-    path: Path, options: Import, classifier: EmotionClassifier, on_progress: partial[None]
+    path: Path, options: Import, classifier: EmotionClassifier, progress: Progress
 ) -> Iterator[CallTurn]:
-    """Find the caller's turns; the other side's are the transcript's, or else its channel's."""
-    heard = classify_call(
-        path, classifier, caller_channel=options.caller_channel, on_progress=on_progress
+    """Find the caller's turns; the other side's come from the transcript, else its channel."""
+    call = classify_call(
+        path,
+        classifier,
+        caller_channel=options.caller_channel,
+        on_progress=partial(progress, path.name),
     )
     lines = _lines(path, options)
     channel = options.caller_channel if _is_stereo(path, options) else None
-    said = Transcript(lines or []).align(heard.turns)
+    said = Transcript(lines or []).align(call.turns)
     audio = _name(path, options)
     turns = [
         CallTurn(
@@ -199,12 +195,12 @@ def _recording(
             end_s=round(turn.ended_at_s, 3),
             p_negative=_rounded(turn.voice.p_negative),
         )
-        for turn, words in zip(heard.turns, said, strict=True)
+        for turn, words in zip(call.turns, said, strict=True)
     ]
     if lines is not None:
-        turns += _said_by_others(path, lines)
+        turns += _others_in_transcript(path, lines)
     elif channel is not None:
-        turns += _heard_of_other(path, _OTHER[channel], audio)
+        turns += _others_in_audio(path, _OTHER[channel], audio)
     turns.sort(key=lambda turn: turn.start_s or 0.0)
     return (replace(turn, turn=number) for number, turn in enumerate(turns))
 
@@ -219,7 +215,7 @@ def _is_stereo(path: Path, options: Import) -> bool:
 
 
 def _lines(path: Path, options: Import) -> list[TranscriptLine] | None:
-    """The transcript beside a recording, in order of time; None if there is none."""
+    """The transcript beside a recording, in order of time; None without one."""
     if options.transcripts is None:
         return None
     transcript = options.transcripts / f"{path.stem}.jsonl"
@@ -233,8 +229,8 @@ def _events(text: str | None, language: str) -> tuple[str, ...]:
     return ("agent_request",) if asks else ()
 
 
-def _said_by_others(path: Path, lines: Sequence[TranscriptLine]) -> Iterator[CallTurn]:
-    """What bot and agents said; a line ends where the same speaker's next begins."""
+def _others_in_transcript(path: Path, lines: Sequence[TranscriptLine]) -> Iterator[CallTurn]:
+    """Turns of bot and agents; a line ends where the same speaker's next one begins."""
     states = {id(utterance): state for utterance, state in with_states(lines)}
     next_s: dict[str, float] = {}
     for utterance in reversed(lines):
@@ -255,7 +251,7 @@ def _said_by_others(path: Path, lines: Sequence[TranscriptLine]) -> Iterator[Cal
         )
 
 
-def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[CallTurn]:
+def _others_in_audio(path: Path, channel: CallerChannel, audio: str) -> Iterator[CallTurn]:
     with open_call(
         path, caller_channel=channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
     ) as call:
@@ -272,13 +268,13 @@ def _heard_of_other(path: Path, channel: CallerChannel, audio: str) -> Iterator[
 
 
 def _records(path: Path, options: Import) -> Iterator[CallTurn]:
-    """The caller's turns of records."""
+    """The caller's turns in call records."""
     for record in read_lines(path, _Record, what="record"):
         yield from _of_record(record, options)
 
 
 def _recording_of(record: _Record, options: Import) -> Path | None:
-    """The record's source, or what is named after the call in the folder of recordings."""
+    """The record's source, or the file named after the call in the folder of recordings."""
     if Path(record.source).is_file():
         return Path(record.source)
     if options.recordings is None or "/" in record.call_id:

@@ -1,4 +1,4 @@
-"""The `agreement` command: annotators against a reference, and against each other."""
+"""The `label agreement` command: compare annotators with a reference and with each other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BY_CLASS = ("negative\nP / R", "other\nP / R")
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the command tells. `unparsable` counts answers without a readable label."""
+    """The command's results; `unparsable` counts answers without a readable label."""
 
     reference: Source | None
     unparsable: int
@@ -48,8 +48,8 @@ def run_agreement(
     """Compare the sources in files of labels: annotator, strategy, context and prompt.
 
     Raises:
-        CallsError: a file is not valid, the reference has more than one source, or nothing was
-            labelled by two.
+        CallsError: a file is not valid, the reference has more than one source, or no turn was
+            labelled by two sources.
         OutputError: `out` cannot be written.
     """
     with results(as_json=as_json, out=out) as emit:
@@ -77,7 +77,7 @@ def _reference(path: Path) -> tuple[Source, Mapping[Key, Label]]:
     if len(sources) > 1:
         names = "; ".join(map(str, sources))
         raise CallsError(
-            file_complaint(path, f"annotator: one is needed as reference, not {names}")
+            file_complaint(path, f"annotator: the reference must have one source, not {names}")
         )
     return next(iter(sources.items()))
 
@@ -88,13 +88,13 @@ def _show(found: Agreement, console: Console) -> None:
     if found.between:
         console.print(_pairs_table(found.between))
     if unlabelled := max((row.unlabelled for row in found.against_reference), default=0):
-        console.print(f"turns of the reference that a source has not labelled: up to {unlabelled}")
+        console.print(f"reference turns that a source has not labelled: up to {unlabelled}")
     if found.unparsable:
-        console.print(f"{found.unparsable} answers could not be read and are left out")
+        console.print(f"left out: {found.unparsable} answers that could not be read")
 
 
 def _reference_table(found: Agreement) -> Table:
-    """A row for each strategy and context, narrow enough for a terminal of 100 columns."""
+    """A row per strategy and context, narrow enough for a terminal of 100 columns."""
     table = Table("annotator", title=escape(f"against {found.reference}"), box=SIMPLE_HEAD)
     for column in (*_COUNTS, "accuracy", "kappa\n(95 %)", "ROC-AUC", *_BY_CLASS):
         table.add_column(column, justify="right", no_wrap=True)
@@ -128,7 +128,7 @@ def _pairs_table(pairs: Sequence[BetweenTwo]) -> Table:
 
 
 def _asked(source: Source) -> str:
-    """Who labelled, and below it how they were asked."""
+    """The annotator, and below it strategy, context and prompt."""
     shown = None if source.context is None else f"context {source.context}"
     lines = (source.annotator, source.strategy, shown, source.prompt_hash)
     return "\n".join(line for line in lines if line)

@@ -1,9 +1,9 @@
-"""Voice, words and both, on calls put together from labelled clips and labelled texts.
+"""Late fusion on synthetic calls: voice, words and both, from labelled clips and labelled texts.
 
-Half of the calls are distressed (see `assembly`); each clip comes with a text of the same label.
-A call's score is the highest leaky sum of evidence that it reaches; turns that are too weak for a
-policy to act on count here, since the sources are compared and not the policies. What this cannot
-show is how real words and a real voice go together in one angry caller.
+Half of the calls are distressed (see `synthetic_calls`); each clip comes with a text of the same
+label. A call's score is its highest leaky sum of evidence, which here includes turns too weak for a
+policy to act on: this compares the sources, not policies. It cannot show how a real angry caller's
+words and voice go together.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rich.console import Console
 from ...models.fusion import fuse
 from ...models.lab.evaluation.evaluation_report import Role, ScoredClip
 from ...models.lab.metrics import roc_auc
-from ...models.lab.text_corpora import read_goemotions, read_text_recipe, spoken
+from ...models.lab.text_corpora import half_spoken, read_goemotions, read_text_recipe
 from ...models.readings import EmotionReading, WordReading
 from ...models.text.sentiment import load_word_classifier
 from ...policies.config import MitigationPolicy
 from ...policies.evidence import add_evidence
 from ..console import format_value
-from .call_plans import CallShape, PlannedTurn, plan_calls, voices
+from .synthetic_calls import CallShape, PlannedTurn, group_by_speaker, plan_calls
 
 CALLS = 4_000
 SHAPE = CallShape(turns=(8, 8))
@@ -32,8 +32,8 @@ SEED = 2026
 
 
 @dataclass(frozen=True, slots=True)
-class AssembledReport:
-    """ROC-AUC per call by what the policy was given; `turns` the same per turn."""
+class SourceComparison:
+    """ROC-AUC per call by the source of evidence; `turns` the same per turn."""
 
     calls: int
     turns_a_call: int
@@ -52,30 +52,29 @@ class _Turn:
 
 def compare_sources(
     rows: Sequence[ScoredClip], texts: Path, policy: MitigationPolicy
-) -> AssembledReport:
-    """Assemble calls from zero-shot clips and held-out texts, and score them three ways.
+) -> SourceComparison:
+    """Plan calls from zero-shot clips and held-out texts, and score them three ways.
 
     Raises:
         UnreadableInputError: the texts cannot be read.
     """
     rng = random.Random(SEED)  # noqa: S311 - a draw of turns, not security
-    heard = [row for row in rows if row.role is Role.ZERO_SHOT and row.p_negative is not None]
-    found = voices(heard, lambda row: (row.corpus, row.speaker, row.negative))
+    known = [row for row in rows if row.role is Role.ZERO_SHOT and row.p_negative is not None]
+    speakers = group_by_speaker(known, lambda row: (row.corpus, row.speaker, row.negative))
     words = _words(texts, rng)
-    plans = plan_calls(found, calls=CALLS, distressed=0.5, seed=SEED, shape=SHAPE)
+    plans = plan_calls(speakers, calls=CALLS, distressed=0.5, seed=SEED, shape=SHAPE)
     return _report(
         [[_turn(planned, words, rng) for planned in plan.turns] for plan in plans], policy
     )
 
 
 def _words(folder: Path, rng: random.Random) -> dict[bool, list[WordReading]]:
-    """GoEmotions' test split, half of it as a speech recogniser would give it."""
+    """Readings of GoEmotions' test split, half of it as speech recognition would return it."""
     classifier = load_word_classifier()
     corpus = read_goemotions(folder, "test", read_text_recipe().negative_labels)
     found: dict[bool, list[WordReading]] = {False: [], True: []}
     for text, negative in zip(corpus.texts, corpus.negative, strict=True):
-        said = spoken(text, rng) if rng.random() < 0.5 else text
-        found[bool(negative)].append(classifier.classify(said))
+        found[bool(negative)].append(classifier.classify(half_spoken(text, rng)))
     return found
 
 
@@ -86,7 +85,7 @@ def _turn(
     return _Turn(voice, rng.choice(words[planned.negative]), planned.negative)
 
 
-def _report(calls: Sequence[Sequence[_Turn]], policy: MitigationPolicy) -> AssembledReport:
+def _report(calls: Sequence[Sequence[_Turn]], policy: MitigationPolicy) -> SourceComparison:
     distressed = [any(turn.negative for turn in call) for call in calls]
     negative = [turn.negative for call in calls for turn in call]
     whole = policy.model_copy(update={"least_turn_evidence": 0.0})
@@ -99,7 +98,7 @@ def _report(calls: Sequence[Sequence[_Turn]], policy: MitigationPolicy) -> Assem
         ]
         by_call[source] = roc_auc(distressed, [_highest_support(call, whole) for call in ratios])
         by_turn[source] = roc_auc(negative, [ratio or 0.0 for call in ratios for ratio in call])
-    return AssembledReport(len(calls), SHAPE.turns[0], **by_call, turns=by_turn)
+    return SourceComparison(len(calls), SHAPE.turns[0], **by_call, turns=by_turn)
 
 
 def _highest_support(ratios: Sequence[float | None], policy: MitigationPolicy) -> float:
@@ -110,10 +109,10 @@ def _highest_support(ratios: Sequence[float | None], policy: MitigationPolicy) -
     return highest
 
 
-def print_assembled(report: AssembledReport, console: Console) -> None:
-    """The comparison in a line or two."""
+def print_comparison(report: SourceComparison, console: Console) -> None:
+    """Print the comparison on one line."""
     console.print(
-        f"{report.calls} assembled calls, ROC-AUC per call: voice {format_value(report.voice)}, "
+        f"{report.calls} synthetic calls, ROC-AUC per call: voice {format_value(report.voice)}, "
         f"words {format_value(report.words)}, both {format_value(report.both)}; per turn: "
         + ", ".join(f"{name} {format_value(auc)}" for name, auc in report.turns.items())
     )

@@ -1,4 +1,4 @@
-"""The `manifest` command: a corpus on disk becomes a list of labelled clips."""
+"""The `model manifest` command: list the labelled clips of corpora on disk."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ...models.lab.corpora import CORPORA, build_manifest
 
 
 class CorpusArgumentError(DeescalateError):
-    """A corpus was not named as NAME=FOLDER."""
+    """A corpus was not given as NAME=FOLDER."""
 
 
 class ClipsLeftOutError(DeescalateError):
-    """The manifest was written, but without recordings that cannot be read; get those again."""
+    """The manifest was written without recordings that cannot be read; download those again."""
 
 
 def run_manifest(corpora: Sequence[str], out: Path) -> str:
-    """Write the manifest of some corpora, each NAME=FOLDER, and return what it holds.
+    """Write the manifest of some corpora, each NAME=FOLDER, and return a line about it.
 
     Raises:
-        CorpusArgumentError: one of them is not of this form, or is named twice.
-        UnreadableInputError: an unknown corpus, or a folder that is not one of its kind.
-        ClipsLeftOutError: some recordings could not be read; all else is written.
+        CorpusArgumentError: an argument is not of this form, or names a corpus again.
+        UnreadableInputError: a corpus is unknown, or a folder does not hold it.
+        ClipsLeftOutError: some recordings could not be read; the others are written.
     """
     folders: dict[str, Path] = {}
     for corpus in corpora:
@@ -34,14 +34,14 @@ def run_manifest(corpora: Sequence[str], out: Path) -> str:
             raise CorpusArgumentError(f"{corpus}: name each corpus once, as NAME=FOLDER")
         folders[name] = Path(folder)
     built = build_manifest(folders, out)
-    told = f"{out}: " + ", ".join(f"{count} clips of {name}" for name, count in built.clips.items())
+    line = f"{out}: " + ", ".join(f"{count} clips of {name}" for name, count in built.clips.items())
     if built.failed:
-        raise ClipsLeftOutError(f"{told}; {len(built.failed)} left out, such as {built.failed[0]}")
-    return told
+        raise ClipsLeftOutError(f"{line}; {len(built.failed)} left out, such as {built.failed[0]}")
+    return line
 
 
 def print_corpora(console: Console) -> None:
-    """Print the corpora that can be read, their licences, and where they are obtained."""
+    """Print the supported corpora with their licences and sources."""
     for corpus in CORPORA.values():
         for line in (
             f"{corpus.name:<10}{corpus.title}; licence: {corpus.licence}",

@@ -1,4 +1,4 @@
-"""The `select` command: which turns are worth labelling, and why."""
+"""The `label select` command: choose the turns worth labelling, with the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...models.files import whole_file
 from ...models.lab.annotation.call_table import Calls
 from ...models.lab.annotation.selection import RULES, Sampling, Selection, load_rules, select
 from ...models.lab.annotation.validation import load_calls
-from ..console import UsageError, progress_bar, results
+from ..console import UsageError, results, stages
 
 _ROWS = "SELECT to_json(selection)::VARCHAR FROM selection ORDER BY call_id, turn"
 
@@ -30,7 +30,7 @@ def run_selection(
     as_json: bool,
     report: Path | None,
 ) -> None:
-    """Choose turns, write them to `out` and tell what was chosen and why.
+    """Choose turns, write them to `out`, and report what was chosen and why.
 
     Raises:
         CallsError, RuleError, UsageError: the calls, a rule or `out` cannot be used.
@@ -40,11 +40,10 @@ def run_selection(
         raise UsageError(f"--out {out} is one of the tables of turns")
     loaded = load_rules(rules or RULES)
     with results(as_json=as_json, out=report) as emit:
-        with progress_bar() as progress:
-            progress.add_task("choosing", total=None)
-            with load_calls(calls) as turns:
-                selection = select(turns, loaded, sampling)
-                _write(turns, out)
+        with stages() as progress, load_calls(calls) as turns:
+            progress("choosing", 0, None)
+            selection = select(turns, loaded, sampling)
+            _write(turns, out)
         emit(json.dumps(asdict(selection)), partial(_show, selection, out))
 
 
@@ -59,8 +58,8 @@ def _show(selection: Selection, out: Path, console: Console) -> None:
     table.add_column("chosen", justify="right")
     for rule in selection.rules:
         table.add_row(rule.name, escape(rule.finds), f"{rule.found:,}", f"{rule.chosen:,}")
-    table.add_row("random", "Of all that can be heard.", "", f"{selection.random:,}")
-    each = f"{selection.sampling.negatives} for each turn above that no rule found."
+    table.add_row("random", "From all turns with audio.", "", f"{selection.random:,}")
+    each = f"{selection.sampling.negatives} per turn above, from turns that no rule found."
     table.add_row("negative", each, "", f"{selection.negatives:,}")
     console.print(table)
     console.print(

@@ -9,12 +9,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from rich.progress import Progress, TaskID
-
 from ...models.audio.recording import CallerChannel
 from ...models.errors import DeescalateError
 from ...policies.config import load_policy
-from ..console import UsageError, complaint, progress_bar, results
+from ..console import UsageError, complaint, results, stages
 from .call import analyze_call
 from .classifier_choice import ClassifierChoice, choose_classifier
 from .view import print_call
@@ -38,35 +36,29 @@ def analyze_files(
     JSON has one record per line. `out` appears only once all calls are done.
     """
     if transcript is not None and len(calls) > 1:
-        raise UsageError("--transcript belongs to one call; analyse the calls one by one")
+        raise UsageError("--transcripts belongs to one call; analyse the calls one by one")
     if out is not None and out.resolve() in {path.resolve() for path in calls}:
         raise UsageError(f"--out {out} is one of the recordings")
     rules, voice = load_policy(policy), choose_classifier(classifier)
     failed = 0
-    with results(as_json=as_json, out=out) as emit, progress_bar() as progress:
+    with results(as_json=as_json, out=out) as emit:
         for path in calls:
-            task = progress.add_task(path.name, total=None)
             try:
-                record = analyze_call(
-                    path,
-                    policy=rules,
-                    classifier=voice,
-                    caller_channel=caller_channel,
-                    transcript=transcript,
-                    language=language,
-                    keep_text=keep_text,
-                    started_at=started_at,
-                    on_progress=partial(_advance, progress, task),
-                )
+                with stages() as progress:
+                    record = analyze_call(
+                        path,
+                        policy=rules,
+                        classifier=voice,
+                        caller_channel=caller_channel,
+                        transcript=transcript,
+                        language=language,
+                        keep_text=keep_text,
+                        started_at=started_at,
+                        on_progress=partial(progress, path.name),
+                    )
             except DeescalateError as error:
                 failed += 1
                 print(f"deescalate: {complaint(error)}", file=sys.stderr)
                 continue
-            finally:
-                progress.remove_task(task)
             emit(json.dumps(record.to_dict(), ensure_ascii=False), partial(print_call, record))
     return failed
-
-
-def _advance(progress: Progress, task: TaskID, done_s: float, total_s: float | None) -> None:
-    progress.update(task, completed=done_s, total=total_s)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.audio.in_memory import AudioFile, MemoryFile, samples_file
+from ...models.audio.memory_file import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
 from ...models.errors import AudioError, SamplesError
 from ...models.reader import CallReader, VoiceTurn, classify_voice
@@ -29,7 +29,7 @@ from .vad import SAMPLE_RATE, WINDOW_MS
 CLIPPED_SHARE = 0.001
 NOTHING_SAID = "the transcript holds nothing that the caller said"
 
-Progress = Callable[[float, float | None], None]
+CallProgress = Callable[[float, float | None], None]
 """Called about once per second of audio with the seconds done, and the total if it is known."""
 
 Recording: TypeAlias = str | Path | bytes | BinaryIO | NDArray[Any]
@@ -72,7 +72,7 @@ def analyze_call(
     keep_text: bool = False,
     started_at: datetime | None = None,
     turn_rules: TurnRules | None = None,
-    on_progress: Progress | None = None,
+    on_progress: CallProgress | None = None,
 ) -> CallRecord:
     """Find the caller's turns in a recording, classify each one and decide after each one.
 
@@ -121,7 +121,7 @@ def classify_call(
     call_id: str | None = None,
     turn_rules: TurnRules | None = None,
     known_turns: Sequence[tuple[float, float]] | None = None,
-    on_progress: Progress | None = None,
+    on_progress: CallProgress | None = None,
     on_block: Callable[[Samples], None] | None = None,
 ) -> VoiceCall:
     """Find the caller's turns in a recording and classify the voice in each: the slow part.
@@ -198,7 +198,7 @@ def read_call(
     turns = []
     for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
-        reading = reader.hear(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
+        reading = reader.read(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
         turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
 
@@ -227,7 +227,7 @@ def _audio_file(recording: Recording, sample_rate: int | None) -> AudioFile:
 
 def _watched(
     call: CallAudio,
-    on_progress: Progress | None,
+    on_progress: CallProgress | None,
     on_block: Callable[[Samples], None] | None,
 ) -> Iterator[Samples]:
     """The call's blocks, with a progress report for each second of audio."""
@@ -244,6 +244,8 @@ def _watched(
 
 def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
     warnings = []
+    if not call.has_consistent_header:
+        warnings.append("the WAV header contradicts itself; block align and byte rate were ignored")
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
     if clipped > CLIPPED_SHARE:
         warnings.append(f"clipped: {clipped:.1%} of the samples are at full scale")

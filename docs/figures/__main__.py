@@ -15,6 +15,7 @@ from evaluation import assembled, corpora, groups, robustness, selective, words
 from live import demo, live
 from simulation import simulated, sizing
 from speed import architectures, bench
+from summary import reaches
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -23,21 +24,20 @@ SIMULATE = ROOT / "docs" / "simulate.md"
 RESULTS = ROOT / "docs" / "results"
 
 Block = tuple[Path, Callable[[dict[str, Any]], str]]
-"""The file that holds the results, and what makes a table of them."""
+"""The file that holds the results, or the folder of all of them, and what makes a table of it."""
 
 BLOCKS: dict[Path, dict[str, Block]] = {
-    README: {
-        "evaluate": (RESULTS / "evaluate.json", corpora),
-        "alarms": (RESULTS / "calls.json", alarms),
-        "bench": (RESULTS / "bench.json", bench),
-        "live": (RESULTS / "live.json", live),
-    },
+    README: {"reaches": (RESULTS, reaches)},
     SIMULATE: {
         "sizing": (RESULTS / "simulate.json", sizing),
         "simulated": (RESULTS / "simulated.json", simulated),
         "simulated_voice": (RESULTS / "simulated_voice.json", simulated),
     },
     TABLES: {
+        "evaluate": (RESULTS / "evaluate.json", corpora),
+        "alarms": (RESULTS / "calls.json", alarms),
+        "bench": (RESULTS / "bench.json", bench),
+        "live": (RESULTS / "live.json", live),
         "words": (ROOT / "models" / "weights" / "wording.json", words),
         "assembled": (RESULTS / "evaluate.json", assembled),
         "alarms_with_words": (RESULTS / "calls.json", alarms_with_words),
@@ -51,18 +51,25 @@ BLOCKS: dict[Path, dict[str, Block]] = {
 
 
 def rendered(document: Path) -> str:
-    """The document with every block made anew from the results."""
+    """The document with every block rendered from the results."""
     found = document.read_text(encoding="utf-8")
     for name, (file, render) in BLOCKS[document].items():
         if not file.exists():  # not measured yet: once it is, the document must show it
             continue
-        text = render(json.loads(file.read_text(encoding="utf-8")))
+        text = render(_results(file))
         start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, opened, rest = found.partition(start)
         _, closed, after = rest.partition(end)
         if not opened or not closed:
             raise ValueError(f"{document.name} has no block {name}")
         found = f"{before}{start}{text}\n{end}{after}"
+    return found
+
+
+def _results(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        return {file.stem: _results(file) for file in path.glob("*.json")}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Tables of `deescalate evaluate --calls`: what a policy does on real calls."""
+"""Tables of `deescalate model evaluate --calls`: what a policy does on real calls."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pipecat_deescalate.agent.console import format_value
 
 
 def alarms(results: dict[str, Any]) -> str:
-    """The distribution of readings on real calls, and what came of it."""
+    """The distribution of readings on real calls, and the calls by action."""
     return _alarms(results["calls"])
 
 
 def alarms_with_words(results: dict[str, Any]) -> str:
-    """The same with the words, and every call that was handed over."""
+    """The same with words, with all cues and every call that was handed over."""
     report = results["calls_with_words"]
     cues = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in report["cues"].items())
     lines = [_alarms(report), "", f"Cues found: {cues}."]

@@ -1,4 +1,4 @@
-"""Tables of `deescalate evaluate`: by corpus, condition, group of speakers, and of the words."""
+"""Tables of `deescalate model evaluate`: by corpus, condition, group of speakers; words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from pipecat_deescalate.agent.console import format_value
 
-NOT_MEASURED = "Not part of the run that these results are from."
+NOT_MEASURED = "Not measured in this run."
 LANGUAGES = {
     "ased": "ASED, Amharic",
     "bangla": "BanglaSER, Bengali",
@@ -50,7 +50,7 @@ def _row(name: str, role: str, auc: str, figures: dict[str, Any]) -> str:
 
 
 def selective(results: dict[str, Any]) -> str:
-    """What is right when only the most certain turns are decided."""
+    """Accuracy when only the most certain turns are decided."""
     rows = results["corpora"]["corpora"]
     shares = [f"{part['coverage']:.0%}" for part in rows[0]["selective"]["decided"]]
     lines = [f"| corpus | | {' | '.join(shares)} | area |", "|---" * (len(shares) + 3) + "|"]
@@ -66,7 +66,7 @@ def selective(results: dict[str, Any]) -> str:
 
 
 def robustness(results: dict[str, Any]) -> str:
-    """ROC-AUC of the zero-shot corpora by what the line does."""
+    """ROC-AUC of the zero-shot corpora by line condition."""
     rows = results["corpora"]["robustness"]
     if not rows:
         return NOT_MEASURED
@@ -106,7 +106,7 @@ def _group(name: str, row: dict[str, Any], keys: tuple[str, ...]) -> str:
 
 
 def words(results: dict[str, Any]) -> str:
-    """The word model's ROC-AUC by corpus."""
+    """The text classifier's ROC-AUC by corpus."""
     auc = results["roc_auc"]
     rows = (
         ("GoEmotions test", "goemotions_test"),
@@ -119,7 +119,7 @@ def words(results: dict[str, Any]) -> str:
 
 
 def assembled(results: dict[str, Any]) -> str:
-    """Voice, words and both on assembled calls."""
+    """Voice, words and both on synthetic calls."""
     report = results["assembled"]
     lines = [
         f"| ROC-AUC over {report['calls']} calls | voice | words | both |",

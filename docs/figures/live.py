@@ -78,7 +78,7 @@ def _frames(results: dict[str, Any]) -> str:
 
 
 def demo(results: dict[str, Any]) -> str:
-    """How quick the demo is, and what many calls leave behind."""
+    """Latencies of the demo, and its memory over many calls."""
     rows = (
         ("start to served page", "start_to_page_s", "s"),
         ("call to the bot's first word", "click_to_first_word_s", "s"),
@@ -99,7 +99,7 @@ def demo(results: dict[str, Any]) -> str:
             f"Memory of the server grows by {soak['growth_after_second_call_mb']:.1f} MB from the "
             f"second to the last of {len(soak['in_a_row_mb'])} calls in a row, and by "
             f"{soak['growth_after_first_round_mb']:.1f} MB over {len(soak['at_once_mb'])} rounds "
-            f"of {soak['at_once']} calls at once. Load of the machine: "
+            f"of {soak['at_once']} concurrent calls. Load of the machine: "
             f"{results['load_average']:.1f}.",
         ]
     )

@@ -8,28 +8,30 @@ from pipecat_deescalate.agent.console import format_value
 
 
 def sizing(results: dict[str, Any]) -> str:
-    """What simulating costs, and the cores for a million calls a day."""
+    """What simulating costs, and the cores that a million calls a day need."""
     speed = results["hearing"]
     lines = [
         "| | measured |",
         "|---|---|",
-        f"| hearing calls, one core | {speed:.0f} times real time |",
-        f"| hearing turns that are known, one core | {results['hearing_known_turns']:.0f} times |",
-        f"| calls of 4 minutes a core and hour | {speed * 3600 / 240:.0f} |",
-        f"| two processes against one | {results['two_workers']:.2f} times |",
-        f"| replay, one core | {results['replayed_turns_a_second'] / 1e6:.1f} million turns a s |",
+        f"| analysing calls, one core | {speed:.0f} times real time |",
+        "| reading known turns with another model, one core "
+        f"| {results['hearing_known_turns']:.0f} times real time |",
+        f"| 4-minute calls per core-hour | {speed * 3600 / 240:.0f} |",
+        f"| speed-up of two processes over one | {results['two_workers']:.2f} times |",
+        "| replay, one core "
+        f"| {results['replayed_turns_a_second'] / 1e6:.1f} million turns per second |",
         f"| 1,000 policies over 10,000 calls, one core | {results['sweep_s']:.0f} s |",
         "",
-        f"A million calls of 4 minutes a day keep {1e6 * 240 / speed / 86_400:.0f} cores busy; "
-        f"one night of 8 hours for all of them takes {1e6 * 240 / speed / 28_800:.0f}. "
-        f"{results['machine']['processor']}, {results['machine']['cores']} cores; the machine's "
-        f"load was {results['load']:.1f} before the run.",
+        f"A million 4-minute calls a day keep {1e6 * 240 / speed / 86_400:.0f} cores busy; "
+        f"analysing them in one night of 8 hours takes {1e6 * 240 / speed / 28_800:.0f}. "
+        f"{results['machine']['processor']}, {results['machine']['cores']} cores; load before the "
+        f"run: {results['load']:.1f}.",
     ]
     return "\n".join(lines)
 
 
 def simulated(results: dict[str, Any]) -> str:
-    """Policies on assembled calls, side by side."""
+    """Policies on synthetic calls, side by side."""
     lines = [
         "| policy | answered in time | human offered in time | false transfers | any action |",
         "|---|---|---|---|---|",
@@ -46,8 +48,8 @@ def simulated(results: dict[str, Any]) -> str:
     found = results["policies"][0]["labelled"]
     lines += [
         "",
-        f"{found['distressed']} distressed and {found['calm']} calm calls; in time: by the third "
-        "negative turn; the last two columns per 1,000 calm calls.",
+        f"{found['distressed']} distressed and {found['calm']} calm calls. In time: by the third "
+        "negative turn. The last two columns are per 1,000 calm calls.",
     ]
     return "\n".join(lines)
 

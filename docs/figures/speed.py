@@ -17,7 +17,7 @@ def bench(results: dict[str, Any]) -> str:
     lines += [
         "",
         f"Model file {results['model_bytes'] / 1e6:.1f} MB; importing the package takes "
-        f"{results['import_s']:.2f} s; the words of a 20-word turn take "
+        f"{results['import_s']:.2f} s; classifying a text of 20 words takes "
         f"{results['words']['median_ms']:.2f} ms. {results['machine']['processor']}.",
     ]
     lines += [
@@ -36,7 +36,7 @@ def _relative_to_ours(models: list[dict[str, Any]]) -> list[str]:
         for row in model["latency"]
         if (row["turn_s"], row["threads"]) == (4.0, 1)
     ]
-    table = "[table](docs/results.md#beside-larger-models)"
+    table = "[table](#beside-larger-models)"
     return [f"Relative to ours, 4 s on one thread: {', '.join(times)} ({table})."] if times else []
 
 

@@ -1,1 +1,1 @@
-"""Recordings and samples: opened, decoded, measured."""
+"""Recordings decoded block by block, and what can be measured in samples without a model."""

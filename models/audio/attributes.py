@@ -1,8 +1,8 @@
 """How a turn sounds, in words: pitch, energy and speaking rate, each low, medium or high.
 
 As in C²SER (Zhao et al., arXiv:2502.18186): a value is low or high if it is more than one standard
-deviation from the mean, of a corpus or of this caller's own turns. A human who takes a call is told
-this of the caller, and a model learns to reason from it (`training.reasoning`).
+deviation from the mean, of a corpus or of this caller's own turns. The human who takes a
+call reads this about the caller, and a model learns to reason from it (`training.reasoning`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ..conversation import loudness_db
 from ..readings import Samples
 from .pitch import HOP_S as _PITCH_HOP_S
 from .pitch import pitch_hz
-from .recording import resample
+from .samples import resample
 
 _RATE = 8_000
-"""All is measured in the band of a telephone, so that lines of any kind compare."""
+"""Everything is measured in the telephone band, so that all lines compare."""
 _HOP_S = 0.01
 _FRAME_S = 0.05
 _SMOOTHED_FRAMES = 5
@@ -50,7 +50,7 @@ class Degree(StrEnum):
 class Attributes:
     """One turn: median pitch, level of its speech in dB of full scale, words or syllables a second.
 
-    None is what could not be heard: no pitch in a whisper, no level in silence.
+    None is what could not be measured: no pitch in a whisper, no level in silence.
     """
 
     pitch_hz: float | None
@@ -75,7 +75,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Norms:
-    """What is usual, each None where fewer than three turns tell; `rate` is in `rate_unit`."""
+    """What is usual, each None with fewer than three turns; the rate is in `rate_unit`."""
 
     pitch_hz: Spread | None
     energy_db: Spread | None
@@ -99,15 +99,15 @@ def measure(samples: Samples, sample_rate: int, text: str | None = None) -> Attr
         SamplesError: a sample rate from 8,000 to 48,000 Hz is needed.
     """
     unit = RateUnit.WORDS if text else RateUnit.SYLLABLES
-    heard = resample(samples, sample_rate, _RATE)
-    levels = _levels_db(heard)
+    audio = resample(samples, sample_rate, _RATE)
+    levels = _levels_db(audio)
     spoken = _spoken(levels)
     if spoken is None:
         return Attributes(None, None, None, unit)
-    pitches = pitch_hz(heard, _RATE)
+    pitches = pitch_hz(audio, _RATE)
     voiced = pitches[~np.isnan(pitches)]
     hop = round(_HOP_S * _RATE)
-    speech = heard[spoken.start * hop : spoken.stop * hop]
+    speech = audio[spoken.start * hop : spoken.stop * hop]
     count = len(text.split()) if text else _syllables(levels, pitches)
     return Attributes(
         pitch_hz=float(np.median(voiced)) if voiced.size else None,
@@ -148,18 +148,18 @@ def description(turn: Attributes, found: Degrees, *, own_turns: bool) -> str | N
 
     `own_turns` says that the norms were this caller's; what is not known is not mentioned.
     """
-    heard = []
+    parts = []
     if found.pitch is not None:
-        heard.append(f"the pitch is {_PITCH[found.pitch]} ({turn.pitch_hz:.0f} Hz)")
+        parts.append(f"the pitch is {_PITCH[found.pitch]} ({turn.pitch_hz:.0f} Hz)")
     if found.energy is not None:
-        heard.append(f"the voice is {_ENERGY[found.energy]} ({turn.energy_db:.0f} dB)")
+        parts.append(f"the voice is {_ENERGY[found.energy]} ({turn.energy_db:.0f} dB)")
     if found.rate is not None:
         rate = f"{turn.rate_per_s:.1f} {turn.rate_unit.value} a second"
-        heard.append(f"the speech is {_RATES[found.rate]} ({rate})")
-    if not heard:
+        parts.append(f"the speech is {_RATES[found.rate]} ({rate})")
+    if not parts:
         return None
     against = "this caller's other turns" if own_turns else "other callers"
-    listed = " and ".join([*([", ".join(heard[:-1])] if heard[:-1] else []), heard[-1]])
+    listed = " and ".join([*([", ".join(parts[:-1])] if parts[:-1] else []), parts[-1]])
     return f"Compared with {against}, {listed}."
 
 

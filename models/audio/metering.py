@@ -7,8 +7,8 @@ import numpy as np
 from ..readings import Samples
 
 _SILENCE_RANGE = 2.0**-11
-"""Range from the lowest to the highest sample that still is silence: A-law has no zero, its silence
-alternates between -8 and 8 of 32,768, which is this."""
+"""The widest range of samples that still is silence: A-law has no zero, and its silence alternates
+between -8 and 8 of 32,768."""
 _FULL_SCALE = {
     "PCM_U8": 127 / 128,
     "ULAW": 32_124 / 32_768,
@@ -21,7 +21,7 @@ class LevelMeter:
     """Counters over one pass of samples, before they are resampled or limited to [-1, 1].
 
     A sample counts as clipped if it is beyond full scale, or at full scale beside another one that
-    is. `subtype` is libsndfile's name of the sample format: it tells where full scale is.
+    is. `subtype` is libsndfile's name of the sample format, which sets full scale.
     """
 
     def __init__(self, subtype: str = "PCM_16") -> None:
@@ -33,7 +33,7 @@ class LevelMeter:
 
     @property
     def is_silent(self) -> bool:
-        """Whether all samples so far are the same, but for the smallest step of A-law.
+        """Whether all samples so far are equal, give or take the smallest step of A-law.
 
         Constant bytes are silence whatever value they decode to (zeros in 8-bit PCM are -1).
         """

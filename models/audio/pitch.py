@@ -12,14 +12,14 @@ HOP_S = 0.02
 _WINDOW_S = 0.025
 _THRESHOLD = 0.15
 _QUIET_DB = 40.0
-"""Frames so far below the loudest one have no pitch, whatever their period."""
+"""Frames this far below the loudest one have no pitch, whatever their period."""
 _FRAMES_AT_ONCE = 128
 
 _Floats = NDArray[np.float32]
 
 
 def pitch_hz(samples: Samples, sample_rate: int) -> _Floats:
-    """The pitch of each frame in Hz, one every `HOP_S`; NaN where nothing periodic is heard.
+    """The pitch of each frame in Hz, one every `HOP_S`; NaN where nothing is periodic.
 
     Steps 2 to 5 of the paper: difference function, cumulative mean normalisation, absolute
     threshold, parabolic interpolation.
@@ -31,10 +31,10 @@ def pitch_hz(samples: Samples, sample_rate: int) -> _Floats:
         return np.full(0, np.nan, np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, window + longest)[::hop]
     power = np.square(frames[:, :window]).mean(axis=1)
-    (heard,) = np.nonzero(power > power.max() * 10 ** (-_QUIET_DB / 10))
+    (loud,) = np.nonzero(power > power.max() * 10 ** (-_QUIET_DB / 10))
     found = np.full(count, np.nan, np.float32)
-    for at in range(0, heard.size, _FRAMES_AT_ONCE):
-        places = heard[at : at + _FRAMES_AT_ONCE]
+    for at in range(0, loud.size, _FRAMES_AT_ONCE):
+        places = loud[at : at + _FRAMES_AT_ONCE]
         found[places] = sample_rate / _periods(frames[places], window, shortest, longest)
     return found
 

@@ -1,4 +1,4 @@
-"""Recorded calls in, blocks of mono audio at one rate out; only a moment is decoded at a time.
+"""Recorded calls in, blocks of mono audio at one rate out; only a moment is held in memory.
 
 Reads WAV (PCM of 8 to 32 bits, float, mu-law, A-law, and the block codecs libsndfile knows), FLAC,
 Ogg/Opus, Ogg/Vorbis and MP3, at 8 to 48 kHz. A WAV, FLAC or MP3 file that ends too early is
@@ -10,26 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from ..errors import AudioError, DeescalateError, SamplesError
 from ..readings import Samples
-from .in_memory import AudioFile
+from .memory_file import AudioFile
 from .metering import LevelMeter
-from .source import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NO_AUDIO, ForwardFile, one_line, open_source
+from .samples import MAX_LEVEL, check_sample_rate, limited
+from .source import NO_AUDIO, ForwardFile, one_line, open_source
 
 AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-"""File extensions of recordings, in lower case."""
+"""File name extensions of recordings, in lower case."""
 
 _CHUNK_FRAMES = 16_384
-_MAX_LEVEL = 128.0
-"""Float audio beyond this was not clipped but has another scale, such as that of int16."""
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
 
@@ -44,13 +41,13 @@ class CallerChannel(StrEnum):
 class CallAudio:
     """An open recording, to be iterated once: blocks of mono float32, the last one shorter.
 
-    `source_rate` and `channels` are the file's; `duration_s` is what it announces, or None.
-    `samples_read` (at `sample_rate`), `clipped_samples` and `is_silent` (of the caller's channel as
-    recorded) cover what was read so far; they are final after the last block. A silent recording
-    raises no error here, since it is known only at the end: whoever iterates decides.
+    `source_rate` and `channels` are the file's; `duration_s` is what it announces, None if it does
+    not. `samples_read` (at `sample_rate`), `clipped_samples` and `is_silent` (of the caller's
+    channel as recorded) count what was read so far and are final after the last block. A silent
+    recording is no error here: whoever iterates knows only at the end, and decides.
 
-    Iterating raises AudioError when the rest of the file turns out to be damaged, to end too
-    early, or to hold samples that are no numbers.
+    Iterating raises AudioError when the rest of the file is damaged, ends too early, or holds
+    samples that are not numbers.
     """
 
     def __init__(
@@ -78,6 +75,11 @@ class CallAudio:
         return self._levels.clipped_samples
 
     @property
+    def has_consistent_header(self) -> bool:
+        """Whether nothing in the header contradicts the form in which the file was read."""
+        return self._source.has_consistent_header
+
+    @property
     def is_silent(self) -> bool:
         """Whether only digital silence was read so far."""
         return self._levels.is_silent
@@ -85,12 +87,7 @@ class CallAudio:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -122,8 +119,8 @@ class CallAudio:
             return
         stream = soxr.ResampleStream(self.source_rate, self.sample_rate, 1, dtype="float32")
         for piece in self._caller_samples():
-            yield _limited(stream.resample_chunk(piece))
-        yield _limited(stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
+            yield limited(stream.resample_chunk(piece))
+        yield limited(stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
 
     def _caller_samples(self) -> Iterator[Samples]:
         """The caller's channel at the source's rate, checked, counted, limited to [-1, 1]."""
@@ -143,14 +140,14 @@ class CallAudio:
             self._check(samples, frames)
             self._levels.add(samples)
             frames += len(samples)
-            yield _limited(samples)
+            yield limited(samples)
         self._levels.finish()
         self._check_end(frames)
 
     def _check(self, samples: Samples, frames_before: int) -> None:
         for bad, what in (
             (~np.isfinite(samples), "a sample that is not a number (NaN or infinite)"),
-            (np.abs(samples) > _MAX_LEVEL, "a level far beyond full scale, which is 1"),
+            (np.abs(samples) > MAX_LEVEL, "a level far beyond full scale, which is 1"),
         ):
             if bad.any():
                 at_s = (frames_before + int(bad.argmax())) / self.source_rate
@@ -179,7 +176,7 @@ def open_call(
 ) -> CallAudio:
     """Open a recorded call; use it in a `with` statement and iterate over its blocks.
 
-    `caller_channel` says which side of a stereo file is read; it does not matter for a mono file.
+    `caller_channel` says which side of a stereo file is read; it is ignored for a mono file.
 
     Raises:
         AudioError: The file cannot be read as speech; the reason says what to do about it.
@@ -203,62 +200,13 @@ def open_call(
 def read_audio(
     path: str | Path, *, caller_channel: CallerChannel | None = None, sample_rate: int = 16_000
 ) -> Samples:
-    """Read a whole short recording; for long ones use `open_call`, which takes no more memory.
+    """Read a whole short recording; for long ones use `open_call`, whose memory does not grow.
 
     Raises:
         AudioError: As `open_call`.
     """
     with open_call(path, caller_channel=caller_channel, sample_rate=sample_rate) as call:
         return np.concatenate(list(call))
-
-
-def to_mono_float32(audio: NDArray[Any]) -> Samples:
-    """Convert int16, float32 or float64 audio, shape (samples,) or (samples, 1), to mono float32.
-
-    Integers are divided by 32,768; floats beyond full scale are limited to [-1, 1].
-
-    Raises:
-        SamplesError: Another type, shape or scale, or samples that are no numbers.
-    """
-    audio = np.asarray(audio)
-    if audio.ndim == 2 and audio.shape[1] == 1:
-        audio = audio[:, 0]
-    if audio.ndim != 1:
-        raise SamplesError(f"audio of shape {audio.shape}: mono is needed, shape (samples,)")
-    if audio.dtype == np.int16:
-        return audio.astype(np.float32) / np.float32(32_768)
-    if audio.dtype not in (np.float32, np.float64):
-        raise SamplesError(f"audio of type {audio.dtype}: int16, float32 or float64 is needed")
-    if not np.isfinite(audio).all():
-        raise SamplesError("audio with samples that are not numbers (NaN or infinite)")
-    if (np.abs(audio) > _MAX_LEVEL).any():
-        raise SamplesError("audio far beyond full scale: floats must be in [-1, 1]")
-    return _limited(audio.astype(np.float32, copy=False))
-
-
-def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
-    """Resample mono float32 audio; n samples become n * to_rate / from_rate, halves rounded up.
-
-    Raises:
-        SamplesError: A rate is not from 8,000 to 48,000 Hz.
-    """
-    check_sample_rate(from_rate)
-    check_sample_rate(to_rate)
-    if from_rate == to_rate or samples.size == 0:
-        return samples
-    return _limited(soxr.resample(samples, from_rate, to_rate))
-
-
-def check_sample_rate(sample_rate: int) -> None:
-    """Raise SamplesError unless a rate is one that this library works at."""
-    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE or sample_rate != int(sample_rate):
-        raise SamplesError(
-            f"a sample rate of {sample_rate} Hz: {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} can be used"
-        )
-
-
-def _limited(samples: Samples) -> Samples:
-    return np.clip(samples, -1, 1)
 
 
 def _channel_index(

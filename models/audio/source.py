@@ -1,4 +1,4 @@
-"""Opening a recording: everything that can be refused before its first sample is read."""
+"""Opens a recording, and refuses what it can before the first sample is read."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from pathlib import Path
 import soundfile
 
 from ..errors import AudioError
-from .in_memory import AudioFile, MemoryFile
+from .memory_file import AudioFile, MemoryFile
+from .samples import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from .streams import has_further_ogg_stream, read_mp3_length
-from .wav import check_wav_header, read_wav_header
+from .wav import WavHeader, check_wav_length, read_wav_header
 
-MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 48_000
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 _MP3_PADDING_S = 0.5
 NO_AUDIO = "holds no audio (0 s); record or copy it again"
 
 
 class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships no types
-    """A file read from front to back, and how many frames it promises; None if it does not.
+    """A file read from front to back.
+
+    `promised` is how many frames it announces, None if it does not; `has_consistent_header` is
+    False for a WAV file whose header contradicts itself.
 
     soundfile seeks after every read of a seekable file, which makes libsndfile's MP3 decoder lose
     the bits that it carries from frame to frame: noise at each seam.
@@ -29,6 +32,7 @@ class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships
     def __init__(self, path: AudioFile) -> None:
         super().__init__(path if isinstance(path, Path) else path.open())
         self.promised: int | None = self.frames if self.frames < 2**62 else None
+        self.has_consistent_header = True
 
     def seekable(self) -> bool:
         """Say no, which is what stops soundfile from seeking."""
@@ -39,10 +43,10 @@ def open_source(path: AudioFile) -> ForwardFile:
     """Open a recording of one or two channels and 8 to 48 kHz.
 
     Raises:
-        AudioError: It is none; the reason says what to do about it.
+        AudioError: It is not one; the reason says what to do about it.
     """
     try:
-        _check_file(path)
+        header = _check_file(path)
         source = _open_known_format(path)
     except OSError as error:
         raise AudioError(path, _os_reason(error)) from error
@@ -51,14 +55,15 @@ def open_source(path: AudioFile) -> ForwardFile:
         if source.frames == 0:
             raise AudioError(path, NO_AUDIO)
         _check_streams(path, source)
+        source.has_consistent_header = header is None or header.is_consistent
     except AudioError:
         source.close()
         raise
     return source
 
 
-def _check_file(path: AudioFile) -> None:
-    """Refuse what is no plain file with something in it, before anything tries to read it."""
+def _check_file(path: AudioFile) -> WavHeader | None:
+    """Refuse what cannot hold a whole recording before opening it; return a WAV's header."""
     if isinstance(path, MemoryFile):
         size = path.size
     else:
@@ -73,12 +78,13 @@ def _check_file(path: AudioFile) -> None:
     header = read_wav_header(path)
     if header is not None:
         _check_form(path, header.sample_rate, header.channels)
-        check_wav_header(path, header)
+        check_wav_length(path, header)
+    return header
 
 
 def _open_known_format(path: AudioFile) -> ForwardFile:
     if path.suffix.lower() == ".raw":
-        raise AudioError(path, "has no header that tells its sample rate; convert it to WAV")
+        raise AudioError(path, "has no header with its sample rate; convert it to WAV")
     try:
         source = ForwardFile(path)
     except soundfile.LibsndfileError as error:
@@ -97,7 +103,7 @@ def _unknown_format(path: AudioFile, error: soundfile.LibsndfileError) -> str:
 
 
 def _check_streams(path: AudioFile, source: ForwardFile) -> None:
-    """Refuse what libsndfile would not read to its end; forget a length that it only guessed."""
+    """Refuse what libsndfile would not read to its end; drop a length that it only guessed."""
     if source.format == "OGG" and has_further_ogg_stream(path):
         raise AudioError(
             path, "holds several Ogg streams in a row; join them with ffmpeg -i IN OUT.wav"
@@ -110,7 +116,7 @@ def _check_streams(path: AudioFile, source: ForwardFile) -> None:
     if missed_s > _MP3_PADDING_S:
         raise AudioError(
             path,
-            f"has {missed_s:.1f} s more audio than its MP3 header tells; "
+            f"has {missed_s:.1f} s more audio than its MP3 header says; "
             "convert it with ffmpeg -i IN OUT.wav",
         )
     if not announces_length:

@@ -1,14 +1,14 @@
 """What an MP3 or Ogg file holds, frame by frame and page by page.
 
-libsndfile stops without a word at the end that an MP3 announces, or that it guesses from the bit
-rate of the first frame, and at the end of the first of several Ogg streams. The rest would be lost.
+libsndfile silently stops at the end that an MP3 announces, or that it guesses from the bit rate of
+the first frame, and at the end of the first of several Ogg streams. The rest would be lost.
 """
 
 from __future__ import annotations
 
 from typing import BinaryIO
 
-from .in_memory import AudioFile
+from .memory_file import AudioFile
 
 _KBITS_V1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_V2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)

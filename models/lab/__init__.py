@@ -1,1 +1,1 @@
-"""Offline work on models: corpora, metrics and channel effects here, the rest in its folders."""
+"""Offline work on models: corpora, metrics and channel effects; the rest is in the folders."""

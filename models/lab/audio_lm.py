@@ -1,12 +1,12 @@
-"""An audio language model asked about a turn: P(negative) from its two answers' first tokens.
+"""An audio language model as a classifier: P(negative) from the first tokens of its two answers.
 
-One forward pass, nothing is generated: the probability of the token that begins "negative", against
-that of the one that begins "non-negative". Seconds a turn on a CPU: live use wants a GPU.
+One forward pass without generation: the probability of the token that begins "negative" against
+that of the token that begins "non-negative". It takes seconds per turn on a CPU; live use needs a
+GPU.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..audio.recording import resample
+from ..audio.samples import resample
 from ..errors import ModelFileError
+from ..logs import get_logger
 from ..readings import SAMPLE_RATE, EmotionReading, Samples
 from ..voice import read_windows
 from .audio_lm_files import load_network, load_processor
@@ -35,26 +36,23 @@ REASONING_PROMPT = (
 )
 ANSWERS = ("negative", "non-negative")
 _WINDOW_S = 30.0
-"""What such models hear at most; of a longer turn the end is read."""
-
-_log = logging.getLogger(__name__)
+"""The most audio such a model takes; longer turns keep only their end."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelAnswer:
-    """A question with its answer, as text, and the answer's tokens with the end of the turn."""
+    """The text of a question and its answer, and the answer's tokens, end of turn included."""
 
     text: str
     tokens: tuple[int, ...]
 
 
 class AudioLm:
-    """An audio language model of the Qwen2-Audio kind, by name or folder, and what it is asked.
+    """An audio language model of the Qwen2-Audio kind, by name or folder, with its prompt.
 
-    A folder may hold LoRA weights alone, as `deescalate train teacher` writes them; the model that
-    they belong to is loaded with them. `network` is on the GPU if there is one. Nothing is
-    downloaded unless `download` is true, and no code that comes with a model is run unless
-    `trust_remote_code` is.
+    A folder may hold LoRA weights alone, as `model train teacher` writes them; their base model is
+    loaded too. `network` is on the GPU if there is one. Nothing is downloaded unless
+    `download` is true, and code that comes with a model runs only if `trust_remote_code` is.
     """
 
     def __init__(
@@ -67,10 +65,10 @@ class AudioLm:
         download: bool = False,
         trust_remote_code: bool = False,
     ) -> None:
-        """Load a model; `answers` are the negative one and the other, `dtype` as torch names it.
+        """Load a model; `answers` are (negative, non-negative), `dtype` is torch's name for it.
 
         Raises:
-            ModelFileError: if it cannot be loaded, or both answers begin with the same token.
+            ModelFileError: it cannot be loaded, or both answers begin with the same token.
         """
         options = {"local_files_only": not download, "trust_remote_code": trust_remote_code}
         self.name = str(model)
@@ -87,23 +85,21 @@ class AudioLm:
             raise ModelFileError(model, f"begins {answers[0]!r} and {answers[1]!r} alike")
 
     def answer(self, negative: bool, reasoning: str | None = None) -> LabelAnswer:
-        """One of the two answers; with reasoning before it to a question that asks for that."""
+        """One of the two answers; with `reasoning` first, to the question that asks for it."""
         label = 0 if negative else 1
         if reasoning is None:
             return self._answers[label]
         return self._answer(REASONING_PROMPT, f"{reasoning} {self._labels[label]}")
 
     def inputs(self, turns: Sequence[Samples], answers: Sequence[LabelAnswer] | None = None) -> Any:
-        """The network's inputs for turns at 16 kHz; with their answers if given.
+        """The network's inputs for turns at 16 kHz, with their answers if given.
 
         Padded on the left, so that the answers end where the inputs do.
         """
-        asked = [answer.text for answer in answers or ()] or [self._question] * len(turns)
         last = -int(_WINDOW_S * SAMPLE_RATE)
-        heard = [resample(turn[last:], SAMPLE_RATE, self._rate) for turn in turns]
         inputs = self.processor(
-            text=asked,
-            audio=heard,
+            text=[answer.text for answer in answers or ()] or [self._question] * len(turns),
+            audio=[resample(turn[last:], SAMPLE_RATE, self._rate) for turn in turns],
             sampling_rate=self._rate,
             return_tensors="pt",
             padding=True,
@@ -114,24 +110,24 @@ class AudioLm:
     def answer_logits(
         self, turns: Sequence[Samples], answers: Sequence[LabelAnswer]
     ) -> list[Tensor]:
-        """What predicts each token of each turn's answer: logits, (answer tokens, vocabulary)."""
+        """The logits that predict each turn's answer, (answer tokens, vocabulary) each."""
         lengths = [len(answer.tokens) for answer in answers]
         logits = last_logits(self.network, max(lengths) + 1, **self.inputs(turns, answers))
         return [row[-length - 1 : -1] for row, length in zip(logits, lengths, strict=True)]
 
     def p_negative(self, turns: Sequence[Samples]) -> list[float]:
-        """P(negative) of each turn; not a number where the model's output is none."""
+        """P(negative) of each turn; NaN where the model's output is not finite."""
         with torch.inference_mode():
             logits = last_logits(self.network, 1, **self.inputs(turns))[:, -1].float()
         share: list[float] = torch.softmax(logits[:, self._first_tokens], dim=-1)[:, 0].tolist()
         return share
 
     def _chat(self, prompt: str, answer: str | None = None) -> str:
-        """The question as text, with a place for the audio, by the model's own chat template."""
+        """The question in the model's own chat template, with a placeholder for the audio."""
         place = self.processor.audio_token
         listed = [{"type": "audio", "audio_url": "turn"}, {"type": "text", "text": prompt}]
         text = self._rendered(listed, answer)
-        if place not in text:  # a template of a language model, which knows no audio
+        if place not in text:  # the template of a text-only language model
             text = self._rendered(f"{place}\n{prompt}", answer)
         return text
 
@@ -145,7 +141,7 @@ class AudioLm:
         return text
 
     def _answer(self, prompt: str, answer: str) -> LabelAnswer:
-        """An answer as the chat template ends it; bare if it rewrites the question by it."""
+        """An answer as the chat template ends it; bare if the template changes the question."""
         question, chat = self._chat(prompt), self._chat(prompt, answer)
         if chat.startswith(question):
             answer = chat.removeprefix(question).rstrip()
@@ -160,19 +156,19 @@ class AudioLanguageModel:
         """Load a model.
 
         Raises:
-            ModelFileError: if it cannot be loaded, or both answers begin with the same token.
+            ModelFileError: it cannot be loaded, or both answers begin with the same token.
         """
         self._model = AudioLm(model, **options)
         self.name = self._model.name
 
     def classify(self, audio: NDArray[np.generic], sample_rate: int) -> EmotionReading:
-        """Read one turn; one that cannot be heard, or a fault of the model, is unknown."""
+        """Classify one turn; unclassifiable audio, or a fault of the model, is unknown."""
         return read_windows(audio, sample_rate, self.name, self._probability)
 
     def _probability(self, samples: Samples) -> float | None:
         try:
             (value,) = self._model.p_negative([samples])
         except (RuntimeError, ValueError, IndexError) as error:
-            _log.error("audio language model failed: %s", type(error).__name__)
+            get_logger("voice").error("audio language model failed", error=type(error).__name__)
             return None
         return value if np.isfinite(value) else None

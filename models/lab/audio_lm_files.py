@@ -1,4 +1,4 @@
-"""Loading audio language models: by name or folder, with or without LoRA weights of ours."""
+"""Load audio language models by name or folder, with or without LoRA weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _AERO_KEYS = {r"^audio_modal_projector\.": "model.multi_modal_projector."}
 
 @contextmanager
 def old_names() -> Iterator[None]:
-    """Leave unsaid that peft uses names of transformers that version 6 will not have."""
+    """Silence the warnings that peft uses names which version 6 of transformers drops."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*will be removed in v6", FutureWarning)
         yield
@@ -43,7 +43,7 @@ def load_processor(model: str | Path, **options: Any) -> Any:
     """Load what turns text and audio into inputs; `options` go to transformers.
 
     Raises:
-        ModelFileError: it is not there, or hears no audio.
+        ModelFileError: it is missing, or takes no audio.
     """
     try:
         if _is_aero(model, options):
@@ -52,7 +52,7 @@ def load_processor(model: str | Path, **options: Any) -> Any:
     except LOADING_FAULTS as error:
         raise _unloadable(model, options, error) from error
     if not hasattr(processor, "feature_extractor"):
-        raise ModelFileError(model, "is no audio language model: its processor hears no audio")
+        raise ModelFileError(model, "is not an audio language model: its processor takes no audio")
     return processor
 
 
@@ -93,7 +93,7 @@ def _unloadable(model: str | Path, options: dict[str, Any], error: Exception) ->
 
 
 def _is_aero(model: str | Path, options: dict[str, Any]) -> bool:
-    """Whether a model is Aero-1-Audio, or a kin, and its own code may not be run."""
+    """Whether a model is of the Aero-1-Audio kind and must load without its own code."""
     if options["trust_remote_code"] or (Path(model) / ADAPTER_FILE).is_file():
         return False
     values, _ = PreTrainedConfig.get_config_dict(
@@ -103,9 +103,9 @@ def _is_aero(model: str | Path, options: dict[str, Any]) -> bool:
 
 
 def _aero(model: str | Path, dtype: str, options: dict[str, Any]) -> Any:
-    """Load Aero-1-Audio as the Qwen2-Audio that it is, but for the name of one layer.
+    """Load Aero-1-Audio as a Qwen2-Audio, from which only the name of one layer differs.
 
-    Its own code was written for version 4 of transformers.
+    Its own code needs version 4 of transformers.
     """
     values, _ = PreTrainedConfig.get_config_dict(
         model, local_files_only=options["local_files_only"]

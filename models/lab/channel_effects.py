@@ -1,6 +1,6 @@
-"""What a telephone, a room and a hurry do to a clip: seeded changes of the training audio.
+"""Channel effects: what a telephone line, a room and a speaker's pace do to a clip; seeded.
 
-Every function takes and returns mono float32 at 16 kHz; nothing here changes who is angry.
+Every function takes and returns mono float32 at 16 kHz; none changes whether the speaker is angry.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LEAST_ROOM_S = 0.01
 
 
 class Effect(StrEnum):
-    """What can happen to a clip, and the unit of how much of it."""
+    """What can happen to a clip, and in which unit."""
 
     CROP = "crop"  # seconds that are left
     SPEED = "speed"  # relative change of rate and pitch, faster or slower
@@ -34,11 +34,11 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How often a line does what to a turn, as shares of turns, and how much of it.
+    """How often (as shares of turns) and how much a line changes a turn.
 
-    A line is `clean` or else may have noise (signal-to-noise ratio in dB), a room (seconds until
-    its echo is 60 dB down), one of two codecs, and loss (the share of packets that are silent).
-    Raises ValueError for shares beyond 0 to 1 and for amounts that fall.
+    A line is `clean`, or may have noise (signal-to-noise ratio in dB), a room (seconds until its
+    echo is 60 dB down), one of two codecs, and packet loss (the share of packets that are silent).
+    Raises ValueError for shares outside 0 to 1 and for ranges whose first value is the greater.
     """
 
     clean: float
@@ -68,7 +68,7 @@ class Line:
 def on_a_line(
     samples: Samples, line: Line, noises: Sequence[Samples], rng: np.random.Generator
 ) -> Samples:
-    """Return the clip as it leaves a line of that kind, as long as it was."""
+    """Return the clip as it leaves such a line; its length does not change."""
     if rng.random() < line.clean:
         return telephone(samples)
     if rng.random() < line.room:
@@ -89,9 +89,9 @@ def on_a_line(
 
 
 def telephone(samples: Samples) -> Samples:
-    """Return the clip as an 8 kHz line passes it on."""
-    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
-    return _float32(soxr.resample(narrow, TELEPHONE_RATE, SAMPLE_RATE))
+    """Return the clip in the band of an 8 kHz line."""
+    narrowband = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
+    return _float32(soxr.resample(narrowband, TELEPHONE_RATE, SAMPLE_RATE))
 
 
 def with_effect(
@@ -101,7 +101,7 @@ def with_effect(
     noises: Sequence[Samples],
     rng: np.random.Generator,
 ) -> Samples:
-    """Return a copy with one change, its amount drawn between two, telephone band included.
+    """Return a copy in the telephone band with one effect, its amount drawn from a range.
 
     `noises` are needed for noise only.
     """
@@ -121,7 +121,7 @@ def with_effect(
 
 
 def cropped(samples: Samples, seconds: float, rng: np.random.Generator) -> Samples:
-    """Return a piece that is not quieter than the clip is on average; shorter clips stay whole."""
+    """Return a piece at least as loud as the clip is on average; shorter clips stay whole."""
     length = int(seconds * SAMPLE_RATE)
     if samples.size <= length:
         return samples
@@ -154,13 +154,13 @@ def noisy(samples: Samples, noise: Samples, snr_db: float, rng: np.random.Genera
 
 
 def overdriven(samples: Samples, decibels: float) -> Samples:
-    """Return the clip with its peaks cut `decibels` under the highest one."""
+    """Return the clip with its peaks cut off `decibels` below the highest one."""
     limit = np.abs(samples).max() * 10 ** (-decibels / 20)
     return np.clip(samples, -limit, limit)
 
 
 def in_a_room(samples: Samples, seconds: float, rng: np.random.Generator) -> Samples:
-    """Return the clip with an echo, 0 to 8 dB under it, that falls by 60 dB in `seconds`."""
+    """Return the clip with an echo 0 to 8 dB below it that falls by 60 dB in `seconds`."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     echo = rng.standard_normal(time.size) * 10 ** (-3 * time / seconds)
     echo *= 10 ** (-rng.uniform(0, 8) / 20) / np.sqrt(np.square(echo).sum())
@@ -172,12 +172,12 @@ def in_a_room(samples: Samples, seconds: float, rng: np.random.Generator) -> Sam
 
 def gsm(samples: Samples) -> Samples:
     """Return the clip after GSM 06.10 full rate (13 kbit/s, 8 kHz)."""
-    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
+    narrowband = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
     coded = io.BytesIO()
-    soundfile.write(coded, narrow, TELEPHONE_RATE, subtype="GSM610", format="WAV")
+    soundfile.write(coded, narrowband, TELEPHONE_RATE, subtype="GSM610", format="WAV")
     coded.seek(0)
-    heard, _ = soundfile.read(coded, dtype="float32")
-    wide = _float32(soxr.resample(heard, TELEPHONE_RATE, SAMPLE_RATE))[: samples.size]
+    decoded, _ = soundfile.read(coded, dtype="float32")
+    wide = _float32(soxr.resample(decoded, TELEPHONE_RATE, SAMPLE_RATE))[: samples.size]
     return np.pad(wide, (0, samples.size - wide.size))
 
 

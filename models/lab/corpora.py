@@ -1,7 +1,7 @@
-"""Manifests of the field's corpora, read off the folders and file names they are published with.
+"""Manifests of the field's corpora, from the folders and file names they are published with.
 
-Each corpus says where it is obtained and under what licence; nothing is fetched. Negative is anger,
-disgust, frustration and disappointment, everything else is not.
+Each corpus names its source and licence; nothing is downloaded. Anger, disgust, frustration and
+disappointment are negative, everything else is not.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A corpus that people have on disk; `split` is "train" where the bundled model met it.
+    """A corpus on disk; `split` is "train" where the bundled model was trained on it.
 
-    `read` finds the labelled recordings under its folder; those it has no label for are left out.
+    `read` finds the labelled recordings under its folder and skips those without a label.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class BuiltManifest:
-    """How many clips of each corpus were listed; a line for each that could not be read."""
+    """The number of clips listed by corpus, and a line for each that could not be read."""
 
     clips: Mapping[str, int]
     failed: tuple[str, ...]
@@ -74,8 +74,8 @@ class BuiltManifest:
 def build_manifest(folders: Mapping[str, Path], out: Path) -> BuiltManifest:
     """Write one manifest of some corpora, by name; recordings that cannot be read are left out.
 
-    Raises UnreadableInputError for an unknown corpus, or a folder without its recordings or of
-    which none can be read.
+    Raises UnreadableInputError for an unknown corpus, and for a folder without readable recordings
+    of its corpus.
     """
     for name, folder in folders.items():
         if name not in CORPORA:

@@ -1,4 +1,4 @@
-"""How the recordings of a corpus are named, and where their labels are: one reader a layout."""
+"""How the recordings of a corpus are named and where their labels are: one reader per layout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEGATIVE = frozenset({"anger", "disgust", "frustration", "disappointment"})
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """One recording and what its corpus says of it, as in a manifest."""
+    """One recording and its labels, as in a manifest."""
 
     path: Path
     speaker: str
@@ -47,8 +47,8 @@ def named(
 ) -> Reader:
     """Return a reader of files named by a pattern with `speaker` and `emotion`.
 
-    The pattern meets the file's folder and its name without ending, such as Actor_01/03-01-05. What
-    it meets twice is a copy, as in archives that hold all of their folders a second time.
+    The pattern is matched against folder and name without suffix, such as Actor_01/03-01-05. A
+    second match is a copy, as in archives that hold all of their folders twice, and is skipped.
     """
     compiled = re.compile(rf".*/(?P<clip>{pattern})", re.IGNORECASE)
 
@@ -75,7 +75,7 @@ def by_parity(match: re.Match[str]) -> str:
 
 
 def women(*speakers: str) -> Callable[[re.Match[str]], str]:
-    """Return what tells the gender of a corpus in which these speakers are the women."""
+    """Return what maps a speaker to a gender in a corpus where these speakers are the women."""
     return lambda match: "female" if match["speaker"].upper() in speakers else "male"
 
 
@@ -85,7 +85,7 @@ WORDS = coded(
     " joy happiness, neu neutral, neutral neutral, ps surprise, sad sadness, sadness sadness,"
     " sur surprise, surprise surprise, surprised surprise"
 )
-"""Emotions as corpora spell them, by the name that manifests use."""
+"""The name in manifests of each emotion as corpora spell it."""
 
 
 def _table(path: Path) -> list[dict[str, str]]:
@@ -99,10 +99,10 @@ def _table(path: Path) -> list[dict[str, str]]:
 def crema_d(folder: Path) -> Iterator[LabelledFile]:
     """Read the acted emotion, and the share of raters that heard a negative one in the voice alone.
 
-    The two tables of the repository are used where they are; the audio alone is enough.
+    The repository's two tables are optional; the audio alone is enough.
     """
-    gender = _told(folder / "VideoDemographics.csv", _sexes)
-    share = _told(folder / "processedResults" / "tabulatedVotes.csv", _voice_votes)
+    gender = _optional_table(folder / "VideoDemographics.csv", _sexes)
+    share = _optional_table(folder / "processedResults" / "tabulatedVotes.csv", _voice_votes)
     read = named(r"(?P<speaker>1\d{3})_[A-Z]{3}_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_\w+", WORDS)
     clips = folder / "AudioWAV"
     for clip in read(clips if clips.is_dir() else folder):
@@ -113,10 +113,10 @@ def crema_d(folder: Path) -> Iterator[LabelledFile]:
 _Value = TypeVar("_Value")
 
 
-def _told(
+def _optional_table(
     path: Path, read: Callable[[list[dict[str, str]]], dict[str, _Value]]
 ) -> dict[str, _Value]:
-    """Return what a table of CREMA-D tells; nothing if it is not there."""
+    """Return what `read` finds in a table of CREMA-D; nothing if the file is missing."""
     if not path.is_file():
         return {}
     try:

@@ -1,4 +1,4 @@
-"""What a training run reads: the manifest's clips, the noises, and pooled features kept on disk."""
+"""What a training run reads: the manifest's clips, the noises, and cached embeddings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from ..audio.recording import AUDIO, read_audio
 from ..errors import UnreadableInputError
 from ..files import whole_file
+from ..progress import Progress
 from ..readings import Samples
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps are done, and how many there are."""
 
 TRAIN_SPLIT = "train"
 
@@ -30,8 +28,8 @@ TRAIN_SPLIT = "train"
 class Clip:
     """One row of a manifest; `negative` is None for unlabelled audio.
 
-    `group` is what the speaker is compared by, such as gender, "" where nothing is known;
-    `soft_negative` the share of raters who heard a negative emotion.
+    `group` is the speaker's group in comparisons, such as a gender ("": unknown); `soft_negative`
+    is the share of raters who heard a negative emotion.
     """
 
     path: Path
@@ -45,15 +43,15 @@ class Clip:
 
     @property
     def key(self) -> int:
-        """Return a number that names the clip in seeds, wherever the data lie."""
+        """Return a number that identifies the clip in seeds, independent of the folder."""
         return zlib.crc32(f"{self.corpus}/{self.path.name}".encode())
 
 
 def read_manifest(manifest: Path) -> list[Clip]:
     """Read a speech manifest (path, corpus, speaker, emotion, negative, split).
 
-    The columns group and soft_negative may be there. Raises UnreadableInputError for a missing
-    file or column, or a label that is none.
+    The columns group and soft_negative are optional. Raises UnreadableInputError for a missing file
+    or column, and for an invalid label.
     """
     rows = read_rows(manifest, "path", "corpus", "speaker", "emotion", "negative", "split")
     clips = []
@@ -66,7 +64,7 @@ def read_manifest(manifest: Path) -> list[Clip]:
 
 
 def read_unlabelled(manifest: Path, without: frozenset[str] = frozenset()) -> list[Clip]:
-    """Read a manifest of turns nobody labelled (path, caller), `without` those of some callers.
+    """Read a manifest of unlabelled turns (path, caller), `without` those of some callers.
 
     Raises UnreadableInputError for a missing file or column.
     """
@@ -78,7 +76,7 @@ def read_unlabelled(manifest: Path, without: frozenset[str] = frozenset()) -> li
 
 
 def read_callers(calls: Path) -> frozenset[str]:
-    """Read who calls in a list of calls (caller).
+    """Read the callers of a list of calls (caller).
 
     Raises UnreadableInputError for a missing file or column.
     """
@@ -86,10 +84,10 @@ def read_callers(calls: Path) -> frozenset[str]:
 
 
 def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
-    """Read the rows of a table with a header (CSV in UTF-8, with a byte order mark or without).
+    """Read the rows of a table with a header (CSV in UTF-8, with or without a byte order mark).
 
-    Raises UnreadableInputError for a missing file, for a column of `columns` that is not there or
-    that a row does not reach, and for a row that goes beyond the columns.
+    Raises UnreadableInputError for a missing file or column, and for a row with fewer values than
+    `columns` need or with more values than the header.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -110,7 +108,7 @@ def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
 
 
 def _clip(folder: Path, row: dict[str, str]) -> Clip:
-    """Raises ValueError for a label that is none."""
+    """Raises ValueError for an invalid label."""
     if row["negative"] not in {"0", "1"}:
         raise ValueError(f"negative is {row['negative']!r}, neither 0 nor 1")
     soft = row.get("soft_negative")
@@ -129,7 +127,7 @@ def _clip(folder: Path, row: dict[str, str]) -> Clip:
 
 
 def read_noises(folder: Path) -> list[Samples]:
-    """Read every noise under a folder in a fixed order; an absent folder gives none."""
+    """Read every noise under a folder in a fixed order; none if the folder is missing."""
     names = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO)
     return [read_audio(path) for path in names]
 
@@ -145,8 +143,8 @@ def cached_rows(
 ) -> NDArray[np.float32]:
     """Return compute(clip) for all clips, stacked; finished chunks are read back from disk.
 
-    `key` must name everything that the result depends on beside the clip's file, which is known by
-    its name, size and time of change. A chunk that is damaged is computed again.
+    `key` must name everything else that the result depends on; a clip's file is identified by name,
+    size and modification time. A damaged chunk is computed again.
     """
     cache.mkdir(parents=True, exist_ok=True)
     parts = []
@@ -159,7 +157,7 @@ def cached_rows(
             continue
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             rows = np.stack(list(pool.map(compute, piece)))
-        content = io.BytesIO()  # numpy itself would not see that the disk is full
+        content = io.BytesIO()  # numpy itself does not notice a full disk
         np.save(content, rows)
         with whole_file(path) as file:
             file.write(content.getbuffer())

@@ -1,4 +1,4 @@
-"""Logits of a language model's last tokens, and of no others."""
+"""The logits of a language model's last tokens only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 def last_logits(network: Any, count: int, **inputs: Any) -> Tensor:
-    """One forward pass; logits of the last tokens alone, (turns, count, vocabulary).
+    """Run one forward pass; return the logits of the last tokens, (turns, count, vocabulary).
 
-    Qwen2-Audio makes them for all tokens, whatever `logits_to_keep`: gigabytes for a batch.
+    Qwen2-Audio ignores `logits_to_keep` and computes all of them: gigabytes per batch.
     """
     head = network.get_output_embeddings()
     hook = head.register_forward_pre_hook(lambda _head, hidden: (hidden[0][:, -count:],))

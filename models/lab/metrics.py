@@ -1,4 +1,4 @@
-"""How well scores tell two classes apart, in numpy. Labels: 1 negative, 0 not."""
+"""Metrics of binary classification, in numpy. Labels: 1 negative, 0 not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Interval:
 def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Return the area under the ROC curve, ties counted half; NaN if one class is missing.
 
-    By the Mann-Whitney statistic: the share of pairs ranked rightly.
+    This is the Mann-Whitney statistic: the share of pairs in the right order.
     """
     truth, values = _checked(labels, scores)
     positives, negatives = int(truth.sum()), int((~truth).sum())
@@ -42,7 +42,7 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def accuracy(labels: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> float:
-    """Return the share of rows on the right side of the threshold; a score at it is negative."""
+    """Return the share of correct rows; a score at the threshold counts as negative."""
     truth, values = _checked(labels, scores)
     return float(np.mean((values >= threshold) == truth))
 
@@ -57,13 +57,13 @@ def class_figures(
 
 
 def false_positive_rate(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
-    """Return the share of the rows that are not negative but called so; NaN without such rows."""
+    """Return the share of non-negative rows classified as negative; NaN without such rows."""
     truth, values = _checked(labels, scores)
     return _ratio(float((values[~truth] >= threshold).sum()), float((~truth).sum()))
 
 
 def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
-    """Return Spearman's correlation, ties sharing their rank; NaN where one does not vary."""
+    """Return Spearman's correlation, ties sharing their rank; NaN if one side is constant."""
     ranks = [_ranks(np.asarray(values, np.float64)) for values in (first, second)]
     if not all(np.ptp(values) for values in ranks):
         return float("nan")
@@ -73,7 +73,7 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
 def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:
     """Return the expected calibration error over equally wide bins, classes weighted equally.
 
-    Equal weight, since probabilities are stated for balanced priors. Naeini et al., 2015.
+    Equally, because the probabilities assume balanced priors. Naeini et al., 2015.
     """
     truth, values = _checked(labels, probabilities)
     if not truth.any() or truth.all():
@@ -92,9 +92,9 @@ def bootstrap(
     rounds: int = 300,
     seed: int = 0,
 ) -> _Floats:
-    """Return a figure over rows drawn again `rounds` times, each class apart.
+    """Return a metric over `rounds` stratified bootstrap samples of the rows.
 
-    NaN throughout if one class is missing. Efron and Tibshirani, 1993.
+    All are NaN if one class is missing. Efron and Tibshirani, 1993.
     """
     truth, values = _checked(labels, scores)
     rng = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ def bootstrap(
 
 
 def interval(drawn: _Floats) -> Interval:
-    """Return the central 95 % of what was drawn."""
+    """Return the central 95 % of bootstrap values."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Interval(float(low), float(high))
 

@@ -1,4 +1,4 @@
-"""The texts that the word model is trained and measured on, and what a recogniser makes of them."""
+"""The texts for training and evaluating the text model, and how speech recognition changes them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FALSE_STARTS = ("i", "the", "to", "a", "my", "we", "you", "it", "is", "and")
 
 
 class TextRecipe(BaseModel):
-    """What the training does; every key is told in the YAML file beside this module."""
+    """The recipe of the text model; the YAML file beside this module explains every key."""
 
     model_config = ConfigDict(extra="forbid")
     seed: int
@@ -43,7 +43,7 @@ class TextRecipe(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledTexts:
     """Texts, whether each is negative, and whether each is neutral and nothing else."""
 
     texts: list[str]
@@ -66,7 +66,7 @@ def read_text_recipe(path: Path = RECIPE) -> TextRecipe:
 
 
 def spoken(text: str, rng: random.Random) -> str:
-    """A text as a speech recogniser may give it: no marks, no case, fillers, false starts."""
+    """A text as speech recognition may return it: no punctuation or case, fillers, false starts."""
     out = []
     for word in re.sub(r"[^\w\s'\u2019]", " ", text).lower().split():
         draw = rng.random()
@@ -80,8 +80,13 @@ def spoken(text: str, rng: random.Random) -> str:
     return " ".join(out)
 
 
-def read_goemotions(folder: Path, split: str, negative_labels: Sequence[str]) -> Labelled:
-    """One split of GoEmotions (tab-separated text, label numbers, id)."""
+def half_spoken(text: str, rng: random.Random) -> str:
+    """With probability 1/2 the text as speech recognition may return it, else as it is."""
+    return spoken(text, rng) if rng.random() < 0.5 else text
+
+
+def read_goemotions(folder: Path, split: str, negative_labels: Sequence[str]) -> LabelledTexts:
+    """Read one split of GoEmotions (tab-separated: text, label numbers, id)."""
     path = folder / "goemotions" / "labels.txt"
     try:
         names = path.read_text(encoding="utf-8").split()
@@ -92,17 +97,17 @@ def read_goemotions(folder: Path, split: str, negative_labels: Sequence[str]) ->
         labels = [{int(number) for number in row[1].split(",")} for row in rows]
     except (OSError, ValueError, IndexError) as error:
         raise UnreadableInputError(path, str(error)) from error
-    return Labelled(
+    return LabelledTexts(
         [row[0] for row in rows],
         np.array([bool(wanted & have) for have in labels]),
         np.array([have == {neutral} for have in labels]),
     )
 
 
-def read_cucom(folder: Path, recipe: TextRecipe) -> tuple[Labelled, Labelled, list[str]]:
-    """CuCom's customer turns by their signs of heat: to train on, held out; and agents' sentences.
+def read_cucom(folder: Path, recipe: TextRecipe) -> tuple[LabelledTexts, LabelledTexts, list[str]]:
+    """Read CuCom: customer turns for training, those held out, and agents' sentences.
 
-    Turns with one sign alone are in neither class and left out.
+    Signs of heat label the customer turns; turns with a single sign are left out.
     """
     path = folder / "cucom_ecommerce.jsonl"
     try:
@@ -126,7 +131,7 @@ def read_cucom(folder: Path, recipe: TextRecipe) -> tuple[Labelled, Labelled, li
     )
 
 
-def _by_heat(calls: list[list[tuple[str, str]]], recipe: TextRecipe) -> Labelled:
+def _by_heat(calls: list[list[tuple[str, str]]], recipe: TextRecipe) -> LabelledTexts:
     phrases = re.compile("|".join(map(re.escape, recipe.heated_phrases)), re.IGNORECASE)
     words = "|".join(map(re.escape, (*recipe.heated_phrases, *recipe.signs_of_heat)))
     signs = re.compile(rf"[!?]{{2}}|!.*!|\b[A-Z]{{4,}}\b|(?i:{words})")
@@ -137,11 +142,11 @@ def _by_heat(calls: list[list[tuple[str, str]]], recipe: TextRecipe) -> Labelled
             texts.append(text)
             negative.append(heated)
     flags = np.array(negative)
-    return Labelled(texts, flags, ~flags)
+    return LabelledTexts(texts, flags, ~flags)
 
 
-def read_meld(folder: Path) -> Labelled:
-    """MELD's test utterances: anger and disgust are negative. For evaluation only."""
+def read_meld(folder: Path) -> LabelledTexts:
+    """Read MELD's test utterances: anger and disgust are negative. For evaluation only."""
     path = folder / "meld_test.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -150,4 +155,4 @@ def read_meld(folder: Path) -> Labelled:
         texts = [row["Utterance"] for row in rows]
     except (OSError, KeyError) as error:
         raise UnreadableInputError(path, str(error)) from error
-    return Labelled(texts, np.isin(emotions, ["anger", "disgust"]), emotions == "neutral")
+    return LabelledTexts(texts, np.isin(emotions, ["anger", "disgust"]), emotions == "neutral")

@@ -1,1 +1,1 @@
-"""What the caller's words say: sentiment, requests for a human, cues."""
+"""What the caller's words say: sentiment by a small model, cues by language files."""

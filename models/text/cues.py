@@ -1,8 +1,7 @@
-"""What a caller's words ask for or complain of: cues as a language file tells them."""
+"""What a caller's words ask for or complain of: cues, as defined by a language file."""
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
 
 from ..errors import ModelFileError, first_complaint
+from ..logs import get_logger
 from ..readings import Cue
 from ..registry import WEIGHTS
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
-from .request_classifier import RequestClassifier, Wording
+from .request_classifier import Lexicon, RequestClassifier
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
-_log = logging.getLogger(__name__)
 
 LANGUAGES = Path(__file__).parent / "languages"
 MAX_CHARS = 2_000
@@ -35,8 +34,8 @@ _UNSAFE = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\ud80
 def readable(text: object) -> str:
     """Any transcript as text of at most `MAX_CHARS`; "" for what is not text.
 
-    Control characters and lone surrogates become spaces. Of a longer text the first and the last
-    half of the limit are kept, with a sentence end between.
+    Control characters and lone surrogates become spaces. A longer text keeps half the limit from
+    its start and half from its end, with a sentence end between.
     """
     if not isinstance(text, str):
         return ""
@@ -55,7 +54,7 @@ class _CueSource(BaseModel):
     @model_validator(mode="after")
     def _finds_something(self) -> Self:
         if not self.say and self.trained is None:
-            raise ValueError("needs patterns under say, or a recogniser under trained")
+            raise ValueError("needs patterns under say, or a classifier under trained")
         return self
 
 
@@ -96,21 +95,21 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True)
 class _CueRule:
-    """How one cue is found: by what is said, unless, or by a trained recogniser."""
+    """How one cue is found: by patterns (`say`, but not `unless`) or by a trained classifier."""
 
     cue: Cue
     say: Patterns
     unless: Patterns
-    recogniser: RequestClassifier | None
+    classifier: RequestClassifier | None
 
-    def spans(self, turn: TurnTokens, words: list[str], wording: Wording) -> list[tuple[int, int]]:
+    def spans(self, turn: TurnTokens, words: list[str], lexicon: Lexicon) -> list[tuple[int, int]]:
         """Where the cue is in a turn; as (first word, word after the last)."""
         spans = self.say.spans(turn)
         if spans:
             void = self.unless.spans(turn)
             spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
-        if self.recogniser is not None:
-            span = self.recogniser.span(words, wording)
+        if self.classifier is not None:
+            span = self.classifier.span(words, lexicon)
             spans += [] if span is None else [span]
         return spans
 
@@ -119,13 +118,13 @@ class Language:
     """One language file, compiled."""
 
     def __init__(self, path: Path, *, trained: bool = True) -> None:
-        """Read and compile a file; without its recognisers (`trained`) for those who train them.
+        """Read and compile a file; without its classifiers (`trained`) for those who train them.
 
         Raises:
             ModelFileError: naming the file, the key and what is wrong with it.
         """
         try:
-            # It makes every scalar a string, so that `no` and `on` are words, not booleans.
+            # With this loader every scalar is a string: `no` and `on` are words, not booleans.
             raw = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - builds no objects
             source = _LanguageFile.model_validate(raw)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -141,7 +140,7 @@ class Language:
         self._small = frozenset(
             map(self._plain, (*source.fillers, *source.answers, *source.small_words))
         )
-        self.wording = Wording(
+        self.lexicon = Lexicon(
             self._fillers,
             frozenset(map(self._plain, source.negations)),
             frozenset(map(self._plain, source.resumes)),
@@ -185,7 +184,7 @@ class Language:
         turn = TurnTokens(tokens.words, self._fillers)
         found = []
         for rule in self._cues:
-            spans = rule.spans(turn, tokens.words, self.wording)
+            spans = rule.spans(turn, tokens.words, self.lexicon)
             if spans:
                 longest = max(spans, key=lambda span: (span[1] - span[0], -span[0]))
                 found.append((rule.cue, _words_of(text, tokens, longest)))
@@ -257,7 +256,7 @@ def _words_of(text: str, tokens: _Tokens, span: tuple[int, int]) -> str:
 def load_language(code: str) -> Language | None:
     """The compiled language of a code such as "en", "en-US" or "hi_Latn"; None without a file.
 
-    Says once, in the log, that a language has no file.
+    Logs once that a language has no file.
 
     Raises:
         ModelFileError: if the file is there and not valid.
@@ -265,7 +264,9 @@ def load_language(code: str) -> Language | None:
     primary = re.split(r"[-_]", code.strip().casefold(), maxsplit=1)[0]
     path = LANGUAGES / f"{primary}.yaml"
     if not re.fullmatch("[a-z]{2,3}", primary) or not path.is_file():
-        _log.warning("no language file: the words of this language give no cues: %r", primary[:8])
+        get_logger("words").warning(
+            "no language file; words in this language give no cues", language=primary[:8]
+        )
         return None
     return Language(path)
 

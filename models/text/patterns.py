@@ -1,8 +1,8 @@
-"""A small pattern language over words: what a language file says, matched in bounded time.
+"""A small pattern language over words for the language files, matched in bounded time.
 
 A pattern is words in order, with `(a|b c)` alternatives, `[a|b]` optional words, `{name}` a word
-list of the file, `word*` words that begin so, `..3` up to three words of any kind, `^` and `$` the
-edges of a sentence. A set of places in the turn is one integer with a bit for each word, so every
+list of the file, `word*` words with that prefix, `..3` up to three words of any kind, `^` and `$`
+the edges of a sentence. A set of places in the turn is one integer with a bit per word, so every
 part of a pattern moves all places at once, without backtracking.
 """
 
@@ -80,7 +80,7 @@ class TurnTokens:
         return reached
 
     def onward(self, places: Places, words: int) -> Places:
-        """Up to so many words of any kind further on, within the sentence."""
+        """Up to `words` words of any kind further on, within the sentence."""
         reached = step = places
         for _ in range(words):
             step = (step & self._inside) << 1
@@ -119,7 +119,7 @@ class _Words:
 
 @dataclass(frozen=True, slots=True)
 class _Prefix:
-    """One word that begins so."""
+    """One word with this prefix."""
 
     prefix: str
     first: frozenset[str] | None = None
@@ -132,7 +132,7 @@ class _Prefix:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Up to so many words of any kind."""
+    """Up to `words` words of any kind."""
 
     words: int
     first: frozenset[str] | None = None
@@ -191,7 +191,7 @@ class _Choice:
 
 
 class Patterns:
-    """Many patterns; only those are tried of which the turn holds a telling word.
+    """Many patterns; only those are tried whose rarest needed words occur in the turn.
 
     `common` are words that nearly every turn holds.
     """
@@ -233,7 +233,7 @@ class Patterns:
 
 
 def _needed(node: Node, common: frozenset[str]) -> frozenset[str] | None:
-    """Words of which every match holds at least one, the fewest common ones; None if unknown."""
+    """A set of words with one in every match, as few common ones as possible; None if unknown."""
     if isinstance(node, _Words):
         return node.first
     if isinstance(node, _Sequence):

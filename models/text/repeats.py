@@ -1,4 +1,4 @@
-"""Does a caller say again what they said in an earlier turn of the same call?"""
+"""Whether a caller repeats what they said in an earlier turn of the same call."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _CONTAINED = 0.85
 class RequestMemory:
     """What one caller has asked for so far, kept as hashes of letter groups, never as text.
 
-    Short answers, digits and fillers do not count; small rewordings and mishearings do.
+    Short answers, digits and fillers do not count; small rewordings and transcription errors do.
     """
 
     def __init__(self, language: str = "en") -> None:
         self._language = load_language(language)
         self._earlier: deque[tuple[int, frozenset[int]]] = deque(maxlen=_REMEMBERED_TURNS)
 
-    def hear(self, text: object) -> tuple[Cue, str] | None:
-        """Take the caller's next turn; the cue with its words if an earlier turn said the same."""
+    def add(self, text: object) -> tuple[Cue, str] | None:
+        """Add the caller's next turn; the cue and its words if an earlier turn said the same."""
         if self._language is None:
             return None
         words = self._language.content(readable(text))
@@ -38,7 +38,7 @@ class RequestMemory:
         return (Cue.REPEATS_REQUEST, " ".join(words)[:120]) if again else None
 
     def fork(self) -> Self:
-        """The same memory in an object of its own."""
+        """A copy with the same memory."""
         other = copy(self)
         other._earlier = self._earlier.copy()
         return other

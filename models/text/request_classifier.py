@@ -1,4 +1,4 @@
-"""A trained recogniser of one cue: a linear model over a turn's short word sequences."""
+"""A trained classifier of one cue: a linear model over a turn's short word sequences."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _FULL_LENGTH = 60
 _MASK = BUCKETS - 1
 _EDGE, _NOT, _CLASS = "^", "!", "<"
 _TELLING = 0.2
-"""A word with less than this share of the weight of the weightiest one tells nothing."""
+"""Words with less than this share of the greatest weight are not shown as the cause."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """What a language's recogniser has to know of it beside its weights.
+class Lexicon:
+    """What a language's classifier needs to know of it besides its weights.
 
-    Words in `fillers` are passed over. What follows one of `negations` (words, or pairs of words)
+    Words in `fillers` are skipped. What follows one of `negations` (words, or pairs of words)
     counts as negated, for `NEGATED_WORDS` words, to the end of the sentence or to one of `resumes`.
-    `classes` gives words that can stand for each other the name of their class.
+    `classes` maps interchangeable words to the name of their class.
     """
 
     fillers: frozenset[str]
@@ -42,7 +42,7 @@ class Wording:
 class Said:
     """The words of a turn that count, `tokens`, and where they stand in it, `at`; edges included.
 
-    What is said twice in a row counts once. `classed` has classes in place of words.
+    Repeated words count once. `classed` has classes in place of words.
     """
 
     tokens: list[str]
@@ -50,12 +50,12 @@ class Said:
     at: list[int]
 
     @classmethod
-    def of(cls, words: Sequence[str], wording: Wording) -> Said:
+    def of(cls, words: Sequence[str], lexicon: Lexicon) -> Said:
         """What counts of a turn with its sentence ends."""
-        counted = _counted(words, wording)
+        counted = _counted(words, lexicon)
         tokens = [_EDGE, *(token for token, _ in counted), _EDGE]
         at = [0, *(place for _, place in counted), len(words) - 1]
-        return cls(tokens, [_classed(token, wording.classes) for token in tokens], at)
+        return cls(tokens, [_classed(token, lexicon.classes) for token in tokens], at)
 
     def features(self) -> set[int]:
         """One to three tokens in a row, and pairs with one between; each in [0, BUCKETS).
@@ -93,18 +93,18 @@ def _classed(token: str, classes: Mapping[str, str]) -> str:
     return token.replace(word, f"{_CLASS}{classes[word]}") if word in classes else token
 
 
-def _counted(words: Sequence[str], wording: Wording) -> list[tuple[str, int]]:
+def _counted(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, int]]:
     """The words that count, negated ones marked, each with its place in `words`."""
     said: list[tuple[str, int]] = []
     negated, before = 0, ""
     for at, word in enumerate(words):
-        if word == SENTENCE_END or word in wording.resumes:
+        if word == SENTENCE_END or word in lexicon.resumes:
             negated = 0
-        if word == SENTENCE_END or word in wording.fillers:
+        if word == SENTENCE_END or word in lexicon.fillers:
             continue
         token = f"{_NOT}{word}" if negated else word
         negated = max(negated - 1, 0)
-        if word in wording.negations or f"{before} {word}" in wording.negations:
+        if word in lexicon.negations or f"{before} {word}" in lexicon.negations:
             negated = NEGATED_WORDS
         before = word
         if not _said_again(said, token):
@@ -123,26 +123,26 @@ def _said_again(said: list[tuple[str, int]], token: str) -> bool:
 
 
 def unit_length(count: int) -> float:
-    """What sums over so many different sequences are divided by; long turns are not thinned out."""
+    """What the sum over `count` sequences is divided by; bounded, so long turns are not diluted."""
     return float(np.sqrt(min(max(count, 1), _FULL_LENGTH)))
 
 
 @dataclass(frozen=True, slots=True)
 class RequestClassifier:
-    """Weights of the sequences, (BUCKETS,) int8 in units of `unit`; the cue is there above 0."""
+    """Weights of the sequences, (BUCKETS,) int8 in units of `unit`; a score above 0 is the cue."""
 
     weight: NDArray[np.int8]
     unit: float
     intercept: float
 
     def score(self, features: set[int]) -> float:
-        """How clearly the cue is there in a turn of some words: above 0 it is."""
+        """How clearly a turn with these features holds the cue; it does above 0."""
         total = int(self.weight[list(features)].sum(dtype=np.int64))
         return total * self.unit / unit_length(len(features)) + self.intercept
 
-    def span(self, words: Sequence[str], wording: Wording) -> tuple[int, int] | None:
-        """The words that speak most for the cue, as (first, after the last); None without it."""
-        said = Said.of(words, wording)
+    def span(self, words: Sequence[str], lexicon: Lexicon) -> tuple[int, int] | None:
+        """The words that count most for the cue, as (first, after the last); None without it."""
+        said = Said.of(words, lexicon)
         if len(said.tokens) == 2 or self.score(said.features()) <= 0.0:
             return None
         for_cue = [0.0] * len(words)

@@ -1,4 +1,4 @@
-"""What the caller's words say: a small linear model over hashed words, and the cues they hold."""
+"""Sentiment of the caller's words: a small linear model over hashed words, and their cues."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class TextClassifier(Protocol):
 def tokens(text: str) -> list[str]:
     """Words, marks and numbers of a turn as the model knows them.
 
-    Case goes (a turn with words in capitals gets a mark of its own), apostrophes and fillers go,
-    numbers become one token whether written or spoken, stuttered small words count once.
+    Case, apostrophes and fillers are dropped (a turn with words in capitals gets a mark of its
+    own), numbers become one token whether written or spoken, stuttered small words count once.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
@@ -169,17 +169,17 @@ class Weights:
 
 
 class BundledTextClassifier:
-    """The word model of this package and the cues of its language files. Thread-safe, no state."""
+    """The bundled text model and the cues of the language files. Thread-safe, no state."""
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
 
     def classify(self, text: str | None, language: str | None = "en") -> WordReading:
-        """Read one turn; a recogniser that names no language is taken to hear English.
+        """Read one turn; without a language it is taken for English.
 
         What is not text, or holds no letters or digits, has no probability and no cues. The model
-        reads English alone: in any other language `p_negative` is None. Of more than 2,000
-        characters the first and the last 1,000 are read.
+        is English-only: in any other language `p_negative` is None. A turn of more than 2,000
+        characters is read at both ends, 1,000 each.
         """
         turn = readable(text)
         if not any(map(str.isalnum, turn)):
@@ -192,7 +192,7 @@ class BundledTextClassifier:
 
 @cache
 def load_word_classifier(path: Path = WEIGHTS) -> BundledTextClassifier:
-    """The bundled word classifier, one a process.
+    """The bundled text classifier, one per process.
 
     Raises:
         ModelFileError: if the weights or a language file are missing or damaged.

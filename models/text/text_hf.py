@@ -1,8 +1,7 @@
-"""A Hugging Face text classifier behind the word-classifier protocol (extra `hf`)."""
+"""A Hugging Face text classifier behind the text-classifier protocol (extra `hf`)."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ..errors import ModelFileError
 from ..hugging_face import LOADING_FAULTS
+from ..logs import get_logger
 from ..readings import WordReading
 from .cues import find_cues, readable
 
-_log = logging.getLogger(__name__)
 _MAX_TOKENS = 256
 
 
@@ -56,7 +55,7 @@ class HuggingFaceTextClassifier:
         self._languages = frozenset(languages)
 
     def classify(self, text: str | None, language: str = "en") -> WordReading:
-        """Read one turn; a fault of the model gives no probability, and the cues all the same."""
+        """Read one turn; if the model fails there is no probability, but still the cues."""
         turn = readable(text)
         if not any(map(str.isalnum, turn)):
             return WordReading(None)
@@ -69,7 +68,7 @@ class HuggingFaceTextClassifier:
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0]
         except (RuntimeError, IndexError) as error:
-            _log.error("word model failed: %s", type(error).__name__)
+            get_logger("words").error("text model failed", error=type(error).__name__)
             return None
         if self._independent:
             value = torch.sigmoid(logits[self._negative]).max()

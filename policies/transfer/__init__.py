@@ -1,6 +1,6 @@
 """Handing a call over: what the human gets, who takes the call, and at most once.
 
-The targets are loaded when first used: a bot that hands nobody over opens no HTTP client.
+The targets are loaded on first use: a bot without transfers imports no HTTP client.
 """
 
 from importlib import import_module

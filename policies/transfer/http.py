@@ -1,25 +1,28 @@
 """How a request reaches a vendor: attempts within a time budget, retried only where that is safe.
 
-Nothing of a request is logged: addresses, headers and bodies carry secrets and caller data.
+Nothing from a request is logged: addresses, headers and bodies carry secrets and caller data.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib
 import json
-import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from ...models.http import (
+    HttpAnswer,
+    Message,
+    NoHttpAnswerError,
+    backoff_s,
+    post,
+    retry_after_s,
+    tls_context,
+)
 from ...models.logs import get_logger
 from .request import TransferOutcome, TransferRequest
 
@@ -33,9 +36,9 @@ log = get_logger("transfer")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how often a vendor is tried.
+    """How long and how often to try a vendor.
 
-    `budget_s` bounds the whole, waits included; `attempt_s` one request with its answer; the wait
+    `budget_s` bounds the whole, including waits; `attempt_s` one request with its answer. The wait
     before attempt n + 1 is `first_delay_s` * 2^(n - 1), at most 4 s, times a random 0.5 to 1.
     """
 
@@ -46,36 +49,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """A POST for one vendor. `headers` are made anew for every attempt."""
-
-    url: str = field(repr=False)
-    content: bytes = field(repr=False)
-    headers: Callable[[], dict[str, str]] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class _Failed:
     detail: str
     retry: bool
     wait_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    retry_after: str | None
-    body: bytes | None
-
-
 class Sender:
     """Sends one message to a vendor until it is accepted, refused or out of time.
 
-    Tried again: 429 (with its Retry-After), connections that could not be made, and, if the
-    vendor's request is repeatable, 5xx, timeouts and dropped connections. Final: every other
-    status, redirects included. A connection is opened for each attempt and closed after it, so
-    that nothing outlives a call. `proxy` is the URL of an HTTP proxy; the environment's is not
-    used.
+    Retried: 429 (after its Retry-After), failed connections, and, if the vendor's request is
+    repeatable, 5xx, timeouts and dropped connections. Final: every other status, including
+    redirects. Each attempt opens a connection and closes it, so that nothing outlives a call.
+    `proxy` is the URL of an HTTP proxy; the environment's is not used.
     """
 
     def __init__(
@@ -106,7 +92,8 @@ class Sender:
             if isinstance(result, str):
                 events.info("transfer accepted", attempts=attempt, detail=result)
                 return TransferOutcome(True, result, attempt)
-            wait_s = max(result.wait_s, self._backoff(attempt))
+            jitter_s = backoff_s(attempt, self._limits.first_delay_s, _MAX_DELAY_S)
+            wait_s = max(result.wait_s, jitter_s)
             again = result.retry and attempt < self._limits.attempts
             if not again or self._clock() + wait_s >= deadline:
                 events.warning("transfer failed", attempts=attempt, detail=result.detail)
@@ -114,63 +101,22 @@ class Sender:
             events.info("transfer attempt failed", attempt=attempt, detail=result.detail)
             await self._sleep(wait_s)
 
-    def _backoff(self, attempt: int) -> float:
-        delay = min(_MAX_DELAY_S, self._limits.first_delay_s * 2.0 ** (attempt - 1))
-        return delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
-
     async def _attempt(
         self, message: Message, vendor: HttpTarget, call_id: str, timeout_s: float
     ) -> str | _Failed:
-        """One request: what the vendor accepted it with, or why it failed."""
+        """One request: the answer that accepted it, or why it failed."""
         try:
-            async with asyncio.timeout(timeout_s):
-                answer = await self._exchange(message, timeout_s)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            return _Failed(f"not connected: {type(error).__name__}", retry=True)
-        except (TimeoutError, httpx.TimeoutException):
-            return _Failed("no answer in time", retry=vendor.repeatable)
-        except httpx.HTTPError as error:
-            return _Failed(f"connection lost: {type(error).__name__}", retry=vendor.repeatable)
+            async with httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy) as transport:
+                answer = await post(transport, message, timeout_s=timeout_s, max_bytes=_MAX_BODY)
+        except NoHttpAnswerError as error:
+            return _Failed(str(error), retry=vendor.repeatable or not error.was_sent)
         except Exception as error:  # noqa: BLE001 - the call goes on, and the text may hold a secret
             return _Failed(type(error).__name__, retry=False)
         return _judge(answer, vendor, call_id)
 
-    async def _exchange(self, message: Message, timeout_s: float) -> _Answer:
-        # The transport itself, not a client: a client logs addresses, and these hold tokens.
-        timeout = httpx.Timeout(timeout_s, connect=timeout_s * 0.8)
-        headers = {"Accept-Encoding": "identity", "User-Agent": "pipecat-deescalate"}
-        request = httpx.Request(
-            "POST",
-            message.url,
-            content=message.content,
-            headers=headers | message.headers(),
-            extensions={"timeout": timeout.as_dict()},
-        )
-        async with httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy) as transport:
-            response = await transport.handle_async_request(request)
-            try:
-                body = await _read(response)
-            finally:
-                await response.aclose()
-        return _Answer(response.status_code, response.headers.get("retry-after"), body)
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """The TLS settings of the process, and whatever else a first connection would wait for.
-
-    Reading the certificates and importing what httpx connects with take a tenth of a second each:
-    now, when a target is built, and not in the event loop while a caller is on the line.
-    """
-    context = httpx.create_ssl_context()
-    httpx.AsyncHTTPTransport(verify=context)
-    with contextlib.suppress(ImportError):
-        importlib.import_module("anyio._backends._asyncio")
-    return context
-
 
 class HttpTarget:
-    """A target that is one POST to a vendor, repeated while that is safe.
+    """A target that is one POST to a vendor, retried while that is safe.
 
     `repeatable` says whether a request that may have arrived can be sent again without harm.
     """
@@ -192,11 +138,11 @@ class HttpTarget:
         raise NotImplementedError
 
     def accepts(self, body: bytes | None, call_id: str) -> bool:
-        """Whether a 2xx answer is this vendor's yes; `body` is None if it was cut short."""
+        """Whether a 2xx answer accepts the transfer; `body` is None if it was cut short."""
         raise NotImplementedError
 
     def error_code(self, body: bytes) -> str | None:
-        """The vendor's own code in an error answer, if it has them."""
+        """The vendor's own error code in an error answer, if it has one."""
         return None
 
 
@@ -207,7 +153,7 @@ def to_json(value: object) -> bytes:
 
 
 def fields(body: bytes | None) -> dict[str, Any]:
-    """The JSON object in a body; an empty one if there is none."""
+    """The JSON object in a body; empty if there is none."""
     try:
         value = json.loads(body or b"")
     except (ValueError, RecursionError):
@@ -215,20 +161,7 @@ def fields(body: bytes | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-async def _read(response: httpx.Response) -> bytes | None:
-    """The body, or its first 64 KiB; None if the connection broke before its end."""
-    parts = bytearray()
-    try:
-        async for part in response.aiter_bytes():
-            parts += part
-            if len(parts) >= _MAX_BODY:
-                break
-    except httpx.HTTPError:
-        return None
-    return bytes(parts[:_MAX_BODY])
-
-
-def _judge(answer: _Answer, vendor: HttpTarget, call_id: str) -> str | _Failed:
+def _judge(answer: HttpAnswer, vendor: HttpTarget, call_id: str) -> str | _Failed:
     status, body = answer.status, answer.body
     said = f"HTTP {status}"
     if 200 <= status < 300:
@@ -243,16 +176,4 @@ def _judge(answer: _Answer, vendor: HttpTarget, call_id: str) -> str | _Failed:
     detail = f"{said}, code {code}" if code else said
     # 429 and 503 say that nothing was done; after another 5xx something may have been.
     retry = status in {429, 503} or (status >= 500 and vendor.repeatable)
-    return _Failed(detail, retry, _wait_asked_for(answer.retry_after))
-
-
-def _wait_asked_for(retry_after: str | None) -> float:
-    """Seconds that a Retry-After asks for, as a number or as a date; 0 if it says neither."""
-    if retry_after is None:
-        return 0.0
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return 0.0
+    return _Failed(detail, retry, retry_after_s(answer.headers.get("retry-after", "")) or 0.0)

@@ -1,6 +1,6 @@
 """Handing a call over: what the human gets, who takes the call, and at most once.
 
-The targets themselves are in `targets.py`, how they reach their vendors in `sending.py`.
+The targets are in `vendors` and `signed_webhook`; `http` sends their requests.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class TransferRequest:
 
     That is Twilio's CallSid, Telnyx's call_control_id, Plivo's CallUUID, or the session id of
     Daily's SIP participant. `asked` is what the caller last said and `transcript` the dialogue;
-    both stay empty unless the operator keeps words. `manner` says how the caller sounded against
-    their own earlier turns.
+    both stay empty unless the operator keeps words. `manner` is the prosody note: how the caller
+    sounds next to their own earlier turns.
     """
 
     call_id: str
@@ -62,7 +62,7 @@ class TransferRequest:
     manner: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The packet as JSON has it, schema `SCHEMA` (docs/transfer.md)."""
+        """The packet in its JSON form, schema `SCHEMA` (docs/transfer.md)."""
         return {"schema": SCHEMA, **asdict(self)}
 
 
@@ -70,8 +70,8 @@ class TransferRequest:
 class TransferOutcome:
     """How a transfer ended: `ok` if the vendor accepted it; `detail` is fit for a log.
 
-    `attempts` counts requests that were started. `repeated` is set when this call had been asked
-    for already: nothing was sent, and the outcome is the first one's.
+    `attempts` counts requests that were started. `repeated` is set for a second request
+    for the same call: nothing was sent, and the outcome is that of the first.
     """
 
     ok: bool
@@ -99,9 +99,9 @@ def transfer_request(
     transcript: Sequence[Utterance] = (),
     manner: str | None = None,
 ) -> TransferRequest:
-    """The request for a call as it stands after these turns, the last of which decided it.
+    """The request for a call after these turns; the last one decided the transfer.
 
-    Without a transcript the caller's own words stand in for it, where they were kept.
+    Without a transcript the caller's own words replace it, if they were kept.
     """
     said = tuple(Utterance("caller", turn.text) for turn in turns if turn.text)
     last = turns[-1].decision if turns else None
@@ -120,14 +120,14 @@ def transfer_request(
 def summarize(turns: Sequence[TurnRecord]) -> str:
     """Two lines for a human who has seconds: how the call went, and why it is handed over.
 
-    None of the caller's words are in it.
+    They contain none of the caller's words.
     """
     if not turns:
         return "The caller was not heard yet.\nHanded over without a reading."
-    return f"{_course(turns)}\n{_cause(turns)}"
+    return f"{_progress(turns)}\n{_cause(turns)}"
 
 
-def _course(turns: Sequence[TurnRecord]) -> str:
+def _progress(turns: Sequence[TurnRecord]) -> str:
     count = "1 caller turn" if len(turns) == 1 else f"{len(turns)} caller turns"
     line = f"{count} until {_clock(turns[-1].reading.ended_at_s)}"
     now = turns[-1].decision.level
@@ -138,8 +138,8 @@ def _course(turns: Sequence[TurnRecord]) -> str:
         line = f"{line}; calm"
     else:
         line = f"{line}; {now.value} since {_clock(turns[since].reading.started_at_s)}"
-    course = trend_of(turns[-1].reading.voice.timeline)
-    return f"{line}; {course}" if course else line
+    trend = trend_of(turns[-1].reading.voice.timeline)
+    return f"{line}; {trend}" if trend else line
 
 
 def _cause(turns: Sequence[TurnRecord]) -> str:
@@ -166,10 +166,10 @@ def _seen(turn: TurnRecord) -> TransferTurn:
 
 
 class OnceOnly:
-    """A target that takes each call once, however often and however concurrently it is asked.
+    """A target that takes each call once, however many requests arrive, even concurrently.
 
-    A later request waits for the first one's outcome and is given it as `repeated`. What failed,
-    or was cancelled, is not tried again either. The last `remembered` calls are kept in mind.
+    A later request waits for the first one and gets its outcome as `repeated`. A transfer that
+    failed or was cancelled is not tried again either. The last `remembered` calls are remembered.
     """
 
     def __init__(self, target: TransferTarget, *, remembered: int = 4096) -> None:
@@ -178,7 +178,7 @@ class OnceOnly:
         self._outcomes: OrderedDict[str, asyncio.Future[TransferOutcome]] = OrderedDict()
 
     async def transfer(self, request: TransferRequest) -> TransferOutcome:
-        """Hand the call over, or wait for the first attempt and give its outcome."""
+        """Hand the call over, or wait for the first request and return its outcome."""
         first = self._outcomes.get(request.call_id)
         if first is not None:
             return replace(await asyncio.shield(first), repeated=True)
@@ -203,9 +203,9 @@ class OnceOnly:
 class WithPacket:
     """Hands the call over by one target and, at the same time, the packet by another.
 
-    A phone transfer alone tells the human nothing: let a webhook carry what they should know.
-    Both are waited for, each within its own budget. The outcome is the call's; a packet that does
-    not arrive is logged and changes nothing.
+    A phone transfer carries no context: let a webhook deliver what the human should know.
+    `transfer` waits for both, each within its own budget. The outcome is the call's; a packet
+    that does not arrive is only logged.
     """
 
     def __init__(self, target: TransferTarget, *, packet_to: TransferTarget) -> None:

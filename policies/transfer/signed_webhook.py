@@ -1,4 +1,4 @@
-"""Handing the packet of a call to a service of your own, by a signed webhook."""
+"""Hands the packet of a call to a service of your own, by a signed webhook."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from . import validators
-from .http import JSON, HttpTarget, Message, Sender, to_json
+from ...models.errors import SettingError
+from ...models.http import Message, address
+from ...models.http import secret as read_secret
+from .http import JSON, HttpTarget, Sender, to_json
 from .request import TransferRequest
 
 TOLERANCE_S = 300.0
@@ -26,8 +28,8 @@ class WebhookTransfer(HttpTarget):
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
     Environment: DEESCALATE_WEBHOOK_SECRET ("whsec_" and the base64 of 24 to 64 random bytes).
 
-    Accepted is any 2xx, whatever its body, as the scheme has it. `webhook-id` is the call id, the
-    same in every attempt, and receivers drop what they have seen. So it is repeatable.
+    Any 2xx accepts, whatever its body, as the scheme says. `webhook-id` is the call id, the same in
+    every attempt, and receivers drop ids that they have seen. So it is repeatable.
     """
 
     name = "webhook"
@@ -37,8 +39,8 @@ class WebhookTransfer(HttpTarget):
         self, url: str, *, secret: str | SecretStr | None = None, sender: Sender | None = None
     ) -> None:
         super().__init__(sender)
-        self._url = SecretStr(validators.address(url, name="url"))
-        given = validators.secret(secret, name="secret", env="DEESCALATE_WEBHOOK_SECRET")
+        self._url = SecretStr(address(url, name="url"))
+        given = read_secret(secret, name="secret", env="DEESCALATE_WEBHOOK_SECRET")
         _webhook_key(given)
         self._secret = given
 
@@ -67,12 +69,12 @@ def _webhook_key(secret: SecretStr) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not text.startswith("whsec_") or not 24 <= len(key) <= 64:
-        raise validators.SettingError("secret: whsec_ and the base64 of 24 to 64 bytes are needed")
+        raise SettingError("secret: whsec_ and the base64 of 24 to 64 bytes are needed")
     return key
 
 
 def _webhook_id(call_id: str) -> str:
-    """The call id; its digest if it has a character that an id must not have."""
+    """The call id, or its digest if it has a character that is not allowed in an id."""
     if re.fullmatch(r"[A-Za-z0-9_:-]{1,200}", call_id):
         return call_id
     return hashlib.sha256(call_id.encode(errors="replace")).hexdigest()
@@ -81,10 +83,10 @@ def _webhook_id(call_id: str) -> str:
 def signed_by(
     secret: SecretStr, headers: Mapping[str, str], body: bytes, *, now: float | None = None
 ) -> bool:
-    """Whether a request that came in was signed with this secret, at most 5 minutes ago.
+    """Whether an incoming request was signed with this secret, at most 5 minutes ago.
 
-    For the service that gets the packets. `headers` must not care for upper and lower case, as
-    those of web frameworks do not; `now` is Unix time in seconds.
+    For the service that receives the packets. `headers` must be case-insensitive, like those of
+    web frameworks; `now` is Unix time in seconds.
     """
     message_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")

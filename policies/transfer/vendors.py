@@ -1,7 +1,7 @@
 """Who can take a call: Twilio, Telnyx, Plivo, Daily, or a function of your own.
 
 Every target checks its settings when built, takes its secrets from arguments or the environment,
-and shows them nowhere.
+and never shows them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from xml.etree import ElementTree
 
 from pydantic import SecretStr
 
+from ...models.http import Message, address, secret
 from ...models.logs import get_logger
 from . import validators
-from .http import JSON, HttpTarget, Message, Sender, fields, to_json
+from .http import JSON, HttpTarget, Sender, fields, to_json
 from .request import TransferOutcome, TransferRequest
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -35,13 +36,13 @@ class TwilioTransfer(HttpTarget):
 
     Accepted is a 2xx with the call's own resource as JSON. Twilio documents no idempotency key,
     but an update sets what the call does: sent twice it dials the same number anew on the same
-    call, within seconds, and never makes a second call to the caller. So it is repeatable.
+    call, within seconds, and never calls the caller a second time. So it is repeatable.
 
     Args:
         to: who takes the call: E.164 number or SIP URI.
         caller_id: the number that the human sees; Twilio's default is the caller's.
         ring_s: how long it rings; Twilio's default is 30 s.
-        action_url: whom Twilio asks for more TwiML when nobody answers or the human hangs up;
+        action_url: where Twilio asks for more TwiML when nobody answers or the human hangs up;
             without it the call ends there.
         whisper_url: TwiML that the human hears before the caller is connected (numbers only).
     """
@@ -66,14 +67,14 @@ class TwilioTransfer(HttpTarget):
         self._account = validators.identifier(
             account_sid, name="account_sid", env="TWILIO_ACCOUNT_SID"
         )
-        self._token = validators.secret(auth_token, name="auth_token", env="TWILIO_AUTH_TOKEN")
-        self._base_url = validators.address(base_url, name="base_url")
+        self._token = secret(auth_token, name="auth_token", env="TWILIO_AUTH_TOKEN")
+        self._base_url = address(base_url, name="base_url")
         options = {
             "callerId": caller_id and validators.phone_or_sip(caller_id, name="caller_id"),
             "timeout": str(ring_s) if ring_s is not None else None,
-            "action": action_url and validators.address(action_url, name="action_url"),
+            "action": action_url and address(action_url, name="action_url"),
         }
-        whisper = whisper_url and validators.address(whisper_url, name="whisper_url")
+        whisper = whisper_url and address(whisper_url, name="whisper_url")
         self._twiml = _dial(validators.phone_or_sip(to, name="to"), options, whisper)
 
     def message(self, request: TransferRequest) -> Message:
@@ -117,8 +118,8 @@ class TelnyxTransfer(HttpTarget):
         sender: Sender | None = None,
     ) -> None:
         super().__init__(sender)
-        self._key = validators.secret(api_key, name="api_key", env="TELNYX_API_KEY")
-        self._base_url = validators.address(base_url, name="base_url")
+        self._key = secret(api_key, name="api_key", env="TELNYX_API_KEY")
+        self._base_url = address(base_url, name="base_url")
         self._body = {"to": validators.phone_or_sip(to, name="to")}
         if from_number is not None:
             self._body["from"] = validators.phone_number(from_number, name="from_number")
@@ -167,9 +168,9 @@ class PlivoTransfer(HttpTarget):
     ) -> None:
         super().__init__(sender)
         self._account = validators.identifier(auth_id, name="auth_id", env="PLIVO_AUTH_ID")
-        self._token = validators.secret(auth_token, name="auth_token", env="PLIVO_AUTH_TOKEN")
-        self._base_url = validators.address(base_url, name="base_url")
-        self._xml_url = SecretStr(validators.address(aleg_url, name="aleg_url"))
+        self._token = secret(auth_token, name="auth_token", env="PLIVO_AUTH_TOKEN")
+        self._base_url = address(base_url, name="base_url")
+        self._xml_url = SecretStr(address(aleg_url, name="aleg_url"))
 
     def message(self, request: TransferRequest) -> Message:
         """The request to send."""
@@ -210,8 +211,8 @@ class DailySipTransfer(HttpTarget):
     ) -> None:
         super().__init__(sender)
         self._room = validators.identifier(room, name="room")
-        self._key = validators.secret(api_key, name="api_key", env="DAILY_API_KEY")
-        self._base_url = validators.address(base_url, name="base_url")
+        self._key = secret(api_key, name="api_key", env="DAILY_API_KEY")
+        self._base_url = address(base_url, name="base_url")
         self._body = {"toEndPoint": validators.phone_or_sip(to, name="to")}
         if caller_id is not None:
             self._body["callerId"] = validators.identifier(caller_id, name="caller_id")
@@ -234,8 +235,8 @@ class DailySipTransfer(HttpTarget):
 class FunctionTransfer:
     """Hands over by a function of yours, such as a transport's own `sip_call_transfer`.
 
-    The function takes the request and answers None, or anything else if it failed: what it
-    answers is not logged. It is called once and has `budget_s` seconds.
+    The function takes the request and returns None, or anything else if it failed; its return
+    value is not logged. It is called once and has `budget_s` seconds.
     """
 
     def __init__(
@@ -283,7 +284,7 @@ def _part(text: str) -> str:
 
 
 def _code(value: object) -> str | None:
-    """A vendor's error code if it looks like one: what it says goes into a log."""
+    """A vendor's error code if it looks like one, since it goes into a log."""
     text = str(value)
     return text if isinstance(value, int | str) and _CODE.fullmatch(text) else None
 

@@ -138,10 +138,8 @@ class TurnDecider:
     def transfer_request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
         """What the human gets; words only where they are kept."""
         kept = transcript if self._call.keep_text else ()
-        manner = self._reader.manner if self._reader else None
-        return transfer_request(
-            self._call.call_id, self._call.turns, transcript=kept, manner=manner
-        )
+        note = self._reader.prosody_note if self._reader else None
+        return transfer_request(self._call.call_id, self._call.turns, transcript=kept, manner=note)
 
     def _previewed(self, turn: LiveTurn, text: str | None) -> _Preview:
         """What would be decided about this turn now; nothing is remembered."""
@@ -161,7 +159,7 @@ class TurnDecider:
         if reader is None:
             return turn.reading
         try:
-            return reader.hear(
+            return reader.read(
                 turn.voice_turn,
                 text,
                 dialog_state=turn.dialog_state if turn.prompted else None,

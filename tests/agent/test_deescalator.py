@@ -1,4 +1,8 @@
-"""A guarded phone bot, called over a telephone network on loopback."""
+"""A guarded phone bot, called over a telephone network on loopback.
+
+Time is real here: Pipecat paces a line by the machine's clock, 20 ms a frame, and a caller waits
+until the bot has spoken.
+"""
 
 from __future__ import annotations
 

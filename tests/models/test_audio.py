@@ -16,9 +16,8 @@ from pipecat_deescalate.models.audio.recording import (
     CallerChannel,
     open_call,
     read_audio,
-    resample,
-    to_mono_float32,
 )
+from pipecat_deescalate.models.audio.samples import resample, to_mono_float32
 from pipecat_deescalate.models.audio.source import ForwardFile
 from pipecat_deescalate.models.errors import SamplesError
 

@@ -77,17 +77,17 @@ def test_the_bundled_weights_say_which_are_assumed() -> None:
 
 def test_a_caller_who_repeats_a_request_is_heard() -> None:
     """The same request in other words, two turns later, must be noticed; a yes must not."""
-    hearing = CallReader()
+    reader = CallReader()
     said = ["I was charged twice for the same thing", "yes", "yes", "I was charged twice you know"]
-    readings = [hearing.hear(turn(i), text) for i, text in enumerate(said)]
+    readings = [reader.read(turn(i), text) for i, text in enumerate(said)]
     assert [Cue.REPEATS_REQUEST in dict(r.cues) for r in readings] == [False, False, False, True]
 
 
 def test_words_and_course_reach_the_reading() -> None:
     """A reading must hold each part beside the sum, so that a reason can name it."""
-    hearing = CallReader()
-    hearing.hear(turn(0), "Pittsburgh", dialog_state="city")
-    reading = hearing.hear(turn(1, 0.9), "are you deaf, I said Pittsburgh", dialog_state="city")
+    reader = CallReader()
+    reader.read(turn(0), "Pittsburgh", dialog_state="city")
+    reading = reader.read(turn(1, 0.9), "are you deaf, I said Pittsburgh", dialog_state="city")
     assert Cue.REPROMPTED in dict(reading.conversation)
     assert reading.words is not None
     assert reading.words.p_negative is not None
@@ -96,7 +96,7 @@ def test_words_and_course_reach_the_reading() -> None:
 
 def test_without_words_the_voice_stands_alone() -> None:
     """A bot without STT must lose nothing but the words."""
-    reading = CallReader().hear(turn(0, 0.9))
+    reading = CallReader().read(turn(0, 0.9))
     assert reading.words is None
     weight = bundled_weights().voice
     assert reading.log_likelihood_ratio == pytest.approx(weight * math.log(9))
@@ -104,11 +104,11 @@ def test_without_words_the_voice_stands_alone() -> None:
 
 def test_a_look_ahead_is_forgotten() -> None:
     """What was only tried, as in a speculative run, must not count as an earlier turn."""
-    hearing = CallReader()
-    hearing.hear(turn(0), "I want to cancel my subscription")
-    tried = hearing.fork()
-    tried.hear(turn(1), "where is my parcel, it has not come")
-    again = hearing.hear(turn(1), "where is my parcel, it has not come")
+    reader = CallReader()
+    reader.read(turn(0), "I want to cancel my subscription")
+    tried = reader.fork()
+    tried.read(turn(1), "where is my parcel, it has not come")
+    again = reader.read(turn(1), "where is my parcel, it has not come")
     assert Cue.REPEATS_REQUEST not in dict(again.cues)
 
 
@@ -119,16 +119,16 @@ def sounding(index: int, level: float) -> VoiceTurn:
 
 def test_how_a_caller_sounds_is_told_against_their_own_turns() -> None:
     """A human is told that this caller got loud, not that the line is; and only if enough tells."""
-    hearing = CallReader()
-    assert hearing.manner is None
+    reader = CallReader()
+    assert reader.prosody_note is None
     for index, level in enumerate((0.02, 0.03, 0.025)):
-        hearing.hear(sounding(index, level))
-        assert hearing.manner is None
-    tried = hearing.fork()
-    tried.hear(sounding(3, 0.3))
-    assert "the voice is loud" in (tried.manner or "")
-    assert hearing.manner is None
-    hearing.hear(sounding(3, 0.024))
-    assert "the voice is of medium loudness" in (hearing.manner or "")
-    hearing.hear(turn(4))
-    assert hearing.manner is None, "a turn that was not measured has no manner"
+        reader.read(sounding(index, level))
+        assert reader.prosody_note is None
+    tried = reader.fork()
+    tried.read(sounding(3, 0.3))
+    assert "the voice is loud" in (tried.prosody_note or "")
+    assert reader.prosody_note is None
+    reader.read(sounding(3, 0.024))
+    assert "the voice is of medium loudness" in (reader.prosody_note or "")
+    reader.read(turn(4))
+    assert reader.prosody_note is None, "a turn that was not measured has no prosody note"

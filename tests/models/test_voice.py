@@ -70,7 +70,7 @@ def test_a_model_of_other_inputs_or_outputs_is_refused(
 ) -> None:
     """It would load, and every turn of every call would be unknown."""
     pytest.importorskip("onnx", reason="the extra `train` is not installed")
-    with pytest.raises(ModelFileError, match="is not a model made by `deescalate train`"):
+    with pytest.raises(ModelFileError, match="is not a model made by `deescalate model train`"):
         OnnxEmotionClassifier(model_of("Abs", tmp_path / "voice.onnx", **names))
 
 

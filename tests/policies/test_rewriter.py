@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pipecat_deescalate.models.errors import SettingError
 from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.policies import Action, Level
 from pipecat_deescalate.policies.empathy import Cause, PhraseBook
 from pipecat_deescalate.policies.rewriter import LlmRewriter
-from pipecat_deescalate.policies.transfer.validators import SettingError
 
 from ..fakes import HANG, FakeServer, Reply
 from .readings import decision

@@ -153,7 +153,7 @@ async def test_a_packet_that_raises_does_not_stop_the_call() -> None:
 
     desk = Desk(TransferOutcome(True, "HTTP 200"))
     both = asyncio.create_task(WithPacket(desk, packet_to=Broken()).transfer(REQUEST))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # the packet fails first
     desk.answers.set()
     assert (await both).ok
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pipecat_deescalate.models.errors import SettingError
 from pipecat_deescalate.policies import Level
 from pipecat_deescalate.policies.transfer.request import (
     TransferOutcome,
@@ -19,7 +20,6 @@ from pipecat_deescalate.policies.transfer.request import (
     transfer_request,
 )
 from pipecat_deescalate.policies.transfer.signed_webhook import WebhookTransfer
-from pipecat_deescalate.policies.transfer.validators import SettingError
 from pipecat_deescalate.policies.transfer.vendors import (
     DailySipTransfer,
     PlivoTransfer,

@@ -178,7 +178,7 @@ async def test_words_that_cannot_be_read_leave_the_voice(pool: InferencePool) ->
     """A broken word model must not make us deaf."""
 
     class Broken(CallReader):
-        def hear(self, *_: object, **__: object) -> TurnReading:
+        def read(self, *_: object, **__: object) -> TurnReading:
             raise OSError("the weights are gone")
 
     guarded = Guarded(pool, ANGRY, reader=Broken())

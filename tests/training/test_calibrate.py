@@ -57,7 +57,7 @@ def test_a_line_on_which_the_model_is_right_stays_as_it_is() -> None:
     st.floats(0.001, 0.2),
 )
 def test_no_line_moves_a_model_far(logits: list[float], rate: float) -> None:
-    """Whatever is heard, such as music on hold, moves the offset alone, by 1.5 nats at most."""
+    """Any audio, such as music on hold, moves only the offset, by 1.5 nats at most."""
     made = recalibrate(HONEST, logits, rate)
     assert abs(made.shift) <= MAX_SHIFT
     assert made.calibration.offset == pytest.approx(HONEST.offset + made.shift)
@@ -73,7 +73,7 @@ def test_louder_lines_are_moved_further_down(moved: float, further: float) -> No
 
 def test_too_few_turns_are_refused() -> None:
     """A handful of turns says nothing about a place."""
-    with pytest.raises(TooFewTurnsError, match="99 turns were heard, 100 are needed"):
+    with pytest.raises(TooFewTurnsError, match="99 turns were found, 100 are needed"):
         recalibrate(HONEST, [0.0] * 99)
 
 
@@ -99,7 +99,7 @@ def test_the_new_file_is_a_model_with_a_card_of_its_own(tmp_path: Path) -> None:
     assert (card["recalibration"]["turns"], card["recalibration"]["calls"]) == (4000, 7)
 
 
-def test_a_model_has_a_place_before_anything_is_heard(tmp_path: Path) -> None:
+def test_a_model_has_a_place_before_the_work_starts(tmp_path: Path) -> None:
     """The card stands beside the model under the same name, so the ending matters."""
     with pytest.raises(OutputError, match=r"named \*\.onnx"):
         check_output(BUNDLED_VOICE, tmp_path / "ours.json")
@@ -114,7 +114,7 @@ def test_nothing_that_is_there_is_lost_to_a_card(tmp_path: Path) -> None:
     """A report of the same name, or the card of the model that was named, would be overwritten."""
     report = tmp_path / "ours.json"
     report.write_text("{}")
-    with pytest.raises(OutputError, match=r"ours\.json: is there, but is no card"):
+    with pytest.raises(OutputError, match=r"ours\.json: exists but is not a model card"):
         check_output(BUNDLED_VOICE, tmp_path / "ours.onnx")
     assert report.read_text() == "{}"
     with pytest.raises(OutputError, match="would have its card"):
@@ -125,12 +125,20 @@ def test_nothing_that_is_there_is_lost_to_a_card(tmp_path: Path) -> None:
 
 
 def test_a_model_that_gives_no_numbers_is_named(tmp_path: Path) -> None:
-    """Its calls are heard, but there is nothing to re-centre: one line, not a fault of ours."""
+    """Its calls can be read, but there is nothing to re-centre: one line, no stack trace."""
     audio, rate = soundfile.read(CALM, dtype="float32")
     soundfile.write(tmp_path / "call.wav", audio[:, 0], rate)
     broken = model_of("Log", tmp_path / "broken.onnx")
     run = deescalate(
-        "calibrate", tmp_path / "call.wav", "--model", broken, "--out", tmp_path / "o.onnx"
+        *(
+            "model",
+            "calibrate",
+            tmp_path / "call.wav",
+            "--model",
+            broken,
+            "--out",
+            tmp_path / "o.onnx",
+        )
     )
     assert run.returncode == 2
     assert run.stderr == f"deescalate: {broken}: its output is not finite\n"
@@ -142,16 +150,16 @@ def test_the_command_makes_a_model_that_analyze_takes(tmp_path: Path) -> None:
     few = tmp_path / "few.wav"
     soundfile.write(few, audio[:, 0], rate)
     out = tmp_path / "ours.onnx"
-    refused = deescalate("calibrate", few, "--out", out)
+    refused = deescalate("model", "calibrate", few, "--out", out)
     assert refused.returncode == 2
-    assert "turns were heard, 100 are needed" in refused.stderr
+    assert "turns were found, 100 are needed" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert not out.exists()
     many = tmp_path / "many.wav"
     soundfile.write(many, np.tile(audio[:, 0], 26), rate)
-    made = deescalate("calibrate", many, "--out", out)
+    made = deescalate("model", "calibrate", many, "--out", out)
     assert made.returncode == 0, made.stderr
     assert "over p = 0.5" in made.stdout
-    heard = deescalate("analyze", few, "--model", out, "--json")
-    assert heard.returncode == 0, heard.stderr
-    assert "recentred" in heard.stdout
+    analyzed = deescalate("analyze", few, "--model", out, "--json")
+    assert analyzed.returncode == 0, analyzed.stderr
+    assert "recentred" in analyzed.stdout

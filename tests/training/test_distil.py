@@ -26,17 +26,17 @@ pytest.importorskip("peft", reason="the extra `distill` is not installed")
 pytest.importorskip("duckdb", reason="the extra `annotate` is not installed")
 
 from pipecat_deescalate.models.lab.annotation.call_table import CallsError  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.lab.annotation.labels import read_labels  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.lab.annotation.validation import load_calls  # noqa: E402 - DuckDB
-from pipecat_deescalate.models.lab.audio_lm import AudioLm  # noqa: E402 - torch
-from pipecat_deescalate.models.lab.training.checkpoint import CheckpointError  # noqa: E402 - torch
-from pipecat_deescalate.models.lab.training.distil import distil, write_soft_labels  # noqa: E402
-from pipecat_deescalate.models.lab.training.labelled_clips import (  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.annotation.labelled_clips import (  # noqa: E402 - DuckDB
     Consensus,
     agree,
     sample,
     write_clips,
 )
+from pipecat_deescalate.models.lab.annotation.labels import read_labels  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.annotation.validation import load_calls  # noqa: E402 - DuckDB
+from pipecat_deescalate.models.lab.audio_lm import AudioLm  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.checkpoint import CheckpointError  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.distil import distil, write_soft_labels  # noqa: E402
 from pipecat_deescalate.models.lab.training.lm_recipes import load_distil_recipe  # noqa: E402
 
 from .audio_lms import OTHER_LINE, a_recipe, a_turn, nothing, save_qwen2_audio  # noqa: E402
@@ -137,7 +137,7 @@ def test_labels_do_not_take_the_place_of_those_they_are_made_from(teaching: Path
     """What annotators said would be gone, after one wrong `--out`."""
     manifest = teaching / "data" / "speech" / "manifest.csv"
     before = manifest.read_bytes()
-    with pytest.raises(OutputError, match="is the manifest that this one is made from"):
+    with pytest.raises(OutputError, match="would overwrite the source manifest"):
         write_soft_labels(
             AudioLm(teaching / "out" / "teacher"), teaching / "data", teaching / "data", nothing
         )
@@ -185,7 +185,7 @@ def test_clips_that_are_there_stay(tmp_path: Path) -> None:
     turns, labels = save_calls(tmp_path)
     (tmp_path / "data" / "speech").mkdir(parents=True)
     (tmp_path / "data" / "speech" / "mine.wav").touch()
-    with pytest.raises(OutputError, match="speech: is there already"):
+    with pytest.raises(OutputError, match="speech: already exists"):
         clips_of(turns, labels, tmp_path / "data")
     assert (tmp_path / "data" / "speech" / "mine.wav").exists()
 
@@ -252,32 +252,40 @@ def test_the_commands_go_from_calls_to_a_model_in_production(
         assert done.exit_code == 0, (done.output, done.exception)
         return done.output
 
-    run("import", table, "--out", calls)
-    run("select --random 100", calls, "--out", chosen)
+    run("calls import", table, "--out", calls)
+    run("label select --random 100", calls, "--out", chosen)
     with LlmServer(judge=by_loudness, key=None) as server:
         to_server = ("--endpoint", server.url, "--model", "stub", "--selection", chosen)
-        run("annotate --api openai", calls, *to_server, "--out", labels)
-    agreed = json.loads(run("agreement --json", labels, "--reference", human))
+        run("label annotate --api openai", calls, *to_server, "--out", labels)
+    agreed = json.loads(run("label agreement --json", labels, "--reference", human))
     assert agreed["against_reference"][0]["kappa"]["value"] > 0.9
-    run("clips", calls, "--labels", labels, "--out", data, "--held-out", "0.4")
+    run("label clips", calls, "--labels", labels, "--out", data, "--held-out", "0.4")
     to_made = ("--data", data, "--out", made, "--recipe", a_recipe(tmp_path, base))
-    assert "ROC-AUC" in run("train teacher", *to_made)
+    assert "ROC-AUC" in run("model train teacher", *to_made)
     to_made = (*to_made[:-1], a_recipe(tmp_path, base, uld_weight=1.5))
-    assert "ROC-AUC" in run("distill", "--teacher", teacher, "--student", small, *to_made)
+    assert "ROC-AUC" in run("model distill", "--teacher", teacher, "--student", small, *to_made)
     for card in (teacher.with_suffix(".json"), student.with_suffix(".json")):
         first, last = losses(card)
         assert last < 0.8 * first
-    figures = run("evaluate --json --clean", "--data", data / "speech", "--audio-lm", student)
+    figures = run(
+        "model evaluate --json --clean", "--manifest", data / "speech", "--audio-lm", student
+    )
     assert "calls_held_out" in figures
-    run("distill --loss labels", "--teacher", teacher, "--data", data, "--out", own)
-    run("train voice", "--data", own, "--out", made, "--recipe", own_recipe)
-    run("evaluate --json --clean", "--data", data / "speech", "--model", made / "voice.onnx")
+    run("model distill --loss labels", "--teacher", teacher, "--data", data, "--out", own)
+    run("model train voice", "--data", own, "--out", made, "--recipe", own_recipe)
+    run(
+        "model evaluate --json --clean",
+        "--manifest",
+        data / "speech",
+        "--model",
+        made / "voice.onnx",
+    )
     run("analyze --json", tmp_path / "0.wav", "--model", made / "voice.onnx")
 
 
 def test_without_data_the_command_ends_in_one_line(tmp_path: Path) -> None:
     """A user without any data must not be shown a traceback, nor anything be fetched."""
-    run = deescalate("train", "teacher", "--data", tmp_path, "--out", tmp_path / "out")
+    run = deescalate("model", "train", "teacher", "--data", tmp_path, "--out", tmp_path / "out")
     assert run.returncode == 2
     assert run.stderr.startswith(f"deescalate: {tmp_path / 'speech' / 'manifest.csv'}: cannot be")
     assert len(run.stderr.splitlines()) == 1

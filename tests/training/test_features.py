@@ -80,7 +80,7 @@ def test_what_is_no_clip_is_refused(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("clip", CLIPS.values(), ids=CLIPS.keys())
-def test_an_exported_model_hears_the_same(clip: Samples) -> None:
+def test_an_exported_model_computes_the_same(clip: Samples) -> None:
     """A front end that differed would give the encoder what training never showed it."""
     builder = GraphBuilder()
     front_end(builder, "features")

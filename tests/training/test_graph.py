@@ -24,8 +24,8 @@ from pipecat_deescalate.models.lab.training.encoder import (
 )
 from pipecat_deescalate.models.lab.training.export import measure_ranges
 from pipecat_deescalate.models.lab.training.features import log_mel
-from pipecat_deescalate.models.lab.training.graph import Head, pooled_graph, voice_graph
-from pipecat_deescalate.models.lab.training.width_pruning import narrowed, with_short_keys
+from pipecat_deescalate.models.lab.training.graph import Head, embedding_graph, voice_graph
+from pipecat_deescalate.models.lab.training.width_pruning import prune_width, shorten_keys
 from pipecat_deescalate.models.readings import Samples
 from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.voice import SAMPLES
@@ -117,7 +117,7 @@ def _run(model: ModelProto, given: NDArray[np.float32]) -> dict[str, NDArray[np.
 def test_the_graph_is_the_encoder(encoder: Encoder, frames: int) -> None:
     """Fused operators and convolutions written as products must not change the numbers."""
     features = _features(frames)
-    found = _run(pooled_graph(encoder, EVERY_NTH), features)["pooled"][0]
+    found = _run(embedding_graph(encoder, EVERY_NTH), features)["pooled"][0]
     assert np.abs(found - _averages(encoder, features)).max() < 2e-3
 
 
@@ -128,7 +128,7 @@ def test_folding_the_heads_changes_nothing(
 ) -> None:
     """Heads and last product become one matrix: they must still say what training fitted."""
     heads = _heads(states)
-    pooled = _run(pooled_graph(encoder, EVERY_NTH), _features(frames))["pooled"]
+    pooled = _run(embedding_graph(encoder, EVERY_NTH), _features(frames))["pooled"]
     chosen = pooled.reshape(3, CHANNELS)[list(states)].reshape(-1)
     model, _ = voice_graph(encoder, states, heads, EVERY_NTH, None)
     found = _run(model, _turn(frames))
@@ -164,13 +164,13 @@ def test_int8_stays_close_to_float(encoder: Encoder, frames: int) -> None:
     assert len(small.SerializeToString()) < 0.3 * len(exact.SerializeToString())
 
 
-def test_a_narrower_layer_answers_like_the_wide_one(encoder: Encoder) -> None:
+def test_a_pruned_layer_answers_like_the_full_one(encoder: Encoder) -> None:
     """Half of the hidden units may go only if what they did is made up for."""
     turns = [_features(n) for n in FRAMES]
-    narrow = narrowed(encoder, 768, turns)
+    narrow = prune_width(encoder, 768, turns)
     assert narrow.layers[0].fc1.bias.size == 768
     wide, found = (
-        _run(pooled_graph(one, EVERY_NTH), turns[-1])["pooled"][0, CHANNELS : 2 * CHANNELS]
+        _run(embedding_graph(one, EVERY_NTH), turns[-1])["pooled"][0, CHANNELS : 2 * CHANNELS]
         for one in (encoder, narrow)
     )
     assert np.corrcoef(wide, found)[0, 1] > 0.99
@@ -179,11 +179,11 @@ def test_a_narrower_layer_answers_like_the_wide_one(encoder: Encoder) -> None:
 def test_short_keys_attend_like_long_ones(encoder: Encoder) -> None:
     """A third of a key may do only if frames are weighed as before."""
     turns = [_features(n) for n in FRAMES]
-    short = with_short_keys(encoder, (24, 32), turns)
+    short = shorten_keys(encoder, (24, 32), turns)
     assert [part.bias.size for part in short.layers[0].projections] == [144, 144, 384]
     assert [part.bias.size for part in short.layers[1].projections] == [192, 192, 384]
     wide, found = (
-        _run(pooled_graph(one, EVERY_NTH), turns[-1])["pooled"][0, CHANNELS:]
+        _run(embedding_graph(one, EVERY_NTH), turns[-1])["pooled"][0, CHANNELS:]
         for one in (encoder, short)
     )
     assert np.corrcoef(wide, found)[0, 1] > 0.99

@@ -102,7 +102,7 @@ def test_labels_that_do_not_match_are_named(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_heard_is_unknown_to_them_too(wav2vec2: Path, qwen2_audio: Path) -> None:
-    """Silence is not calm, whichever model hears it; an audio language model would not say so."""
+    """Silence is not calm, whichever model gets it; an audio language model would not say so."""
     for classifier in (HuggingFaceVoiceClassifier(wav2vec2), AudioLanguageModel(qwen2_audio)):
         silent = classifier.classify(np.zeros(16_000, np.float32), 16_000)
         assert (silent.p_negative, silent.reason) == (None, UnknownReason.SILENT)
@@ -158,7 +158,7 @@ def test_the_two_answers_share_all_probability(qwen2_audio: Path) -> None:
     assert p + q == pytest.approx(1.0, abs=1e-5)
 
 
-def test_an_audio_language_model_hears_the_turn(qwen2_audio: Path) -> None:
+def test_an_audio_language_model_depends_on_the_audio(qwen2_audio: Path) -> None:
     """If the audio did not reach the model, every turn would get the same answer."""
     model = AudioLanguageModel(qwen2_audio)
     heard = {model.classify(speech_like(1.0, seed=seed), 16_000).p_negative for seed in range(3)}
@@ -241,7 +241,7 @@ def save_as_aero(qwen2_audio: Path, folder: Path, *, without: str = "nothing") -
 
 
 def test_aero_is_read_without_its_own_code(qwen2_audio: Path, tmp_path: Path) -> None:
-    """With its projector drawn at random it would answer all the same, and hear nothing."""
+    """With a random projector it would still answer, but ignore the audio."""
     aero = AudioLm(save_as_aero(qwen2_audio, tmp_path / "aero"))
     theirs, ours = aero.network.state_dict(), AudioLm(qwen2_audio).network.state_dict()
     assert theirs.keys() == ours.keys()
@@ -262,11 +262,15 @@ def test_answers_that_begin_alike_are_refused(qwen2_audio: Path) -> None:
 def test_evaluate_takes_them_by_name(wav2vec2: Path, qwen2_audio: Path, tmp_path: Path) -> None:
     """The command must hand every option on, and refuse two models at once."""
     manifest = a_manifest(tmp_path)
-    run = deescalate("evaluate", "--data", manifest, "--hf", wav2vec2, "--negative-label", "happy")
+    run = deescalate(
+        "model", "evaluate", "--manifest", manifest, "--hf", wav2vec2, "--negative-label", "happy"
+    )
     assert run.returncode == 0, run.stderr
-    run = deescalate("evaluate", "--data", manifest, "--audio-lm", qwen2_audio, "--json")
+    run = deescalate(
+        "model", "evaluate", "--manifest", manifest, "--audio-lm", qwen2_audio, "--json"
+    )
     assert run.returncode == 0, run.stderr
     assert str(qwen2_audio) in run.stdout
-    both = deescalate("evaluate", "--data", manifest, "--hf", "a", "--audio-lm", "b")
+    both = deescalate("model", "evaluate", "--manifest", manifest, "--hf", "a", "--audio-lm", "b")
     assert both.returncode == 2
     assert "name one of" in both.stderr

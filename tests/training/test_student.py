@@ -1,4 +1,4 @@
-"""A narrow encoder learns on a bad line what the whole one hears on none."""
+"""A pruned encoder learns, on degraded audio, to match the full one on clean audio."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipecat_deescalate.models.lab.training.encoder import (  # noqa: E402 - tor
     read_encoder,
 )
 from pipecat_deescalate.models.lab.training.features import log_mel  # noqa: E402 - torch
-from pipecat_deescalate.models.lab.training.graph import pooled_graph  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.graph import embedding_graph  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.recipe import StudentConfig  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.student import Lessons, teach  # noqa: E402 - torch
 from pipecat_deescalate.models.lab.training.torch_encoder import (  # noqa: E402 - torch
@@ -34,7 +34,7 @@ from pipecat_deescalate.models.lab.training.voice_teacher import (  # noqa: E402
     VoiceTeacher,
     voice_teacher,
 )
-from pipecat_deescalate.models.lab.training.width_pruning import narrowed  # noqa: E402 - torch
+from pipecat_deescalate.models.lab.training.width_pruning import prune_width  # noqa: E402 - torch
 from pipecat_deescalate.models.session import open_session  # noqa: E402 - torch
 
 from ..audio import noise, speech_like  # noqa: E402 - torch
@@ -67,7 +67,7 @@ def whole() -> Encoder:
 @pytest.fixture(scope="module")
 def start(whole: Encoder) -> Encoder:
     """What the student starts from."""
-    return narrowed(whole, 256, [log_mel(turn.astype(np.float32)) for turn in TURNS])
+    return prune_width(whole, 256, [log_mel(turn.astype(np.float32)) for turn in TURNS])
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def teacher(whole: Encoder) -> VoiceTeacher:
 
 
 def _averages(encoder: Encoder, features: NDArray[np.float32], nth: int) -> NDArray[np.float32]:
-    session = open_session(pooled_graph(encoder, nth).SerializeToString())
+    session = open_session(embedding_graph(encoder, nth).SerializeToString())
     pooled: NDArray[np.float32] = session.run(None, {"log_mel": features[None]})[0]
     return pooled
 
@@ -97,7 +97,7 @@ def _nothing(_what: str, _done: int, _all: int) -> None:
 @pytest.mark.parametrize("frames", [30, 101, 400])
 @pytest.mark.parametrize("nth", [1, EVERY_NTH])
 def test_it_learns_with_the_encoder_that_ships(whole: Encoder, frames: int, nth: int) -> None:
-    """Were the graph in torch another one, the student would be taught what it never computes."""
+    """If the torch graph differed, the student would learn what it never computes."""
     features = log_mel(speech_like(frames / 100, seed=frames))
     with torch.no_grad():
         heard = encode(weights_of(whole), torch.from_numpy(features[None]), nth)
@@ -143,7 +143,7 @@ def test_a_broken_off_run_goes_on_to_the_same_student(
     """What is lost to an interruption is some steps, not the run, and not the result."""
 
     def run(folder: str, progress: object = _nothing) -> Encoder:
-        checkpoint = Checkpoint(tmp_path / f"{folder}.pt", {"start": "narrow"})
+        checkpoint = Checkpoint(tmp_path / f"{folder}.pt", {"start": "pruned"})
         return teach(
             start,
             teacher,

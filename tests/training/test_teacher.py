@@ -128,7 +128,7 @@ def test_a_checkpoint_of_another_run_is_refused(teaching: Path, interrupted: Pat
     other = shutil.copytree(teaching / "base", interrupted / "other")
     recipe = load_teacher_recipe(a_recipe(interrupted, other))
     with pytest.raises(
-        CheckpointError, match=r"is of another run, of the model .*base, not .*other"
+        CheckpointError, match=r"is from another run, with the model .*base, not .*other"
     ):
         train_teacher(recipe, teaching / "data", interrupted / "out", nothing)
     recipe = load_teacher_recipe(a_recipe(interrupted, teaching / "base"))
@@ -222,17 +222,17 @@ def test_a_recipe_that_fits_no_model_is_one_line(teaching: Path, tmp_path: Path)
     with pytest.raises(ModelFileError, match="absent: cannot be loaded: it is not on this machine"):
         train_teacher(absent, teaching / "data", tmp_path / "out", nothing)
     (tmp_path / "taken" / "teacher").mkdir(parents=True)
-    with pytest.raises(OutputError, match="teacher: is there already, and no model of ours"):
+    with pytest.raises(OutputError, match="teacher: exists but has no LoRA weights"):
         train_teacher(recipe, teaching / "data", tmp_path / "taken", nothing)
     path.write_text(path.read_text().replace("warmup:", "warm_up:"))
     with pytest.raises(UnreadableInputError, match=r"schedule\.warmup: missing key"):
         load_teacher_recipe(path)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(teaching: Path, tmp_path: Path) -> None:
-    """Weights that are no numbers would be trained for days, and written."""
+def test_a_loss_that_is_not_finite_ends_the_run(teaching: Path, tmp_path: Path) -> None:
+    """Weights that are not finite would be trained for days, and written."""
     recipe = load_teacher_recipe(a_recipe(tmp_path, teaching / "base", learning_rate=1e30))
-    with pytest.raises(TrainingError, match="the loss is no number; lower the learning rate"):
+    with pytest.raises(TrainingError, match="the loss is not finite; lower the learning rate"):
         train_teacher(recipe, teaching / "data", tmp_path / "out", nothing)
     assert not (tmp_path / "out" / "teacher").exists()
 

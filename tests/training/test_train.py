@@ -18,7 +18,7 @@ from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.files import OutputError
 from pipecat_deescalate.models.lab.channel_effects import Effect
 from pipecat_deescalate.models.lab.evaluation.evaluation_report import Role
-from pipecat_deescalate.models.lab.evaluation.scoring import add_evaluation, evaluate
+from pipecat_deescalate.models.lab.evaluation.scoring import add_evaluation, evaluate_manifest
 from pipecat_deescalate.models.lab.training.lda_head import UnlearnableError
 from pipecat_deescalate.models.lab.training.recipe import (
     Change,
@@ -27,7 +27,7 @@ from pipecat_deescalate.models.lab.training.recipe import (
     StudentConfig,
     load_recipe,
 )
-from pipecat_deescalate.models.lab.training.train_voice import TrainingResult, train
+from pipecat_deescalate.models.lab.training.train_voice import TrainingResult, train_voice
 from pipecat_deescalate.models.readings import EmotionReading, Samples
 from pipecat_deescalate.models.session import open_session
 
@@ -58,7 +58,7 @@ def _short_student() -> StudentConfig:
 @pytest.fixture(scope="module")
 def result(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """One finished run."""
-    return train(_recipe(), tiny_data, tmp_path_factory.mktemp("run"), _quiet)
+    return train_voice(_recipe(), tiny_data, tmp_path_factory.mktemp("run"), _quiet)
 
 
 class _Trained:
@@ -78,8 +78,8 @@ class _Trained:
 
 
 def test_a_run_learns_what_there_is_to_learn(result: TrainingResult, tiny_data: Path) -> None:
-    """The whole chain, audio to probability, must tell the classes apart on clips never met."""
-    found = evaluate(_Trained(result.model), tiny_data / "speech" / "manifest.csv")
+    """The whole chain, audio to probability, must separate the classes on left-out clips."""
+    found = evaluate_manifest(_Trained(result.model), tiny_data / "speech" / "manifest.csv")
     assert found.mean is not None
     assert found.mean.corpora == ("held_back",)
     assert found.mean.roc_auc > 0.9
@@ -90,22 +90,22 @@ def test_the_same_seed_gives_the_same_model(
     result: TrainingResult, tiny_data: Path, tmp_path: Path
 ) -> None:
     """A model that cannot be made again cannot be trusted or repaired."""
-    again = train(_recipe(), tiny_data, tmp_path, _quiet)
+    again = train_voice(_recipe(), tiny_data, tmp_path, _quiet)
     assert again.model.read_bytes() == result.model.read_bytes()
     assert again.calibration == result.calibration
 
 
-def test_a_student_is_taught_and_the_same_again(
+def test_a_student_is_trained_and_the_same_again(
     result: TrainingResult, tiny_data: Path, tmp_path: Path
 ) -> None:
     """The shipped recipe has a student: its run must end, differ from one without, and repeat."""
     pytest.importorskip("torch", reason="the extra `distill` is not installed")
     recipe = _recipe(student=_short_student())
-    first = train(recipe, tiny_data, tmp_path / "one", _quiet)
+    first = train_voice(recipe, tiny_data, tmp_path / "one", _quiet)
     assert first.model.read_bytes() != result.model.read_bytes()
-    again = train(recipe, tiny_data, tmp_path / "two", _quiet)
+    again = train_voice(recipe, tiny_data, tmp_path / "two", _quiet)
     assert again.left_out_corpus == pytest.approx(first.left_out_corpus, abs=0.01)
-    resumed = train(recipe, tiny_data, tmp_path / "one", _quiet)
+    resumed = train_voice(recipe, tiny_data, tmp_path / "one", _quiet)
     assert resumed.model.read_bytes() == first.model.read_bytes()
 
 
@@ -122,7 +122,7 @@ def test_another_seed_gives_another_model(
     result: TrainingResult, tiny_data: Path, tmp_path: Path
 ) -> None:
     """If the seed did nothing, the test above would prove nothing."""
-    other = train(_recipe(seed=7), tiny_data, tmp_path, _quiet)
+    other = train_voice(_recipe(seed=7), tiny_data, tmp_path, _quiet)
     assert other.model.read_bytes() != result.model.read_bytes()
 
 
@@ -136,10 +136,10 @@ def test_a_broken_off_run_goes_on_from_its_cache(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(_recipe(), tiny_data, tmp_path, stop)
+        train_voice(_recipe(), tiny_data, tmp_path, stop)
     assert not list(tmp_path.glob("*.onnx"))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
-    again = train(_recipe(), tiny_data, tmp_path, _quiet)
+    again = train_voice(_recipe(), tiny_data, tmp_path, _quiet)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == before
     assert again.model.read_bytes() == result.model.read_bytes()
 
@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_an_older_run_as_it_was(
         no_file_over(resource.RLIM_INFINITY),
         pytest.raises(OutputError, match="cannot be written"),
     ):
-        train(_recipe(seed=7), tiny_data, made, full_at_the_end)
+        train_voice(_recipe(seed=7), tiny_data, made, full_at_the_end)
     assert {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()} == before
 
 
@@ -179,7 +179,7 @@ def test_arousal_and_valence_need_emotions_that_are_placed(
     assert result.affect == {}
     assert _outputs(result.model) == {"logit", "course"}
     placed = _recipe(changes=(), circumplex_degrees={"any": 45.0})
-    both = train(placed, tiny_data, tmp_path, _quiet)
+    both = train_voice(placed, tiny_data, tmp_path, _quiet)
     assert _outputs(both.model) == {"logit", "arousal", "valence", "course"}
 
 
@@ -203,7 +203,7 @@ def test_the_card_takes_its_figures_from_the_runs(result: TrainingResult, tiny_d
     card = result.model.with_suffix(".json")
     kept = result.model.with_name("out_of_fold.csv")
     manifest = tiny_data / "speech" / "manifest.csv"
-    report = evaluate(_Trained(result.model), manifest, out_of_fold=kept)
+    report = evaluate_manifest(_Trained(result.model), manifest, out_of_fold=kept)
     add_evaluation(card, report)
     values = json.loads(card.read_text())
     assert values["training"]["left_out_corpus"] == result.left_out_corpus
@@ -220,7 +220,7 @@ def test_what_is_for_evaluation_is_never_trained_on(tiny_data: Path, tmp_path: P
     """One slip here and every figure in the README is worthless."""
     recipe = _recipe(corpora=(CorpusRecipe(name="held_back", licence="none"),))
     with pytest.raises(UnreadableInputError, match="may not be trained on"):
-        train(recipe, tiny_data, tmp_path, _quiet)
+        train_voice(recipe, tiny_data, tmp_path, _quiet)
 
 
 def test_a_teachers_labels_count_instead_of_the_manifests(tiny_data: Path, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_teachers_labels_count_instead_of_the_manifests(tiny_data: Path, tmp_p
     lines += [f"{row},{0.9 if row.split(',')[5] == '0' else 0.2}" for row in rows]
     manifest.write_text("\n".join(lines))
     with pytest.raises(UnlearnableError, match="16 clips: those left out come out the wrong way"):
-        train(_recipe(changes=()), data, tmp_path / "run", _quiet)
+        train_voice(_recipe(changes=()), data, tmp_path / "run", _quiet)
 
 
 Rewrite = Callable[[list[str]], str]
@@ -241,16 +241,19 @@ Rewrite = Callable[[list[str]], str]
 @pytest.mark.parametrize(
     ("corpus_speaker_negative", "complaint"),
     [
-        (lambda row: f"{row[1]},xx,{row[3]},any,0", "of one class alone"),
-        (lambda row: f"{row[1]},xx,{row[3]},any,{int(row[1] == 'first')}", "of one class alone"),
-        (lambda row: f"first,xx,{row[5]},any,{row[5]}", "of one class alone"),
-        (lambda row: f"first,xx,ann,any,{row[5]}", "of one speaker alone"),
+        (lambda row: f"{row[1]},xx,{row[3]},any,0", "clips of both classes are needed"),
+        (
+            lambda row: f"{row[1]},xx,{row[3]},any,{int(row[1] == 'first')}",
+            "clips of both classes are needed",
+        ),
+        (lambda row: f"first,xx,{row[5]},any,{row[5]}", "clips of both classes are needed"),
+        (lambda row: f"first,xx,ann,any,{row[5]}", "clips of one speaker only"),
     ],
 )
-def test_labels_that_teach_nothing_are_told_as_what_they_are(
+def test_labels_that_train_nothing_are_named(
     tiny_data: Path, tmp_path: Path, corpus_speaker_negative: Rewrite, complaint: str
 ) -> None:
-    """Whoever has calm clips alone must not be told of contradictions, or of a division by 0."""
+    """With calm clips only, the message must not be about contradictions or a division by 0."""
     data = shutil.copytree(tiny_data, tmp_path / "data")
     manifest = data / "speech" / "manifest.csv"
     header, *rows = (line.split(",") for line in manifest.read_text().splitlines())
@@ -260,7 +263,9 @@ def test_labels_that_teach_nothing_are_told_as_what_they_are(
     names = sorted({line.split(",")[1] for line in lines})
     corpora = tuple(CorpusRecipe(name=name, licence="none") for name in names)
     with pytest.raises(UnlearnableError, match=complaint):
-        train(_recipe(changes=(), soft_labels=0.0, corpora=corpora), data, tmp_path / "run", _quiet)
+        train_voice(
+            _recipe(changes=(), soft_labels=0.0, corpora=corpora), data, tmp_path / "run", _quiet
+        )
 
 
 def test_silence_teaches_nothing(tiny_data: Path, tmp_path: Path) -> None:
@@ -268,8 +273,8 @@ def test_silence_teaches_nothing(tiny_data: Path, tmp_path: Path) -> None:
     data = shutil.copytree(tiny_data, tmp_path / "data")
     for clip in (data / "speech").rglob("*.wav"):
         write_audio(clip, np.zeros(12_800, np.float32), 16_000, "pcm16.wav")
-    with pytest.raises(UnlearnableError, match="sound alike"):
-        train(_recipe(changes=()), data, tmp_path / "run", _quiet)
+    with pytest.raises(UnlearnableError, match="sound the same"):
+        train_voice(_recipe(changes=()), data, tmp_path / "run", _quiet)
 
 
 def test_other_noises_give_another_model(tiny_data: Path, tmp_path: Path) -> None:
@@ -277,19 +282,19 @@ def test_other_noises_give_another_model(tiny_data: Path, tmp_path: Path) -> Non
     noisy = Change(kind=Effect.NOISE, amount=(5.0, 20.0), weight=1.0)
     recipe = _recipe(changes=(noisy,), range_clips=1, seed=6)  # ranges measured without noise
     data = shutil.copytree(tiny_data, tmp_path / "data")
-    before = train(recipe, data, tmp_path / "before", _quiet)
+    before = train_voice(recipe, data, tmp_path / "before", _quiet)
     hum = speech_like(1.0, seed=8)
     write_audio(data / "noise" / "hiss.wav", hum, 16_000, "pcm16.wav")
-    after = train(recipe, data, tmp_path / "after", _quiet, tmp_path / "before" / "cache")
+    after = train_voice(recipe, data, tmp_path / "after", _quiet, tmp_path / "before" / "cache")
     assert after.model.read_bytes() != before.model.read_bytes()
 
 
-def test_missing_noises_are_told_before_the_run(tiny_data: Path, tmp_path: Path) -> None:
-    """A wrong folder must not end in a fault of numpy's, after the clips were heard."""
+def test_missing_noises_are_named_before_the_run(tiny_data: Path, tmp_path: Path) -> None:
+    """A wrong folder must not end in an error of numpy's after the clips were read."""
     data = shutil.copytree(tiny_data, tmp_path / "data")
     (data / "noise" / "hiss.wav").unlink()
-    with pytest.raises(UnreadableInputError, match="noise: holds no noises"):
-        train(_recipe(), data, tmp_path / "out", _quiet)
+    with pytest.raises(UnreadableInputError, match="noise: has no recordings"):
+        train_voice(_recipe(), data, tmp_path / "out", _quiet)
 
 
 def test_calm_turns_that_are_not_there_are_missed(tiny_data: Path, tmp_path: Path) -> None:
@@ -297,14 +302,14 @@ def test_calm_turns_that_are_not_there_are_missed(tiny_data: Path, tmp_path: Pat
     data = shutil.copytree(tiny_data, tmp_path / "data")
     calls = data / "calls" / "getgoing" / "calls.csv"
     calls.write_text("path,caller\n" + "".join(f"none.wav,{caller}\n" for caller in range(3)))
-    with pytest.raises(UnreadableInputError, match="only callers that are kept apart"):
-        train(_recipe(), data, tmp_path / "out", _quiet)
+    with pytest.raises(UnreadableInputError, match="only of callers in the evaluation"):
+        train_voice(_recipe(), data, tmp_path / "out", _quiet)
 
 
 def test_missing_data_are_named(tmp_path: Path) -> None:
     """A run without its data must end with the path that is missing."""
     with pytest.raises(UnreadableInputError, match=r"manifest\.csv"):
-        train(_recipe(), tmp_path, tmp_path / "out", _quiet)
+        train_voice(_recipe(), tmp_path, tmp_path / "out", _quiet)
 
 
 def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from ....models.audio.recording import read_audio, resample
+from ....models.audio.recording import read_audio
+from ....models.audio.samples import resample
 from ....models.readings import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
 from ....models.voice import TIMELINE_STEP_S
 from ....policies.config import MitigationPolicy, agents_available

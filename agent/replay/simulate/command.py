@@ -18,8 +18,9 @@ from duckdb import DuckDBPyConnection
 from ....models.audio.recording import CallerChannel
 from ....models.errors import DeescalateError
 from ....models.files import finite, whole_file
+from ....models.progress import Progress
 from ....policies.config import MitigationPolicy, load_policy
-from ...console import Report, results, stages
+from ...console import complaint, results, stages
 from .call_detail import ReportContent, serialize_call
 from .call_index import CallIndex
 from .comparison import Batches, Comparison
@@ -135,7 +136,7 @@ def run_simulation(options: Options) -> int:
     return len(evidence.failed())
 
 
-def _counted(progress: Report, index: CallIndex, evidence: EvidenceColumns, what: str) -> Batches:
+def _counted(progress: Progress, index: CallIndex, evidence: EvidenceColumns, what: str) -> Batches:
     """The batches of calls, reporting how many calls are done."""
     done = 0
     for batch, labels in evidence.batches():
@@ -251,7 +252,7 @@ def _check_labels(index: CallIndex, labels: str) -> None:
 
 def _print_failures(failed: Sequence[FailedCall]) -> None:
     for one in failed[:_NAMED]:
-        print(f"deescalate: {one.reason}", file=sys.stderr)
+        print(f"deescalate: {complaint(one.reason)}", file=sys.stderr)
     if len(failed) > _NAMED:
         print(
             f"deescalate: and {len(failed) - _NAMED} more calls that could not be read",

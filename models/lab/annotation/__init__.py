@@ -1,1 +1,1 @@
-"""Turns of recorded calls as data: chosen, labelled by a language model, compared, described."""
+"""Turns of recorded calls as data: selected, labelled by a language model, compared."""

@@ -1,4 +1,4 @@
-"""What an annotator must answer, and reading it strictly: a label is never guessed."""
+"""What an annotator must answer; it is parsed strictly, and a label is never guessed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AnnotatorAnswer(BaseModel):
 
 
 class UnparsableAnswerError(Exception):
-    """An answer is not what was asked for; the turn may be asked about again."""
+    """An answer has another form than requested; the question may be asked again."""
 
 
 def answer_schema(*, reasoning: bool) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def answer_schema(*, reasoning: bool) -> dict[str, Any]:
 
 
 def read_answer(text: str, *, reasoning: bool) -> AnnotatorAnswer:
-    """Read an answer: one JSON object, bare or as the only fenced block, and nothing beside it.
+    """Read an answer: one JSON object, bare or as the only fenced block, and nothing else.
 
     Raises:
         UnparsableAnswerError: it is anything else.

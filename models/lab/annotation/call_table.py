@@ -43,7 +43,7 @@ SPEAKERS = ("caller", "bot", "agent")
 EVENTS = ("no_match", "no_input", "agent_request")
 OUTCOMES = ("resolved", "unresolved", "transferred", "hung_up")
 HEARABLE = "audio IS NOT NULL AND start_s IS NOT NULL"
-"""What a caller's turn needs to be listened to, as SQL."""
+"""What a caller's turn needs so that its audio can be cut, as SQL."""
 
 _MEMORY = "1200MB"
 _CALLS_VIEW = """
@@ -84,7 +84,7 @@ class Call:
     turns: tuple[CallTurn, ...]
 
     def recording(self, turn: CallTurn) -> tuple[Path, CallerChannel | None] | None:
-        """The file in which a turn is heard, and on which channel; None without audio."""
+        """The recording of a turn and the channel of its speaker; None without audio."""
         if turn.audio is None:
             return None
         channel = CallerChannel(turn.channel) if turn.channel is not None else None
@@ -92,7 +92,7 @@ class Call:
 
 
 class CallsError(DeescalateError):
-    """Calls or labels cannot be used; one line a complaint, each with file, line and field."""
+    """Calls or labels cannot be used; one line per complaint, each with file, line and field."""
 
     def __init__(self, *complaints: str) -> None:
         super().__init__("\n".join(complaints))
@@ -107,8 +107,8 @@ def file_complaint(path: str | Path, reason: str) -> str:
 class Calls:
     """Turns in a database in memory, as the tables `turns` and `calls`; use it with `with`.
 
-    `turns` has `COLUMNS` and the `file` that a turn came from, `calls` one row a call. Once the
-    turns are read the database reaches no file: what queries others wrote can read is this.
+    `turns` has `COLUMNS` and the `file` that a turn came from, `calls` one row per call. Once
+    the turns are read the database opens no file, so that foreign queries can read nothing else.
     """
 
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
@@ -178,7 +178,7 @@ def write_turns(path: Path, turns: Iterable[CallTurn]) -> int:
     """Write turns as JSON lines, or as Parquet if the path ends so; return how many.
 
     Raises:
-        OutputError: the file cannot be written; then nothing is there.
+        OutputError: the file cannot be written; then none is left behind.
     """
     if path.suffix != ".parquet":
         return _write_lines(path, turns)

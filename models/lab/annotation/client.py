@@ -1,42 +1,42 @@
-"""Asks an endpoint about turns: as many at once as allowed, again where that can help.
+"""Asks an endpoint about turns: as many at once as allowed, with retries where they can help.
 
-Nothing of a request or an answer is logged: they carry a key and what a caller said.
+Nothing from a request or an answer is logged: they carry a key and what a caller said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import random
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
 from pydantic import SecretStr
 
 from ...errors import DeescalateError
+from ...http import Message, NoHttpAnswerError, backoff_s, post
 from .answers import AnnotatorAnswer, UnparsableAnswerError, read_answer
 from .providers import ProviderReply, Question, Wire, read_refusal
 
-_MAX_REPLY_BYTES = 1 << 20
+_MAX_REPLY = 1 << 20
 _MAX_KEPT_CHARS = 2_000
+_MAX_DELAY_S = 30.0
 _RETRIED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 
 
 class EndpointError(DeescalateError):
-    """An endpoint will not answer until a person does something; the message says what it said."""
+    """An endpoint will not answer until a person does something; the message gives its reason."""
 
 
 class NoAnswerError(DeescalateError):
-    """One turn got no answer, however often it was asked; another run asks again."""
+    """One turn got no answer in all its attempts; another run asks again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to ask, and as whom. `url` is what the wire's path is put behind."""
+    """Where to ask, and with which key. The wire's path is appended to `url`."""
 
     wire: Wire
     url: str
@@ -46,11 +46,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long and how often one turn is asked about.
+    """How long and how often to ask about one turn.
 
-    `timeout_s` bounds one request. Faults are tried `attempts` times; the wait before attempt
-    n + 1 is `first_delay_s` * 2^(n - 1), at most 30 s, times a random 0.5 to 1. Being told to slow
-    down counts as no attempt, but no longer than `rate_limit_s` in all.
+    `timeout_s` bounds one request. Faults get `attempts` attempts; the wait before attempt
+    n + 1 is `first_delay_s` * 2^(n - 1), at most 30 s, times a random 0.5 to 1. Rate limits do
+    not count as attempts, but end after `rate_limit_s` in total.
     """
 
     timeout_s: float = 120.0
@@ -61,10 +61,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationResult:
-    """What came of one turn. Without an `answer` it could not be read, twice.
+    """The result for one turn. Without an `answer` it was unparsable, twice.
 
-    `unparsable` is the last answer that could not be read, cut to 2,000 characters. The tokens
-    are of all requests that were answered.
+    `unparsable` is the last answer that could not be parsed, cut to 2,000 characters. The tokens
+    are those of all answered requests.
     """
 
     answer: AnnotatorAnswer | None
@@ -83,7 +83,7 @@ class _Fault:
 class AnnotatorClient:
     """One endpoint; use it with `async with`.
 
-    When the endpoint says to slow down, all requests wait, not only the one that was told so.
+    When the endpoint limits the rate of one request, all requests wait.
     """
 
     def __init__(
@@ -92,15 +92,15 @@ class AnnotatorClient:
         *,
         concurrency: int,
         tls: ssl.SSLContext,
-        patience: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     ) -> None:
         self._endpoint = endpoint
-        self._patience = patience or RetryPolicy()
+        self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._url = endpoint.url.rstrip("/") + endpoint.wire.path(endpoint.model)
         self._resume_at = 0.0
-        # One connection each: what httpx's pool does for a request grows with its connections.
+        # One connection each: the work of httpx's pool per request grows with its connections.
         self._free = [
             httpx.AsyncHTTPTransport(verify=tls, limits=httpx.Limits(max_connections=1))
             for _ in range(concurrency)
@@ -110,26 +110,25 @@ class AnnotatorClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for connection in self._free:
             await connection.aclose()
 
     async def ask(self, question: Question) -> AnnotationResult:
-        """Ask, and ask once more if the answer cannot be read.
+        """Ask, and ask once more if the answer cannot be parsed.
 
         Raises:
             EndpointError: the endpoint refuses this key, model or account.
-            NoAnswerError: there was none.
+            NoAnswerError: there was no answer.
         """
-        content = json.dumps(self._endpoint.wire.body(self._endpoint.model, question)).encode()
+        where = self._endpoint
+        content = json.dumps(where.wire.body(where.model, question)).encode()
+        message = Message(
+            self._url, content, lambda: where.wire.headers(where.key.get_secret_value())
+        )
         unparsable, used_in, used_out = None, 0, 0
         for times in (1, 2):
-            reply = await self._reply(content)
+            reply = await self._reply(message)
             used_in, used_out = used_in + reply.input_tokens, used_out + reply.output_tokens
             try:
                 answer = read_answer(reply.text or "", reasoning=question.reasoning)
@@ -139,42 +138,42 @@ class AnnotatorClient:
             return AnnotationResult(answer, unparsable, times, used_in, used_out)
         return AnnotationResult(None, unparsable, 2, used_in, used_out)
 
-    async def _reply(self, content: bytes) -> ProviderReply:
-        patience, clock = self._patience, asyncio.get_running_loop().time
-        attempt, give_up_at = 1, clock() + patience.rate_limit_s
+    async def _reply(self, message: Message) -> ProviderReply:
+        retry, clock = self._retry, asyncio.get_running_loop().time
+        attempt, give_up_at = 1, clock() + retry.rate_limit_s
         while True:
             while (wait_s := self._resume_at - clock()) > 0:
                 await self._sleep(wait_s)
-            result = await self._attempt(content)
+            result = await self._attempt(message)
             if isinstance(result, ProviderReply):
                 return result
-            if isinstance(result, float):  # told to slow down
+            if isinstance(result, float):  # rate limited
                 self._resume_at = max(self._resume_at, clock() + result)
                 if self._resume_at > give_up_at:
                     raise EndpointError(
                         f"the endpoint allows no more requests for {result:.0f} s; "
-                        "run again later, it goes on where it stopped"
+                        "run again later to continue"
                     )
                 continue
-            if not result.retry or attempt >= patience.attempts:
+            if not result.retry or attempt >= retry.attempts:
                 raise NoAnswerError(result.what)
-            await self._sleep(self._backoff_s(attempt))
+            await self._sleep(backoff_s(attempt, retry.first_delay_s, _MAX_DELAY_S))
             attempt += 1
 
-    def _backoff_s(self, attempt: int) -> float:
-        delay_s = min(30.0, self._patience.first_delay_s * 2.0 ** (attempt - 1))
-        return delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
-
-    async def _attempt(self, content: bytes) -> ProviderReply | float | _Fault:
-        """One request: its reply, or how many seconds to wait, or why there is none."""
-        try:
-            async with self._slots, asyncio.timeout(self._patience.timeout_s):
-                status, headers, body = await self._exchange(content)
-        except (TimeoutError, httpx.TimeoutException):
-            return _Fault("no answer in time", retry=True)
-        except httpx.HTTPError as error:
-            return _Fault(f"connection lost: {type(error).__name__}", retry=True)
-        return self._judge(status, headers, body)
+    async def _attempt(self, message: Message) -> ProviderReply | float | _Fault:
+        """One request: its reply, or the seconds to wait, or why there is none."""
+        timeout_s = self._retry.timeout_s
+        async with self._slots:
+            connection = self._free.pop()
+            try:
+                answer = await post(connection, message, timeout_s=timeout_s, max_bytes=_MAX_REPLY)
+            except NoHttpAnswerError as error:
+                return _Fault(str(error), retry=True)
+            finally:
+                self._free.append(connection)
+        if answer.body is None:
+            return _Fault("connection lost", retry=True)
+        return self._judge(answer.status, answer.headers, answer.body)
 
     def _judge(
         self, status: int, headers: httpx.Headers, body: bytes
@@ -191,34 +190,8 @@ class AnnotatorClient:
         if refusal.wait_s is not None and status in (429, 503):
             return refusal.wait_s
         if status == 429:
-            return self._backoff_s(3)
+            return backoff_s(3, self._retry.first_delay_s, _MAX_DELAY_S)
         return _Fault(what, retry=status in _RETRIED)
-
-    async def _exchange(self, content: bytes) -> tuple[int, httpx.Headers, bytes]:
-        # The transport itself, not a client: a client logs addresses, and follows nothing anyway.
-        timeout = httpx.Timeout(self._patience.timeout_s)
-        headers = {"Content-Type": "application/json", "User-Agent": "pipecat-deescalate"}
-        request = httpx.Request(
-            "POST",
-            self._url,
-            content=content,
-            headers=headers | self._endpoint.wire.headers(self._endpoint.key.get_secret_value()),
-            extensions={"timeout": timeout.as_dict()},
-        )
-        connection = self._free.pop()
-        body = bytearray()
-        try:
-            response = await connection.handle_async_request(request)
-            try:
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > _MAX_REPLY_BYTES:
-                        break
-            finally:
-                await response.aclose()
-        finally:
-            self._free.append(connection)
-        return response.status_code, response.headers, bytes(body)
 
 
 def _advice(status: int) -> str:

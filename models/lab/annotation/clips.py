@@ -1,4 +1,4 @@
-"""The audio of single turns, cut out of recordings that are read once and as a stream."""
+"""The audio of single turns, cut out of recordings that are read once, as a stream."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def cut(
 ) -> Iterator[tuple[int, Samples]]:
     """Cut spans, given by start and end in seconds, out of a recording; in the order of their ends.
 
-    Yields the index of each span and its audio at `SAMPLE_RATE`. Of a span that the end of the
-    recording cuts off, what is there of it is given.
+    Yields the index of each span and its audio at `SAMPLE_RATE`. A span that goes beyond the end of
+    the recording is cut there.
 
     Raises:
         AudioError: the recording cannot be read, or a span begins after its end.
@@ -50,27 +50,27 @@ def cut(
         )
         for at, (start_s, end_s) in enumerate(spans_s)
     ]
-    heard = 0
+    position = 0
     with open_call(
         path, caller_channel=channel, sample_rate=SAMPLE_RATE, block_ms=_BLOCK_MS
     ) as call:
         for block in call:
             for span in waiting:
-                if span.start < heard + block.size and span.end > heard:
-                    span.parts.append(block[max(0, span.start - heard) : span.end - heard])
-            heard += block.size
-            for span in [span for span in waiting if span.end <= heard]:
+                if span.start < position + block.size and span.end > position:
+                    span.parts.append(block[max(0, span.start - position) : span.end - position])
+            position += block.size
+            for span in [span for span in waiting if span.end <= position]:
                 waiting.remove(span)
                 yield span.at, np.concatenate(span.parts)
             if not waiting:
                 return
     for span in waiting:
         begins_s = spans_s[span.at][0]
-        if begins_s * SAMPLE_RATE >= heard:
+        if begins_s * SAMPLE_RATE >= position:
             raise AudioError(
                 path,
                 f"a turn begins at {begins_s:.2f} s, but the recording lasts "
-                f"{heard / SAMPLE_RATE:.2f} s",
+                f"{position / SAMPLE_RATE:.2f} s",
             )
         yield span.at, np.concatenate(span.parts)
 

@@ -1,4 +1,4 @@
-"""What a run would send and cost, before anything is sent."""
+"""What a run would send and cost, before it sends anything."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .providers import Wire
 from .runner import CallTask
 
 _CHARACTERS_A_TOKEN = 4.0
-"""Of English text, by the rule of thumb that both vendors give."""
+"""For English text, by the rule of thumb of both vendors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices of a million tokens, in any one currency; None where not known."""
+    """Prices per million tokens, in any one currency; None where unknown."""
 
     audio: float | None = None
     text: float | None = None
@@ -40,7 +40,7 @@ class RunEstimate:
 
 
 def estimate(tasks: Sequence[CallTask], wire: Wire, *, context: int, prices: Prices) -> RunEstimate:
-    """What these tasks come to. Audio goes once with each prompt."""
+    """Estimate these tasks. Each prompt sends the audio once."""
     requests, audio_s, characters, output_tokens = 0, 0.0, 0, 0
     for task in tasks:
         for turn in task.turns:

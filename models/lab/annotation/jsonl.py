@@ -22,9 +22,9 @@ def parse_lines(
     what: str,
     wrong: Callable[[_Row], str | None] = lambda _row: None,
 ) -> Iterator[_Row]:
-    """Read lines, blank ones left out, as far as none is wrong.
+    """Read lines, skipping blank ones, up to the first wrong one.
 
-    `what` names a row in complaints; `wrong` complains of one beside what its kind does.
+    `what` names a row in complaints; `wrong` adds complaints to those of its kind.
 
     Raises:
         CallsError: after the last line; one complaint a line, at most `MAX_COMPLAINTS`.

@@ -67,7 +67,7 @@ class Label(BaseModel):
 
     @property
     def key(self) -> tuple[str, int, Source]:
-        """What there is one label for."""
+        """What identifies a label: its turn and its source."""
         return self.call_id, self.turn, self.source
 
 
@@ -86,7 +86,7 @@ class Source:
 
 
 def read_labels(path: Path) -> Iterator[Label]:
-    """Read labels, those that could not be read included.
+    """Read labels, including those whose answer was unparsable.
 
     Raises:
         CallsError: the file cannot be read, holds nothing, or as `parse_labels`.
@@ -109,7 +109,7 @@ def parse_labels(path: Path, lines: Iterable[bytes]) -> Iterator[Label]:
 
 
 def _twice() -> Callable[[Label], str | None]:
-    """Complains about the labels that a source has for one turn after the first."""
+    """Complains about a second label of one source for the same turn."""
     seen: set[tuple[str, int, Source]] = set()
 
     def wrong(label: Label) -> str | None:

@@ -1,7 +1,7 @@
-"""How two kinds of endpoint are spoken to: Gemini's generateContent, and OpenAI's chat completions.
+"""The wire formats of two kinds of endpoint: Gemini's generateContent, OpenAI's chat completions.
 
 Gemini: https://ai.google.dev/api/generate-content. OpenAI: the chat completions of
-https://platform.openai.com/docs/api-reference/chat, which many local servers speak.
+https://platform.openai.com/docs/api-reference/chat, which many local servers support.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
+from ...http import retry_after_s
 from .answers import answer_schema
 
-_MAX_OUTPUT_TOKENS = 8_192  # with what a model thinks before it answers
+_MAX_OUTPUT_TOKENS = 8_192  # including what a model thinks before it answers
+_JSON = {"Content-Type": "application/json"}
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _FINAL_STATUS = frozenset({300, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
 _FINAL_CODES = frozenset({"API_KEY_INVALID", "insufficient_quota", "billing_hard_limit_reached"})
@@ -39,7 +39,7 @@ _CODES = _FINAL_CODES | {
     "rate_limit_exceeded",
     "server_error",
 }
-"""The only words of an error answer that are shown: others could be a key or a caller's."""
+"""The only words of an error answer that are shown: others could be a key or a caller's words."""
 
 
 class Api(StrEnum):
@@ -51,7 +51,7 @@ class Api(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about one turn. `wav` is a whole WAV file."""
+    """What to ask about one turn. `wav` is a whole WAV file."""
 
     system: str
     user: str
@@ -61,7 +61,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ProviderReply:
-    """The words of an answer, None where the endpoint withheld them, and what it cost."""
+    """The text of an answer, None where the endpoint withheld it, and its tokens."""
 
     text: str | None
     input_tokens: int
@@ -72,8 +72,8 @@ class ProviderReply:
 class Wire:
     """One kind of endpoint.
 
-    `audio_tokens_per_s` is for estimates. `path` and `body` make a request, `reply` reads the
-    JSON of a 200; it raises LookupError, TypeError or ValueError if that is no answer.
+    `audio_tokens_per_s` is for estimates. `path` and `body` make a request; `reply` reads the JSON
+    of a 200 and raises LookupError, TypeError or ValueError if it is not an answer.
     """
 
     key_variable: str
@@ -104,7 +104,7 @@ def _gemini_reply(answer: Any) -> ProviderReply:
         _sum(usage, "candidatesTokenCount", "thoughtsTokenCount"),
     )
     if not answer.get("candidates"):
-        _ = answer["promptFeedback"]  # blocked; without it this is no answer of Gemini's
+        _ = answer["promptFeedback"]  # blocked; without it this is not an answer of Gemini's
         return ProviderReply(None, *tokens)
     parts = answer["candidates"][0].get("content", {}).get("parts", [])
     said = "".join(part.get("text", "") for part in parts if not part.get("thought"))
@@ -112,7 +112,7 @@ def _gemini_reply(answer: Any) -> ProviderReply:
 
 
 def _openai_body(model: str, question: Question) -> dict[str, Any]:
-    # A forced function call: models that hear have no structured outputs there.
+    # A forced function call: audio models have no structured outputs there.
     function = {"name": "annotate", "parameters": answer_schema(reasoning=question.reasoning)}
     audio = {"data": base64.b64encode(question.wav).decode(), "format": "wav"}
     content = [
@@ -153,7 +153,7 @@ WIRES = {
         key_variable="GEMINI_API_KEY",
         audio_tokens_per_s=32.0,
         path=lambda model: f"/v1beta/models/{quote(model, safe='')}:generateContent",
-        headers=lambda key: {"x-goog-api-key": key},
+        headers=lambda key: {"x-goog-api-key": key, **_JSON},
         body=_gemini_body,
         reply=_gemini_reply,
     ),
@@ -161,7 +161,7 @@ WIRES = {
         key_variable="OPENAI_API_KEY",
         audio_tokens_per_s=10.0,
         path=lambda _model: "/chat/completions",
-        headers=lambda key: {"Authorization": f"Bearer {key}"},
+        headers=lambda key: {"Authorization": f"Bearer {key}", **_JSON},
         body=_openai_body,
         reply=_openai_reply,
     ),
@@ -170,10 +170,10 @@ WIRES = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What an error answer says: a code of the endpoint's, and how long it asks to wait.
+    """What an error answer says: the endpoint's code, and how long it asks to wait.
 
-    `final` is whether nothing will be answered until a person does something: a wrong key, a
-    model that does not exist, a budget or a day's quota that is used up.
+    `final` means that no request will succeed until a person does something: a wrong key, a model
+    that does not exist, a budget or a daily quota that is used up.
     """
 
     code: str | None
@@ -182,7 +182,7 @@ class Refusal:
 
 
 def read_refusal(status: int, headers: Any, body: bytes) -> Refusal:
-    """Read an error answer of either kind. Nothing of its free text is kept."""
+    """Read an error answer of either kind. Its free text is dropped."""
     error = _error(body)
     details = [detail for detail in error.get("details") or [] if isinstance(detail, dict)]
     codes = [error.get("code"), error.get("type"), *(detail.get("reason") for detail in details)]
@@ -208,7 +208,7 @@ def _error(body: bytes) -> dict[str, Any]:
 
 
 def _day_is_over(details: list[dict[str, Any]]) -> bool:
-    """Whether Gemini says that it is a quota per day which is used up."""
+    """Whether Gemini says that a daily quota is used up."""
     return any("PerDay" in json.dumps(detail.get("violations", "")) for detail in details)
 
 
@@ -218,12 +218,7 @@ def _header_wait_s(headers: Any) -> float | None:
         return float(milliseconds) / 1000
     asked = headers.get("retry-after", "")
     seconds = duration_s(asked)
-    if seconds is not None or not asked:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
+    return retry_after_s(asked) if seconds is None else seconds
 
 
 def duration_s(text: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The file that a run of annotation writes: whole lines, on the disk before they count as done."""
+"""The file that an annotation run writes: whole lines, on the disk before they count as done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ...files import OutputError
@@ -21,12 +20,12 @@ _BEGINS = b'{"call_id":'
 class ResultsLog:
     """Labels appended to a file, one run at a time; use it with `with`.
 
-    Opening it cuts off a last line that a killed run left without its end, and reads what is
-    there: `labels`.
+    Opening it cuts off an incomplete last line that a killed run left, and reads the rest into
+    `labels`.
 
     Raises:
         OutputError: the file cannot be written, or another run is writing it.
-        CallsError: what is there are not labels.
+        CallsError: the file holds something other than labels.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,12 +44,7 @@ class ResultsLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         if not self.path.stat().st_size:
             self.path.unlink()
@@ -79,15 +73,15 @@ class ResultsLog:
 
 
 def recorded(path: Path) -> tuple[list[Label], int]:
-    """The labels in a journal, and how many bytes its whole lines are; nothing is changed.
+    """The labels in a log, and the size of its whole lines in bytes; the file is not changed.
 
     Raises:
-        CallsError: it holds something else than labels, and perhaps the beginning of one.
+        CallsError: it holds something other than labels, and perhaps the beginning of one.
     """
     content = path.read_bytes() if path.exists() else b""
     whole = content.rfind(b"\n") + 1
     labels = list(parse_labels(path, content[:whole].splitlines()))
     begun = content[whole : whole + len(_BEGINS)]
     if not _BEGINS.startswith(begun):
-        raise CallsError(file_complaint(path, "its last line is no label"))
+        raise CallsError(file_complaint(path, "the last line is not a valid label"))
     return labels, whole

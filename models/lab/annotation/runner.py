@@ -1,14 +1,15 @@
-"""A run of annotation: turns are cut, asked about and written down, many at once, each once."""
+"""An annotation run: turns are cut, asked about and logged, many concurrently, each once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import AudioError
 from ...files import OutputError
+from ...progress import Progress
 from .call_table import Call
 from .client import AnnotationResult, AnnotatorClient, EndpointError, NoAnswerError
 from .clips import cut, encoded
@@ -20,7 +21,7 @@ from .strategies import Prompt
 
 @dataclass(frozen=True, slots=True)
 class TurnTask:
-    """One turn, by its place in its call, and the prompts that are still to be asked about it."""
+    """One turn, by its index in its call, and the prompts still to be asked about it."""
 
     at: int
     prompts: tuple[Prompt, ...]
@@ -28,7 +29,7 @@ class TurnTask:
 
 @dataclass(frozen=True, slots=True)
 class CallTask:
-    """The turns of one call that are to be labelled; each has audio."""
+    """The turns of one call to be labelled; each has audio."""
 
     call: Call
     turns: tuple[TurnTask, ...]
@@ -36,7 +37,7 @@ class CallTask:
 
 @dataclass(slots=True)
 class RunCounts:
-    """What has come of a run so far; `failed` counts, by reason, the turns without an answer."""
+    """The counts of a run so far; `failed` counts, by reason, the turns without an answer."""
 
     labelled: int = 0
     unparsable: int = 0
@@ -47,7 +48,7 @@ class RunCounts:
 
     @property
     def done(self) -> int:
-        """Turns and prompts that are through, one way or another."""
+        """Turns and prompts that are finished, with or without a label."""
         return self.labelled + self.unparsable + self.failed.total()
 
     def to_dict(self) -> dict[str, int | dict[str, int]]:
@@ -71,29 +72,30 @@ class _Work:
 
 
 class AnnotationRun:
-    """Asks a client about turns and appends the labels to a journal.
+    """Asks a client about turns and appends the labels to a log.
 
     A turn without an answer is counted and left to the next run. `concurrency` bounds the requests
-    in flight, and with them what a killed run has paid for without writing it down.
+    in flight, and so what a killed run has paid for but not logged.
     """
 
     def __init__(
         self,
         client: AnnotatorClient,
-        journal: ResultsLog,
+        log: ResultsLog,
         *,
         annotator: str,
         context: int,
         concurrency: int,
-        on_progress: Callable[[RunCounts], None],
+        progress: Progress,
     ) -> None:
-        self.tally = RunCounts()
+        self.counts = RunCounts()
         self._client = client
-        self._journal = journal
+        self._log = log
         self._annotator = annotator
         self._context = context
         self._concurrency = concurrency
-        self._on_progress = on_progress
+        self._progress = progress
+        self._turns = 0
         self._work: asyncio.Queue[_Work | None] = asyncio.Queue(concurrency)
         self._labels: asyncio.Queue[Label | None] = asyncio.Queue(4 * concurrency)
         self._failed_in_a_row = 0
@@ -103,9 +105,10 @@ class AnnotationRun:
         """Label all turns of the tasks.
 
         Raises:
-            EndpointError: the endpoint refuses, or no turn in a long row got an answer.
-            OutputError: the journal cannot be written. What is in it stays, in both cases.
+            EndpointError: the endpoint refuses, or too many turns in a row got no answer.
+            OutputError: the log cannot be written. In both cases its content stays.
         """
+        self._turns = sum(len(turn.prompts) for task in tasks for turn in task.turns)
         writer = asyncio.create_task(self._write())
         try:
             async with asyncio.TaskGroup() as group:
@@ -114,7 +117,7 @@ class AnnotationRun:
                     group.create_task(self._ask_all())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        finally:  # what was answered is written, whatever happened
+        finally:  # answers are written, whatever happened
             await self._labels.put(None)
             await writer
         if self._unwritten is not None:
@@ -152,7 +155,7 @@ class AnnotationRun:
                 if self._failed_in_a_row >= max(8, self._concurrency):
                     raise EndpointError(
                         f"{self._failed_in_a_row} turns in a row got no answer ({error}); "
-                        "run again later, it goes on where it stopped"
+                        "run again later to continue"
                     ) from error
                 continue
             self._failed_in_a_row = 0
@@ -161,7 +164,7 @@ class AnnotationRun:
                 raise self._unwritten
 
     async def _write(self) -> None:
-        """Write what is there in one go: waiting for the disk takes as long for many as for one."""
+        """Write labels in batches: waiting for the disk takes as long for many as for one."""
         more = True
         while more:
             batch = [await self._labels.get()]
@@ -172,24 +175,24 @@ class AnnotationRun:
             if self._unwritten is not None:
                 continue
             try:
-                await asyncio.to_thread(self._journal.append, labels)
+                await asyncio.to_thread(self._log.append, labels)
             except OutputError as error:
                 self._unwritten = error
                 continue
             for label in labels:
                 self._count(label)
-            self._on_progress(self.tally)
+            self._progress("turns", self.counts.done, self._turns)
 
     def _count(self, label: Label) -> None:
-        self.tally.labelled += label.label is not None
-        self.tally.unparsable += label.label is None
-        self.tally.asked_again += label.asked > 1
-        self.tally.input_tokens += label.input_tokens
-        self.tally.output_tokens += label.output_tokens
+        self.counts.labelled += label.label is not None
+        self.counts.unparsable += label.label is None
+        self.counts.asked_again += label.asked > 1
+        self.counts.input_tokens += label.input_tokens
+        self.counts.output_tokens += label.output_tokens
 
     def _fail(self, reason: str, count: int) -> None:
-        self.tally.failed[reason] += count
-        self._on_progress(self.tally)
+        self.counts.failed[reason] += count
+        self._progress("turns", self.counts.done, self._turns)
 
     def _label(self, work: _Work, asked: AnnotationResult) -> Label:
         turn, answer = work.task.call.turns[work.at], asked.answer
@@ -213,7 +216,7 @@ class AnnotationRun:
 
 
 def prompt_source(annotator: str, prompt: Prompt, context: int) -> Source:
-    """What labels by a prompt say of where they come from."""
+    """The source of the labels made with a prompt."""
     return Source(annotator, prompt.strategy.value, prompt.exchanges(context), prompt.sha256)
 
 

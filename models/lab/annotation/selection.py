@@ -34,8 +34,8 @@ class Rule:
 class Sampling:
     """How much is chosen.
 
-    `per_rule` bounds the turns of each rule, None takes all; `random` turns come from all that
-    can be heard; `negatives` is K, how many turns that no rule found go with each that one chose.
+    `per_rule` bounds the turns of each rule, None takes all; `random` turns come from all with
+    audio; `negatives` is K, how many turns that no rule found go with each that a rule chose.
     """
 
     seed: int = 0
@@ -46,7 +46,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """What one rule found among the turns that can be heard, and how much of it was taken."""
+    """How many turns with audio one rule found, and how many of them were chosen."""
 
     name: str
     finds: str
@@ -103,10 +103,10 @@ def _read_rule(path: Path) -> Rule:
 
 
 def select(calls: Calls, rules: Sequence[Rule], sampling: Sampling) -> Selection:
-    """Choose turns into the table `selection` (call_id, turn, reasons); the same for a seed.
+    """Choose turns into the table `selection` (call_id, turn, reasons); repeatable by its seed.
 
     Raises:
-        RuleError: a rule is no query that gives `call_id` and `turn`.
+        RuleError: a rule is not a query that gives `call_id` and `turn`.
     """
     database = calls.database
     database.execute(

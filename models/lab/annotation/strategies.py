@@ -53,9 +53,9 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One strategy's prompt. `sha256` are the first 12 digits of the hash of all that is fixed.
+    """One strategy's prompt. `sha256` is the first 12 digits of the hash of its fixed parts.
 
-    `output_tokens` is about how long an answer is, for estimates.
+    `output_tokens` is the approximate length of an answer, for estimates.
     """
 
     strategy: Strategy

@@ -1,6 +1,6 @@
-"""Reads turns and holds them against the schema; every complaint names file, line and field.
+"""Reads turns and checks them against the schema; every complaint names file, line and field.
 
-The checks are SQL, so that a million turns take seconds. A line of a Parquet file is its row.
+The checks are SQL, so that a million turns take seconds. In a Parquet file the line is the row.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def load_calls(patterns: Sequence[Path]) -> Calls:
     """Read turns from JSON lines and Parquet files, each path one file or a pattern with `*`.
 
     Raises:
-        CallsError: a file cannot be read, or turns are not as the schema wants them; one line a
-            complaint, at most `MAX_COMPLAINTS`.
+        CallsError: a file cannot be read, or turns violate the schema; one line per complaint, at
+            most `MAX_COMPLAINTS`.
     """
     paths = [path for pattern in patterns for path in _matching(pattern)]
     database = connect()
@@ -231,7 +231,7 @@ def _complain(database: duckdb.DuckDBPyConnection, first: Path) -> None:
 
 
 def _places(path: Path) -> dict[int, int]:
-    """The number of each line among all lines, by its number among those that are not blank."""
+    """The number of each line among all lines, by its number among the non-blank ones."""
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return {}

@@ -1,1 +1,1 @@
-"""Measure a classifier: accuracy over corpora, and time."""
+"""Evaluate a classifier: metrics by corpus, condition and group; recalibration."""

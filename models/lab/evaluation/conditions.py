@@ -1,4 +1,4 @@
-"""What a line does to a clip on its way to the model: the robustness rows of an evaluation."""
+"""Line conditions: the robustness rows of an evaluation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SEED = 2026
 
 
 class Condition(StrEnum):
-    """How a clip reaches the model; all but the first pass an 8 kHz line."""
+    """The line between clip and model; 8 kHz in all but the first."""
 
     CLEAN = "as recorded, 16 kHz"
     TELEPHONE = "8 kHz line"
@@ -27,9 +27,9 @@ class Condition(StrEnum):
 
 
 def under(condition: Condition, samples: Samples, clip: Clip, noises: Sequence[Samples]) -> Samples:
-    """Return the clip under a condition, the same again for the same clip; mono at 16 kHz.
+    """Return the clip under a condition, mono at 16 kHz; deterministic per clip.
 
-    `noises` are needed for the noise only.
+    `noises` are needed for the noise condition only.
     """
     rng = np.random.default_rng([_SEED, clip.key])
     match condition:

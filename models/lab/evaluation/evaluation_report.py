@@ -1,7 +1,6 @@
-"""From scored clips to figures: by corpus, their mean, by condition and by group of speakers.
+"""Figures of scored clips: by corpus, their mean, by condition and by group of speakers.
 
-The mean is over the corpora that the model never met; those it was trained on are reported apart,
-and so is the probe corpus.
+The mean is over the zero-shot corpora; training corpora and the probe corpus are reported apart.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScoredClip:
-    """One clip and what was read; `p_negative` is None when nothing could be heard."""
+    """One clip and its score; `p_negative` is None where the model gave none."""
 
     path: str
     corpus: str
@@ -60,11 +59,11 @@ class ScoredClip:
 
 @dataclass(frozen=True, slots=True)
 class CorpusFigures:
-    """Figures of one corpus over the clips that could be read, at threshold p = 0.5.
+    """Figures of one corpus over its scored clips, at threshold p = 0.5.
 
-    `unknown` clips are counted and left out; where all are, every figure is NaN.
-    `roc_auc_interval` holds 95 % of bootstrap draws. `rater_correlation` is Spearman's, with the
-    share of raters who heard a negative emotion; None where the manifest has no such column.
+    `unknown` counts the clips without a score; they are left out, and if all are, every figure is
+    NaN. `roc_auc_interval` holds 95 % of bootstrap values. `rater_correlation` is Spearman's with
+    the share of raters who heard a negative emotion; None where the manifest lacks that column.
     """
 
     corpus: str
@@ -84,9 +83,9 @@ class CorpusFigures:
 
 @dataclass(frozen=True, slots=True)
 class MeanFigures:
-    """The unweighted mean over `corpora`: the zero-shot ones in which both classes were heard.
+    """The unweighted mean over `corpora`: the zero-shot ones with scored clips of both classes.
 
-    The interval is made as theirs. A precision is NaN if one of them has none.
+    The interval is a bootstrap interval too. A precision is NaN if one corpus has none.
     """
 
     corpora: tuple[str, ...]
@@ -100,7 +99,7 @@ class MeanFigures:
 
 @dataclass(frozen=True, slots=True)
 class ConditionFigures:
-    """The zero-shot corpora under one condition: ROC-AUC by corpus, and means as `MeanFigures`."""
+    """The zero-shot corpora under one condition: ROC-AUC by corpus, and `MeanFigures`' means."""
 
     condition: Condition
     by_corpus: Mapping[str, float]
@@ -112,8 +111,8 @@ class ConditionFigures:
 class EvaluationReport:
     """All figures of one run and the rows that they come from.
 
-    `robustness` is empty unless it was asked for; `groups` where the manifest names none. `failed`
-    holds a line for each clip that could not be read; `mean` is None if it would be of nothing.
+    `robustness` is empty unless requested, `groups` if the manifest names none. `failed` has a line
+    for each clip that could not be read; `mean` is None without a corpus to average.
     """
 
     model: str
@@ -126,7 +125,7 @@ class EvaluationReport:
     failed: tuple[str, ...]
 
     def as_dict(self, *, rows: bool = False) -> dict[str, object]:
-        """Return JSON-able values, with every clip only where asked for."""
+        """Return JSON-able values; every clip only with `rows`."""
         values = asdict(self)
         if not rows:
             del values["rows"]
@@ -141,7 +140,7 @@ def report(
     robustness: Mapping[Condition, Sequence[ScoredClip]] | None = None,
     failed: Sequence[str] = (),
 ) -> EvaluationReport:
-    """Return the figures of rows that are already scored, and of those under other conditions."""
+    """Return the figures of scored rows, and of those under other conditions."""
     parts = _by_corpus(rows)
     drawn = [_drawn(part) for part in parts]
     corpora = tuple(map(_figures, parts, drawn))
@@ -171,7 +170,7 @@ def _scores(rows: Sequence[ScoredClip]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _drawn(rows: Sequence[ScoredClip]) -> np.ndarray:
-    """ROC-AUCs of a corpus, drawn by a seed of its own: the mean needs draws that differ."""
+    """Bootstrap ROC-AUCs of a corpus, with its own seed: the mean needs independent draws."""
     truth, p = _scores(rows)
     if not truth.size:
         return np.array([_NAN])
@@ -181,7 +180,7 @@ def _drawn(rows: Sequence[ScoredClip]) -> np.ndarray:
 def _figures(rows: Sequence[ScoredClip], drawn: np.ndarray) -> CorpusFigures:
     truth, p = _scores(rows)
     if not truth.size:
-        return _unheard(rows)
+        return _all_unknown(rows)
     negative, not_negative = class_figures(truth, p)
     return CorpusFigures(
         corpus=rows[0].corpus,
@@ -200,7 +199,7 @@ def _figures(rows: Sequence[ScoredClip], drawn: np.ndarray) -> CorpusFigures:
     )
 
 
-def _unheard(rows: Sequence[ScoredClip]) -> CorpusFigures:
+def _all_unknown(rows: Sequence[ScoredClip]) -> CorpusFigures:
     return CorpusFigures(
         corpus=rows[0].corpus,
         role=rows[0].role,
@@ -228,14 +227,14 @@ def _rater_correlation(rows: Sequence[ScoredClip]) -> float | None:
 
 
 def _mean(corpora: Sequence[CorpusFigures], drawn: Sequence[np.ndarray]) -> MeanFigures | None:
-    told = [
+    averaged = [
         (figures, draws)
         for figures, draws in zip(corpora, drawn, strict=True)
         if figures.role is Role.ZERO_SHOT and not math.isnan(figures.roc_auc)
     ]
-    if not told:
+    if not averaged:
         return None
-    met = [figures for figures, _ in told]
+    every = [figures for figures, _ in averaged]
 
     def mean(values: Sequence[float]) -> float:
         return float(np.mean(values))
@@ -244,13 +243,13 @@ def _mean(corpora: Sequence[CorpusFigures], drawn: Sequence[np.ndarray]) -> Mean
         return ClassFigures(mean([f.precision for f in figures]), mean([f.recall for f in figures]))
 
     return MeanFigures(
-        corpora=tuple(c.corpus for c in met),
-        roc_auc=mean([c.roc_auc for c in met]),
-        roc_auc_interval=interval(np.mean([draws for _, draws in told], axis=0)),
-        accuracy=mean([c.accuracy for c in met]),
-        negative=both([c.negative for c in met]),
-        not_negative=both([c.not_negative for c in met]),
-        calibration_error=mean([c.calibration_error for c in met]),
+        corpora=tuple(c.corpus for c in every),
+        roc_auc=mean([c.roc_auc for c in every]),
+        roc_auc_interval=interval(np.mean([draws for _, draws in averaged], axis=0)),
+        accuracy=mean([c.accuracy for c in every]),
+        negative=both([c.negative for c in every]),
+        not_negative=both([c.not_negative for c in every]),
+        calibration_error=mean([c.calibration_error for c in every]),
     )
 
 
@@ -259,17 +258,17 @@ def _condition(condition: Condition, rows: Sequence[ScoredClip]) -> ConditionFig
     by_corpus = {
         corpus: roc_auc(truth, p) if truth.size else _NAN for corpus, (truth, p) in scores.items()
     }
-    told = [corpus for corpus, figure in by_corpus.items() if not math.isnan(figure)]
+    known = [corpus for corpus, figure in by_corpus.items() if not math.isnan(figure)]
     return ConditionFigures(
         condition=condition,
         by_corpus=by_corpus,
-        roc_auc=float(np.mean([by_corpus[corpus] for corpus in told])) if told else _NAN,
-        accuracy=float(np.mean([accuracy(*scores[corpus]) for corpus in told])) if told else _NAN,
+        roc_auc=float(np.mean([by_corpus[corpus] for corpus in known])) if known else _NAN,
+        accuracy=float(np.mean([accuracy(*scores[corpus]) for corpus in known])) if known else _NAN,
     )
 
 
 def _groups(rows: Sequence[ScoredClip]) -> CorpusGroups | None:
-    """Compare the groups of a corpus; None unless it has two of them."""
+    """Compare the groups of a corpus; None if it has fewer than two."""
     parts: dict[str, list[ScoredClip]] = {}
     for row in rows:
         if row.group and row.p_negative is not None:

@@ -33,7 +33,7 @@ class GroupFigures:
 class CorpusGroups:
     """The groups of one corpus; `largest_gap` is highest minus lowest, by figure.
 
-    It is NaN where fewer than two groups have the figure.
+    NaN if fewer than two groups have the figure.
     """
 
     corpus: str
@@ -59,8 +59,8 @@ def compare_groups(corpus: str, rows: Mapping[str, GroupRows]) -> CorpusGroups:
 
 
 def _gap(values: Sequence[float]) -> float:
-    told = [value for value in values if not math.isnan(value)]
-    return max(told) - min(told) if len(told) > 1 else float("nan")
+    known = [value for value in values if not math.isnan(value)]
+    return max(known) - min(known) if len(known) > 1 else float("nan")
 
 
 def _figures(group: str, rows: GroupRows) -> GroupFigures:

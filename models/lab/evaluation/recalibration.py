@@ -1,11 +1,11 @@
-"""A model is re-centred on a deployment by its own turns, which nobody labelled.
+"""Re-centre a model on a deployment, from its unlabelled turns.
 
-What is known of them is that few are negative. With an assumed share r of negative turns, well
+All that is assumed is that few of them are negative. With a share r of negative turns, well
 calibrated log-likelihood ratios l satisfy mean(sigmoid(l + logit r)) = r: the fixed point of prior
 estimation by Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a
 priori probabilities", 2002, here solved for a shift of l at a known r. Half of that shift is
-applied, and at most 1.5 nats: over training corpora read by a model that had not met them, that
-was best whether 0 or 10 % of the turns were negative (docs/evaluation.md).
+applied, and at most 1.5 nats: on training corpora that were left out of training, this was best
+whether 0 or 10 % of the turns were negative (docs/evaluation.md).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _STEP = 0.5
 
 
 class TooFewTurnsError(DeescalateError):
-    """The calls of a deployment hold too few turns to re-centre a model on; give more calls."""
+    """The calls have too few turns to re-centre a model on; give more calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recalibration:
-    """A calibration for one deployment, and what it was made from; `shift` is in nats."""
+    """A calibration for one deployment, and its origin; `shift` is in nats."""
 
     calibration: Calibration
     shift: float
@@ -47,7 +47,7 @@ class Recalibration:
 def recalibrate(
     calibration: Calibration, logits: Sequence[float], assumed_rate: float = ASSUMED_RATE
 ) -> Recalibration:
-    """Return the calibration moved to where the logits of a deployment's turns are.
+    """Return the calibration shifted to fit the logits of a deployment's turns.
 
     Raises:
         TooFewTurnsError: there are fewer than 100 of them.
@@ -57,7 +57,7 @@ def recalibrate(
         raise ValueError("the assumed rate must be above 0 and below 0.5")
     if len(logits) < MIN_TURNS:
         raise TooFewTurnsError(
-            f"{len(logits)} turns were heard, {MIN_TURNS} are needed: give more calls"
+            f"{len(logits)} turns were found, {MIN_TURNS} are needed: give more calls"
         )
     values = np.asarray(logits, np.float64)
     if not np.isfinite(values).all():
@@ -69,7 +69,7 @@ def recalibrate(
 
 
 def _full_shift(calibration: Calibration, logits: np.ndarray, rate: float) -> float:
-    """Return the shift that the assumed rate asks for, by bisection: the mean rises with it."""
+    """Return the shift that gives the assumed rate, by bisection: the mean rises with it."""
     prior = np.log(rate / (1 - rate))
     low, high = -MAX_SHIFT / _STEP, MAX_SHIFT / _STEP
     for _ in range(40):
@@ -85,24 +85,24 @@ def _ratios(calibration: Calibration, logits: np.ndarray) -> np.ndarray:
 
 
 def check_output(source: Path, out: Path) -> None:
-    """Raise OutputError if a model made from `source` cannot be called `out`; before the work."""
+    """Raise OutputError if a model made from `source` cannot be written to `out`."""
     if out.suffix != ".onnx":
-        raise OutputError(out, "a model is named *.onnx, its card stands beside it")
+        raise OutputError(out, "a model file must be named *.onnx")
     card = out.with_suffix(".json")
     if card.resolve() == source.with_suffix(".json").resolve():
-        raise OutputError(out, "is the model that this one is made from, or would have its card")
+        raise OutputError(out, "would overwrite the source model or its card")
     if not out.resolve().parent.is_dir():
         raise OutputError(out, "its folder is missing")
     if card.exists() and not out.exists():
-        raise OutputError(card, "is there, but is no card of such a model; name another output")
+        raise OutputError(card, "exists but is not a model card; choose another --out")
     with whole_file(card), whole_file(out):
-        pass  # whether they can be written is known now
+        pass  # raises if they cannot be written
 
 
 def write_recalibrated(source: Path, out: Path, made: Recalibration, calls: int) -> str:
     """Write a copy of a model with another calibration, and its card, and return its name.
 
-    The card says what it was made from and loses the figures of evaluation: they were another's.
+    The card names the source and drops the evaluation figures: those were the source's.
 
     Raises:
         ModelFileError: the source is missing or damaged.

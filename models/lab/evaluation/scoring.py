@@ -1,7 +1,7 @@
-"""A classifier meets the clips of a manifest.
+"""Score a classifier on the clips of a manifest.
 
-Runs on the core install. Corpora that the model was trained on are judged by predictions made while
-the clip's speaker was left out, where a training run kept such.
+Runs on the core install. Training corpora are scored by the training run's predictions with the
+clip's speaker left out, where there are any.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 from ...audio.recording import CallerChannel, open_call, read_audio
 from ...errors import AudioError, UnreadableInputError
 from ...files import write_json
+from ...progress import Progress
 from ...readings import SAMPLE_RATE, Samples
 from ...registry import read_model
 from ...voice import EmotionClassifier
-from ..datasets import Clip, Progress, read_manifest, read_rows
+from ..datasets import Clip, read_manifest, read_rows
 from .conditions import Condition, under
 from .evaluation_report import EvaluationReport, Role, ScoredClip, report
 
@@ -27,7 +28,7 @@ EVAL_SPLIT = "eval"
 _ROLES = {EVAL_SPLIT: Role.ZERO_SHOT, "train": Role.IN_TRAINING, "probe": Role.PROBE}
 
 
-def evaluate(
+def evaluate_manifest(
     classifier: EmotionClassifier,
     manifest: Path,
     *,
@@ -37,13 +38,13 @@ def evaluate(
     out_of_fold: Path | None = None,
     progress: Progress = lambda _what, _done, _all: None,
 ) -> EvaluationReport:
-    """Read every clip of a manifest and return the figures.
+    """Classify every clip of a manifest and return the figures.
 
-    With `telephone` each clip passes an 8 kHz line first. `robustness` reads the zero-shot clips
-    under every condition (several times as long), in noise only where `noises` are given.
-    `out_of_fold` is the file of that name from the training run of this very model; without it the
-    training corpora are read by the model that has met them, and are marked so. A clip that cannot
-    be read is unknown, and is named in the report. Raises UnreadableInputError.
+    With `telephone` each clip passes an 8 kHz line first. `robustness` adds the zero-shot clips
+    under every condition (several times as long), in noise only if `noises` are given.
+    `out_of_fold` is the file of that name from this model's training run; without it the model
+    scores its own training corpora, and the report marks them so. A clip that cannot be read is
+    unknown, and the report names it. Raises UnreadableInputError.
     """
     clips = _clips(manifest)
     kept = _out_of_fold(out_of_fold) if out_of_fold else {}
@@ -55,7 +56,7 @@ def evaluate(
         if index % 20 == 0:
             progress("evaluating", index, len(clips))
         role = _ROLES[clip.split]
-        # A training run writes folder and name, wherever the manifest lies.
+        # A training run writes folder and name, wherever the manifest is.
         name = f"{clip.path.parent.name}/{clip.path.name}"
         if name in kept:
             scored[plain].append(_row(clip, Role.SPEAKERS_LEFT_OUT, kept[name]))
@@ -69,7 +70,7 @@ def evaluate(
         for condition, p_negative in read.items():
             scored[condition].append(_row(clip, role, p_negative))
     progress("evaluating", len(clips), len(clips))
-    _check_heard(manifest, scored[plain], failed)
+    _check_scored(manifest, scored[plain], failed)
     zero_shot = {c: [row for row in scored[c] if row.role is Role.ZERO_SHOT] for c in others}
     return report(
         classifier.name,
@@ -81,7 +82,7 @@ def evaluate(
 
 
 def _clips(manifest: Path) -> list[Clip]:
-    """Read a manifest whole: what is wrong in its last row is known before the work starts."""
+    """Read and check a whole manifest, so that an error in its last row shows before the work."""
     clips = read_manifest(manifest)
     if not clips:
         raise UnreadableInputError(manifest, "lists no clips")
@@ -97,10 +98,10 @@ def _clips(manifest: Path) -> list[Clip]:
     return clips
 
 
-def _check_heard(manifest: Path, rows: Sequence[ScoredClip], failed: Sequence[str]) -> None:
+def _check_scored(manifest: Path, rows: Sequence[ScoredClip], failed: Sequence[str]) -> None:
     if all(row.p_negative is None for row in rows):
         reason = failed[0] if failed else "all are silent or too short"
-        raise UnreadableInputError(manifest, f"none of its clips could be heard; {reason}")
+        raise UnreadableInputError(manifest, f"none of its clips could be classified; {reason}")
 
 
 def _read(
@@ -119,7 +120,7 @@ def _read(
 
 
 def _samples(path: Path) -> Samples:
-    """Read a clip; both sides of a stereo one hold the same speaker, so their mean."""
+    """Read a clip; of a stereo one the mean, because both sides hold the same speaker."""
     with open_call(path, caller_channel=CallerChannel.LEFT) as call:
         left = np.concatenate(list(call))
         if call.channels == 1:
@@ -150,20 +151,20 @@ def _out_of_fold(path: Path) -> Mapping[str, float]:
             except ValueError:
                 kept[row["path"]] = math.nan
             if not 0 <= kept[row["path"]] <= 1:
-                raise UnreadableInputError(path, f"{row['path']}: {said!r} is no probability")
+                raise UnreadableInputError(path, f"{row['path']}: {said!r} is not a probability")
     if not kept:
-        raise UnreadableInputError(path, "holds no predictions")
+        raise UnreadableInputError(path, "has no predictions")
     return kept
 
 
 def check_card(card: Path, model: Path) -> None:
-    """Raise UnreadableInputError unless a card is that of a model file; before the work."""
+    """Raise UnreadableInputError if a card does not belong to a model file."""
     if _read_card(card).get("sha256") != read_model(model).card["sha256"]:
         raise UnreadableInputError(card, f"is not the card of {model.name}")
 
 
 def add_evaluation(card: Path, report: EvaluationReport) -> None:
-    """Put the figures of an evaluation run into the card. Raises UnreadableInputError."""
+    """Put the figures of an evaluation into the card. Raises UnreadableInputError."""
     write_json(card, _read_card(card) | {"evaluation": report.as_dict()})
 
 

@@ -1,4 +1,4 @@
-"""What "I cannot tell" is worth: figures when only the most certain turns are decided.
+"""Selective classification: figures when only the most certain turns are decided.
 
 Certainty is the distance of p(negative) from one half. El-Yaniv and Wiener, "On the foundations
 of noise-free selective classification", 2010; the area is that of Geifman and El-Yaniv, 2017.
@@ -19,7 +19,7 @@ _Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Figures at p = 0.5 of the most certain share `coverage` of the turns; NaN where undefined."""
+    """Figures at p = 0.5 over the most certain share `coverage` of turns; NaN where undefined."""
 
     coverage: float
     accuracy: float
@@ -35,7 +35,7 @@ class Selective:
 
 
 def selective(truth: _Bools, p_negative: _Floats) -> Selective:
-    """Return the figures by coverage; rows that are equally certain count in equal parts."""
+    """Return the figures by coverage; equally certain rows share their weight."""
     if not truth.size or truth.shape != p_negative.shape:
         raise ValueError(f"expected two equal rows of values, got {truth.shape}")
     called = p_negative >= 0.5
@@ -55,7 +55,7 @@ def _decided(
     place: NDArray[np.intp],
     count: NDArray[np.intp],
 ) -> Decided:
-    """Count the rows of the most certain groups whole, of the last one the part that is left."""
+    """Weigh the rows of the most certain groups fully, the last group by the share that is left."""
     before = np.cumsum(count) - count
     weight = np.clip((coverage * truth.size - before) / count, 0.0, 1.0)[place]
     right = weight[called == truth].sum()

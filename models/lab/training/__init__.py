@@ -1,1 +1,1 @@
-"""Make a classifier of your own: data, augmentation, training, export."""
+"""Train classifiers of your own: from labelled clips or texts to a model file."""

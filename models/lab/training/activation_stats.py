@@ -1,4 +1,4 @@
-"""What the products of an encoder are given on real speech: its mean and covariance."""
+"""Activation statistics: mean and covariance of the inputs of an encoder's products on speech."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ _Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
-    """Mean (inputs,) and covariance (inputs, inputs) of what a product is given."""
+class ActivationStats:
+    """Mean (inputs,) and covariance (inputs, inputs) of a product's inputs."""
 
     mean: _Floats
     covariance: _Floats
 
 
-def moments_of_inputs(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> dict[str, Moments]:
-    """Return the moments of the inputs of every product, by the names in the graph.
+def measure_activations(
+    encoder: Encoder, turns: Iterable[NDArray[np.float32]]
+) -> dict[str, ActivationStats]:
+    """Return the statistics of the inputs of every product, by name in the graph.
 
     `turns` are log-mel features of speech, (80, frames) each.
     """
@@ -37,6 +39,6 @@ def moments_of_inputs(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) ->
             count, total, squares = sums.get(name, (0, 0.0, 0.0))
             sums[name] = count + len(rows), total + rows.sum(axis=0), squares + rows.T @ rows
     return {
-        name: Moments(total / count, squares / count - np.outer(total, total) / count**2)
+        name: ActivationStats(total / count, squares / count - np.outer(total, total) / count**2)
         for name, (count, total, squares) in sums.items()
     }

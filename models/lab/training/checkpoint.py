@@ -1,4 +1,4 @@
-"""Where a training run is kept until it is done, so that a broken-off one goes on."""
+"""Checkpoints: an interrupted training run resumes with the same result."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _DAMAGED = (
     *(OSError, EOFError, RuntimeError, UnpicklingError),
     *(ValueError, LookupError, TypeError, AttributeError),
 )
-"""What torch, or a look into what it loaded, raises for a file that is no checkpoint of ours."""
+"""What loading a file that is not our checkpoint raises, in torch or here."""
 
 
 class TrainingError(DeescalateError):
-    """A run cannot go on: its loss is no number, or the memory is full; change the recipe."""
+    """A run cannot continue: its loss is not finite, or memory is full; change the recipe."""
 
 
 class CheckpointError(UnreadableInputError):
-    """A checkpoint is damaged or of another run; delete it or write to another folder."""
+    """A checkpoint is damaged or from another run; delete it or choose another folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a run is kept until it is done, and what it must be the same in to go on from it."""
+    """The file of a run's state, and the values that must match to resume from it."""
 
     path: Path
     identity: Mapping[str, str]
@@ -40,7 +40,7 @@ class Checkpoint:
     def save(
         self, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, losses: list[float]
     ) -> None:
-        """Write the state of a run, whole or not at all. Raises OutputError."""
+        """Write the state of a run atomically. Raises OutputError."""
         content = io.BytesIO()
         state = {
             "identity": dict(self.identity),
@@ -55,12 +55,12 @@ class Checkpoint:
     def restore(
         self, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
     ) -> list[float]:
-        """Set weights and optimizer to what was saved; return the losses of the steps so far.
+        """Restore weights and optimizer; return the losses of the steps so far.
 
-        Nothing saved is no step so far.
+        Without a checkpoint there are none.
 
         Raises:
-            CheckpointError: what is there is damaged, or of another run.
+            CheckpointError: the checkpoint is damaged, or from another run.
         """
         if not self.path.exists():
             return []
@@ -73,7 +73,7 @@ class Checkpoint:
             optimizer.load_state_dict(state["optimizer"])
             return list(state["losses"])
         except _DAMAGED as error:
-            reason = "is damaged, or no checkpoint of ours; delete it to start again"
+            reason = "is damaged, or not a checkpoint of this program; delete it to start again"
             raise CheckpointError(self.path, reason) from error
 
     def _check(self, saved: Mapping[str, str]) -> None:
@@ -81,6 +81,6 @@ class Checkpoint:
             if saved.get(what) != value:
                 raise CheckpointError(
                     self.path,
-                    f"is of another run, of the {what} {saved.get(what)}, not {value}; delete it or"
-                    " write to another folder",
+                    f"is from another run, with the {what} {saved.get(what)}, not {value}; delete"
+                    " it or choose another folder",
                 )

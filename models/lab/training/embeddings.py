@@ -1,7 +1,7 @@
-"""From clips to averages: what the encoder that ships says of every clip and of its copies.
+"""Embeddings of clips: the shipped encoder's states, averaged over time, for clips and copies.
 
-Clips pass the telephone band, once as they are and some times changed. The encoder is the whole one
-narrowed, taught by the whole one to hear through a bad line, given shorter keys, and rounded.
+Clips pass the telephone band, once unchanged and once per change of the recipe. The shipped encoder
+is the full one after width pruning, distillation on degraded audio, key shortening and rounding.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio.recording import read_audio
+from ...progress import Progress
 from ...readings import SAMPLE_RATE, Samples
 from ...session import open_session
 from ..channel_effects import Effect, telephone, with_effect
-from ..datasets import Clip, Progress, cached_rows
+from ..datasets import Clip, cached_rows
 from .encoder import CHANNELS, Encoder
 from .features import HOP, log_mel
-from .graph import pooled_graph
-from .int8_saturation import within_int16
+from .graph import embedding_graph
+from .int8_saturation import avoid_saturation
 from .lda_head import Rows
 from .recipe import Recipe
-from .width_pruning import narrowed, with_short_keys
+from .width_pruning import prune_width, shorten_keys
 
 _PREPARATION = 2
-"""Counts up when this module prepares audio differently, so that old cached features are left."""
+"""Increase when this module prepares audio differently: it invalidates cached embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The audio side of a run: how a clip becomes a copy, features and averages."""
+    """The audio side of a run: how a clip becomes copies, features and embeddings."""
 
     recipe: Recipe
     encoder: Encoder
@@ -41,7 +42,7 @@ class Prepared:
 
     @property
     def noise_digest(self) -> str:
-        """Return what tells other noises from these."""
+        """Return a digest of the noises."""
         digest = hashlib.sha256()
         for noise in self.noises:
             digest.update(f"{noise.size} ".encode())
@@ -49,7 +50,7 @@ class Prepared:
         return digest.hexdigest()
 
     def copy(self, clip: Clip, index: int) -> Samples:
-        """Return copy `index` of a clip (0: telephone band only) at a length the model takes."""
+        """Return copy `index` of a clip (0: telephone band only) at a length for the model."""
         samples = read_audio(clip.path)
         if index == 0:
             samples = telephone(samples)
@@ -60,7 +61,7 @@ class Prepared:
         return fitted(samples, self.recipe)
 
     def range_turns(self, clips: Sequence[Clip]) -> list[Samples]:
-        """Return some clips, unchanged and changed ones, to measure int8 ranges on."""
+        """Return a sample of clips, unchanged and changed, to measure int8 ranges on."""
         recipe = self.recipe
         drawn = np.random.default_rng(recipe.seed).permutation(len(clips))[: recipe.range_clips]
         copies = len(recipe.changes) + 1
@@ -69,7 +70,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """The encoder that ships, and what it says of the clips and of the calm turns."""
+    """The shipped encoder, and its embeddings of the clips and of the calm turns."""
 
     encoder: Encoder
     rows: Rows
@@ -85,37 +86,39 @@ def embed(
     cache: Path,
     progress: Progress,
 ) -> Embeddings:
-    """Make the encoder that ships out of the whole one, and let it hear everything.
+    """Make the shipped encoder from the full one, and embed everything with it.
 
-    `drawn` are some of the clips, on which weights and ranges are measured.
+    `drawn` is a sample of the clips, on which weights and ranges are measured.
     """
     recipe = whole.recipe
     features = [log_mel(turn) for turn in drawn]
-    progress("narrowing", 0, 1)
-    small = narrowed(whole.encoder, recipe.hidden_units, features)
-    progress("narrowing", 1, 1)
+    progress("pruning", 0, 1)
+    small = prune_width(whole.encoder, recipe.hidden_units, features)
+    progress("pruning", 1, 1)
     every = [*clips, *turns]
     averages = np.zeros((len(every), 0), np.float32)
     if recipe.student is not None or recipe.soft_labels:
         everything = replace(whole, recipe=recipe.model_copy(update={"every_nth": 1}))
-        averages = _pooled(everything, every, 0, cache, progress)
+        averages = _averages(everything, every, 0, cache, progress)
     if recipe.student is not None:
-        small = _taught(
+        small = _distilled(
             whole, small, averages, features, clips=every, cache=cache, progress=progress
         )
     progress("rounding", 0, 1)
-    short = with_short_keys(small, recipe.key_sizes, features)
-    prepared = replace(whole, encoder=within_int16(short, features))
+    short = shorten_keys(small, recipe.key_sizes, features)
+    prepared = replace(whole, encoder=avoid_saturation(short, features))
     progress("rounding", 1, 1)
-    copies = [_pooled(prepared, clips, i, cache, progress) for i in range(len(recipe.changes) + 1)]
+    copies = [
+        _averages(prepared, clips, i, cache, progress) for i in range(len(recipe.changes) + 1)
+    ]
     return Embeddings(
         prepared.encoder,
         _rows(clips, copies, averages[: len(clips)]),
-        _pooled(prepared, turns, 0, cache, progress),
+        _averages(prepared, turns, 0, cache, progress),
     )
 
 
-def _taught(
+def _distilled(
     whole: Prepared,
     start: Encoder,
     averages: NDArray[np.float32],
@@ -125,9 +128,9 @@ def _taught(
     cache: Path,
     progress: Progress,
 ) -> Encoder:
-    """Return what `start` becomes when the whole encoder teaches it on the clips; no labels.
+    """Return `start` after distillation from the full encoder on the clips, without labels.
 
-    `averages` are the whole encoder's of the clips, `features` those of some of them.
+    `averages` are the full encoder's for the clips, `features` those of a sample of them.
     """
     from .checkpoint import Checkpoint  # noqa: PLC0415 - torch
     from .student import Lessons, teach  # noqa: PLC0415 - torch
@@ -150,33 +153,33 @@ def _taught(
 
 
 def _student_file(
-    whole: Prepared, start: Encoder, heard: Sequence[NDArray[np.float16] | NDArray[np.float32]]
+    whole: Prepared, start: Encoder, inputs: Sequence[NDArray[np.float16] | NDArray[np.float32]]
 ) -> str:
-    """Return a name for the checkpoint that tells of all that a student depends on.
+    """Return a checkpoint name with a digest of everything that a student depends on.
 
-    `heard` are the turns that teach it and the features that its misses are measured on.
+    `inputs` are the turns that it learns from and the features that scale its loss.
     """
     recipe = whole.recipe
     digest = hashlib.sha256(f"{recipe.student} {recipe.seed} {recipe.states}".encode())
     digest.update(f"{recipe.every_nth} {start.fingerprint} {whole.noise_digest}".encode())
-    for array in heard:
+    for array in inputs:
         digest.update(array.tobytes())
     return f"student-{digest.hexdigest()[:32]}.pt"
 
 
 def fitted(samples: Samples, recipe: Recipe) -> Samples:
-    """Return the first `longest_s` of a clip, with silence up to `shortest_s`."""
+    """Return the first `longest_s` of a clip, padded with silence to `shortest_s`."""
     shortest = round(recipe.shortest_s * SAMPLE_RATE)
     cut = samples[: round(recipe.longest_s * SAMPLE_RATE)]
     return np.pad(cut, (0, max(0, shortest + HOP - cut.size)))
 
 
-def _pooled(
+def _averages(
     prepared: Prepared, clips: Sequence[Clip], index: int, cache: Path, progress: Progress
 ) -> NDArray[np.float32]:
-    """Return the averages of the recipe's states, (clips, 384 * states); all states are cached."""
+    """Return averages of the recipe's states, (clips, 384 * states); the cache has all states."""
     recipe = prepared.recipe
-    graph = pooled_graph(prepared.encoder, recipe.every_nth)
+    graph = embedding_graph(prepared.encoder, recipe.every_nth)
     content = graph.SerializeToString(deterministic=True)
     session = open_session(content)
 

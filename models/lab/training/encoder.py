@@ -1,8 +1,8 @@
-"""The pretrained start: the convolution stem and first layers of the Smart Turn v3.2 encoder.
+"""The pretrained encoder: the convolution stem and first layers of Smart Turn v3.2.
 
 pipecat-ai ships that model (BSD-2-Clause) as int8 ONNX; its encoder is Whisper-tiny's (MIT) after
-training on turn ends. The int8 weights are taken as they are, so that a graph built from them
-needs no second rounding.
+training on turn ends. The int8 weights are used unchanged, so a graph built from them needs no
+second rounding.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Linear:
 
     @classmethod
     def rounded(cls, weight: NDArray[np.floating], bias: NDArray[np.floating]) -> Linear:
-        """Return a map rounded to int8, each output on its own grid; weight (inputs, outputs)."""
+        """Return a map rounded to int8, one scale per output; weight (inputs, outputs)."""
         scale = np.abs(weight).max(axis=0) / 127 + 1e-12
         whole = np.round(weight / scale).astype(np.int8)
         return cls(whole, scale.astype(np.float32), bias.astype(np.float32))
@@ -49,7 +49,7 @@ class Linear:
         return self.weight.astype(np.float32) * self.scale
 
     def outputs(self, start: int, stop: int) -> Linear:
-        """Return the map to a span of the outputs."""
+        """Return the map to a slice of the outputs."""
         return Linear(
             np.ascontiguousarray(self.weight[:, start:stop]),
             self.scale[start:stop],
@@ -69,8 +69,8 @@ class Norm:
 class Layer:
     """One pre-norm transformer layer; `qkv` holds the three projections side by side.
 
-    Queries and keys may be shorter than values (`narrow.with_short_keys`). Their products are
-    divided by the square root of HEAD_SIZE all the same.
+    Queries and keys may be shorter than values (`width_pruning.shorten_keys`); their products are
+    still divided by the square root of HEAD_SIZE.
     """
 
     attention_norm: Norm
@@ -93,7 +93,7 @@ class Layer:
 class Encoder:
     """Stem and layers.
 
-    The convolutions (kernel 3, strides 1 and 2) are products over three neighbouring frames,
+    The convolutions (kernel 3, strides 1 and 2) are products over three neighbouring frames, with
     rows ordered by tap, then channel. `positions` has shape (400, 384).
     """
 

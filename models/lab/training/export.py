@@ -1,4 +1,4 @@
-"""A trained head and the encoder become one small int8 file that describes itself."""
+"""Export encoder and heads to one small int8 file with its metadata."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def int8_model(
     heads: Mapping[str, Head],
     turns: Iterable[Samples],
 ) -> tuple[onnx.ModelProto, onnx.ModelProto]:
-    """Return the int8 graph and the float32 graph it was measured on."""
+    """Return the int8 graph, and the float32 graph that its ranges were measured on."""
     exact, tensors = voice_graph(encoder, recipe.states, heads, recipe.every_nth, None)
     ranges = measure_ranges(exact, tensors, turns)
     small, _ = voice_graph(encoder, recipe.states, heads, recipe.every_nth, ranges)
@@ -49,7 +49,7 @@ def int8_model(
 
 
 def described(model: onnx.ModelProto, recipe: Recipe, calibration: Calibration) -> bytes:
-    """Return the model's file: the graph with what a reader needs to know."""
+    """Return the content of the model file: the graph with its metadata."""
     onnx.helper.set_model_props(
         model,
         {

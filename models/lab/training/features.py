@@ -1,11 +1,11 @@
-"""Log-mel features of one turn: their definition, in numpy.
+"""Log-mel features of one turn, in numpy.
 
-Training computes them here; an exported model holds the same in its graph (`front_end.py`).
+Training uses this definition; an exported model computes the same in its graph (`front_end.py`).
 
-Equal to what Hugging Face's `WhisperFeatureExtractor` computes with `do_normalize=True` for a clip
-that is not padded. The definition: zero mean and unit variance over the clip, a periodic Hann
-window of 25 ms every 10 ms, 80 Slaney-scaled mel bands, log10, a floor 8 decades under the clip's
-loudest band, and an affine map to about [-1, 1] (Radford et al., 2022, section 2.2).
+The features equal those of Hugging Face's `WhisperFeatureExtractor` with `do_normalize=True` on a
+clip without padding: zero mean and unit variance over the clip, a periodic Hann window of 25 ms
+every 10 ms, 80 Slaney-scaled mel bands, log10, a floor 8 decades below the clip's loudest band, and
+an affine map to about [-1, 1] (Radford et al., 2022, section 2.2).
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ WINDOW = 400
 FLOOR = 1e-10
 VARIANCE_FLOOR = 1e-7
 DECADES = 8.0
-# Frames at a time. 16 x 201 bins x 80 bands stay under the 2**18 multiplications from which
-# OpenBLAS wakes a second thread, and the arrays stay small enough for the allocator to use warm
-# memory.
+# Frames per block. 16 x 201 bins x 80 bands stay below the 2**18 multiplications at which OpenBLAS
+# starts a second thread, and the arrays are small enough for the allocator to reuse warm memory.
 _BLOCK = 16
 
 

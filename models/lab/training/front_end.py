@@ -1,9 +1,9 @@
-"""The front end of an exported model: from a turn's samples to log-mel features, in its graph.
+"""The front end of an exported model: log-mel features of a turn's samples, in its graph.
 
-Computes what `features.log_mel` defines, in float32. The Fourier transform is a few products: bin k
-of 400 samples takes, from the sample half a window later, the same with the sign (-1)^k, so even
-bins need only the sum of the halves, odd ones their difference; of the even ones, every other needs
-only the sum of the quarters. That is 60,000 multiplications a frame instead of 160,000.
+Computes what `features.log_mel` defines, in float32. The Fourier transform is a few products: in
+bin k of 400 samples, the sample half a window later has the same factor with the sign (-1)^k, so
+even bins need only the sum of the halves and odd bins their difference; every other even bin needs
+only the sum of the quarters. That is 60,000 multiplications per frame instead of 160,000.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BINS = np.arange(WINDOW // 2 + 1)
 
 
 def front_end(builder: GraphBuilder, name: str) -> str:
-    """Append the way from SAMPLES (samples,) to features (1, samples // 160, 80)."""
+    """Append the front end: SAMPLES (samples,) to features (1, samples // 160, 80)."""
     windows = _windows(builder, _standardised(builder))
     even, odd = _sum_and_difference(builder, windows, 200, "halves")
     fourth, other = _sum_and_difference(builder, even, 100, "quarters")
@@ -47,7 +47,7 @@ def _standardised(builder: GraphBuilder) -> str:
 
 
 def _windows(builder: GraphBuilder, x: str) -> str:
-    """Append windows of 400 samples every 160, (frames, 400): rows of 160 beside the next ones."""
+    """Append windows of 400 samples every 160, (frames, 400), joined from rows of 160."""
     edge = WINDOW // 2
     padded = builder.add("Pad", [x, builder.ints(edge, edge)], "padded", mode="reflect")
     length = builder.add("Shape", [SAMPLES], "samples.length")
@@ -91,7 +91,7 @@ def _power(builder: GraphBuilder, x: str, bins: NDArray[np.int64], period: int, 
 
 
 def _scaled_log(builder: GraphBuilder, energy: str, name: str) -> str:
-    """Append decades over the floor, of which there is one for all frames, on about [-1, 1]."""
+    """Append the logarithm over one floor for all frames, scaled to about [-1, 1]."""
     decade = np.log(10)
     audible = builder.add("Max", [energy, _number(builder, "floor", FLOOR)], "bands.audible")
     logs = builder.add("Log", [audible], "bands.log")

@@ -1,10 +1,10 @@
-"""ONNX graphs of the encoder, for any number of frames: one to train on, one to ship.
+"""ONNX graphs of the encoder, for any number of frames: one for training, one to ship.
 
-The one takes features, `log_mel` (1, 80, frames), the other a turn's samples. They share every step
-of the encoder; they differ in how a linear map is computed (float32, or int8 with ranges measured
-on training audio) and in how they end. What the last layer adds is computed for every nth frame
-only, from all frames: neighbouring frames say nearly the same, so the average over time hardly
-changes, at a fraction of the cost.
+The first takes features, `log_mel` (1, 80, frames), the second a turn's samples. They share every
+step of the encoder; they differ in how linear maps are computed (float32, or int8 with ranges
+measured on training audio) and in their outputs. The last layer's addition is computed for every
+nth frame only, from all frames: neighbouring frames give nearly the same result, so the average
+over time hardly changes, at a fraction of the cost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from ...voice import COURSE, SAMPLES
+from ...voice import FRAME_LOGITS, SAMPLES
 from .encoder import CHANNELS, HEAD_SIZE, HEADS, Encoder, Layer
 from .features import MEL_BANDS
 from .front_end import front_end
@@ -35,7 +35,7 @@ class Head:
 
 
 def given_features(builder: GraphBuilder) -> str:
-    """Append the transposition of features that training has computed."""
+    """Append the transposition of features computed in training."""
     return builder.add("Transpose", ["log_mel"], "frames", perm=[0, 2, 1])
 
 
@@ -54,7 +54,7 @@ def stem(builder: GraphBuilder, encoder: Encoder, features: str) -> str:
 
 
 def thinned(builder: GraphBuilder, x: str, every_nth: int, name: str) -> str:
-    """Append the choice of every nth frame, from the first on."""
+    """Append the selection of every nth frame, starting with the first."""
     if every_nth == 1:
         return x
     first, step = builder.ints(0), builder.ints(every_nth)
@@ -62,7 +62,7 @@ def thinned(builder: GraphBuilder, x: str, every_nth: int, name: str) -> str:
 
 
 def attention(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth: int = 1) -> str:
-    """Append what the self-attention of a layer adds to every nth frame; it hears all frames."""
+    """Append what a layer's self-attention over all frames adds to every nth frame."""
     normed = builder.norm(x, layer.attention_norm, f"{name}.attention_norm")
     source, grid = builder.quantised(normed)
     asking = thinned(builder, source, every_nth, f"{name}.asking")
@@ -84,7 +84,7 @@ def attention(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth:
 
 
 def attended(builder: GraphBuilder, x: str, added: str, every_nth: int = 1) -> str:
-    """Append every nth frame of what entered a layer, and what its attention added to it."""
+    """Append the sum of every nth frame of a layer's input and what its attention added."""
     entered = thinned(builder, x, every_nth, f"{added}.entered")
     return builder.add("Add", [entered, added], f"{added}.sum")
 
@@ -96,7 +96,7 @@ def hidden(builder: GraphBuilder, x: str, layer: Layer, name: str) -> str:
 
 
 def addition(builder: GraphBuilder, x: str, layer: Layer, name: str, every_nth: int = 1) -> str:
-    """Append all that a layer adds to every nth frame."""
+    """Append everything that a layer adds to every nth frame."""
     added = attention(builder, x, layer, name, every_nth)
     activated = hidden(builder, attended(builder, x, added, every_nth), layer, name)
     out = builder.linear(activated, layer.fc2, f"{name}.fc2")
@@ -113,11 +113,12 @@ def average(builder: GraphBuilder, x: str) -> str:
     return builder.add("ReduceMean", [x], f"{x}.average", axes=[1], keepdims=0)
 
 
-def pooled_graph(encoder: Encoder, every_nth: int) -> onnx.ModelProto:
-    """Return the float32 graph whose output `pooled` holds every state's average, side by side.
+def embedding_graph(encoder: Encoder, every_nth: int) -> onnx.ModelProto:
+    """Return the float32 graph whose output `pooled` is the average of every state, concatenated.
 
     State 0 is the stem, state n the n-th layer; the output's shape is (1, 384 * (1 + layers)). The
-    last state is the average of the one before and of what the last layer adds to every nth frame.
+    last state is the average of the state before plus that of the last layer's additions to every
+    nth frame.
     """
     builder = GraphBuilder()
     names = [stem(builder, encoder, given_features(builder))]
@@ -152,9 +153,9 @@ def voice_graph(
 ) -> tuple[onnx.ModelProto, list[str]]:
     """Return the graph of all heads, and the inputs of its products.
 
-    There is an output of shape (1,) for each head, which has its name, and COURSE, (frames,): what
-    the first head would say of every frame, at 20 ms each; the average of that is its logit. The
-    last layer's second product and the heads are one, and the heads come before the average over
+    There is an output of shape (1,) for each head, which has its name, and FRAME_LOGITS, (frames,):
+    the first head's logit for every frame of 20 ms; the average of them is its logit. The last
+    layer's second product and the heads are one, and the heads come before the average over
     time: all three are linear. With `ranges` (by tensor name) the products are int8, without they
     are float32.
     """
@@ -181,12 +182,12 @@ def voice_graph(
     answers(builder, tuple(heads), parts, bias)
     course(builder, parts, every_nth, bias[0])
     outputs: dict[str, list[int | str]] = {name: [1] for name in heads}
-    outputs[COURSE] = ["positions"]
+    outputs[FRAME_LOGITS] = ["positions"]
     return finish(builder, {SAMPLES: ["samples"]}, outputs), builder.products
 
 
 def _read(builder: GraphBuilder, group: Mapping[str, NDArray[np.float64]], name: str) -> str:
-    """Append what the heads read in some tensors of one rate: (1, frames, heads)."""
+    """Append the heads' outputs for tensors of one frame rate: (1, frames, heads)."""
     read = [
         builder.add(
             "MatMul", [x, builder.constant(f"{x}.reading", by.astype("f4"))], f"{x}.read_{name}"
@@ -199,7 +200,7 @@ def _read(builder: GraphBuilder, group: Mapping[str, NDArray[np.float64]], name:
 def answers(
     builder: GraphBuilder, heads: tuple[str, ...], parts: list[str], bias: NDArray[np.float64]
 ) -> None:
-    """Append the average of `parts` over time, one output a head."""
+    """Append the average of `parts` over time, one output per head."""
     total = builder.constant("heads.bias", bias.astype(np.float32))
     averages = [average(builder, part) for part in parts]
     together = builder.add("Sum", [*averages, total], "answers")
@@ -210,7 +211,7 @@ def answers(
 
 
 def course(builder: GraphBuilder, parts: list[str], every_nth: int, bias: float) -> None:
-    """Append what the first head says of every frame; a part said of every nth holds for n."""
+    """Append the first head's output per frame; the value of every nth frame is held for n."""
     column = [builder.ints(0), builder.ints(1), builder.ints(2)]
     firsts = [builder.add("Slice", [part, *column], f"{part}.first") for part in parts]
     flat = [builder.add("Reshape", [first, builder.ints(-1)], f"{first}.flat") for first in firsts]
@@ -219,4 +220,4 @@ def course(builder: GraphBuilder, parts: list[str], every_nth: int, bias: float)
         repeated = builder.add("Tile", [firsts[1], builder.ints(1, 1, every_nth)], "course.tiled")
         held = builder.add("Reshape", [repeated, builder.ints(-1)], "course.held")
         flat[1] = builder.add("Slice", [held, builder.ints(0), length], "course.added")
-    builder.add("Sum", [*flat, builder.constant("course.bias", np.float32(bias))], COURSE)
+    builder.add("Sum", [*flat, builder.constant("course.bias", np.float32(bias))], FRAME_LOGITS)

@@ -1,4 +1,4 @@
-"""How sure the heads may be: Platt's two values, and the plateau that real calm turns ask for."""
+"""Calibration of the heads: Platt scaling, and a plateau set on real calm turns."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _Floats = NDArray[np.float64]
 
 
 def calibrated(rows: Rows, logits: _Floats, calm: _Floats, recipe: Recipe) -> Calibration:
-    """Fit the calibration on the logits of clips that the heads had not met.
+    """Fit the calibration on the logits of clips left out of the heads' training.
 
-    `calm` are those of real calm turns (may be empty), which set the plateau. Raises ValueError for
-    logits that are higher where the label is not negative.
+    `calm` are the logits of real calm turns (may be empty), which set the plateau. Raises
+    ValueError if logits are higher where the label is not negative.
     """
     fitted = fit_platt(logits, rows.negative, balance(rows), recipe.calibration_limit)
     if recipe.plateau is None or not calm.size:
@@ -26,7 +26,7 @@ def calibrated(rows: Rows, logits: _Floats, calm: _Floats, recipe: Recipe) -> Ca
 
 
 def with_plateau(platt: Calibration, calm: _Floats, plateau: Plateau) -> Calibration:
-    """Return the calibration that puts no more of the calm turns over p = 0.8 than the share."""
+    """Return the calibration with at most the plateau's share of calm turns over p = 0.8."""
     top = float(np.quantile(platt.slope * calm + platt.offset, 1 - plateau.calm_over))
     if top <= PLATEAU_TOP:
         return platt
@@ -41,12 +41,12 @@ def probabilities(calibration: Calibration, logits: _Floats) -> _Floats:
 def left_out_errors(
     rows: Rows, logits: _Floats, fold: NDArray[np.int64], calm: _Floats, recipe: Recipe
 ) -> dict[str, float]:
-    """Return the calibration error by corpus; neither heads nor calibration met the speakers."""
+    """Return the calibration error by corpus; heads and calibration leave the speakers out."""
     p = np.empty(len(logits))
     for value in np.unique(fold):
         apart = fold == value
-        met = calibrated(rows.where(~apart), logits[~apart], calm, recipe)
-        p[apart] = probabilities(met, logits[apart])
+        others = calibrated(rows.where(~apart), logits[~apart], calm, recipe)
+        p[apart] = probabilities(others, logits[apart])
     return {
         str(corpus): calibration_error(rows.negative[member], p[member])
         for corpus in np.unique(rows.corpus)

@@ -1,10 +1,10 @@
-"""Weights whose int8 products fit 16 bits, so that no processor needs wider and slower ones.
+"""Avoid int8 saturation on AVX2: weights whose pairwise products fit 16 bits.
 
 AVX2 without VNNI adds the products of two neighbouring inputs (uint8) and weights (int8) in 16
-bits. 255 * 128 fits, so the weights of neighbours may come to 128 together. The scale of an output
-is made as coarse as its greatest pair needs, and every rounding's error is made up for by the
-weights after it, as far as they can on real speech (Frantar et al., GPTQ, 2022), the rest of its
-mean by the bias.
+bits, saturating (what `reduce_range` of ONNX Runtime's quantizer avoids with 7-bit weights).
+255 * 128 fits, so two neighbouring weights may sum to 128. An output's scale is made as coarse as
+its greatest pair needs; later weights compensate each rounding error as far as they can on real
+speech (Frantar et al., GPTQ, 2022), and the bias compensates the rest of its mean.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .activation_stats import Moments, moments_of_inputs
+from .activation_stats import ActivationStats, measure_activations
 from .encoder import Encoder, Linear
 
 PAIR = 128
 _LARGEST = 127
 _BLOCK = 32
-"""Rows whose errors go to the later ones together: fewer, larger products."""
+"""Rows whose errors are passed on together: fewer, larger products."""
 _DAMPING = 0.01
-"""Of the mean variance of the inputs."""
+"""As a share of the inputs' mean variance."""
 
 
-def within_int16(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> Encoder:
-    """Return the encoder with such weights in every product that is exported as int8.
+def avoid_saturation(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> Encoder:
+    """Return the encoder with such weights in every product that the export makes int8.
 
     `turns` are log-mel features of speech, (80, frames) each.
     """
-    moments = moments_of_inputs(encoder, turns)
+    stats = measure_activations(encoder, turns)
 
     def fit(name: str, linear: Linear) -> Linear:
-        return fitting(linear, moments[name])
+        return requantised(linear, stats[name])
 
     layers = tuple(
         replace(
@@ -50,10 +50,10 @@ def within_int16(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> Enco
     return replace(encoder, conv1=conv1, conv2=conv2, layers=layers)
 
 
-def fitting(linear: Linear, moments: Moments) -> Linear:
-    """Return a map of like outputs in which no two neighbouring weights exceed PAIR."""
-    size = len(moments.mean)
-    damped = moments.covariance + _DAMPING * np.trace(moments.covariance) / size * np.eye(size)
+def requantised(linear: Linear, stats: ActivationStats) -> Linear:
+    """Return a map with nearly the same outputs whose neighbouring weights sum to at most PAIR."""
+    size = len(stats.mean)
+    damped = stats.covariance + _DAMPING * np.trace(stats.covariance) / size * np.eye(size)
     feedback = np.linalg.cholesky(np.linalg.inv(damped)).T
     weight = linear.weight.astype(np.float64)
     greatest = np.abs(weight[::2] + weight[1::2]).max(axis=0)
@@ -71,5 +71,5 @@ def fitting(linear: Linear, moments: Moments) -> Linear:
             errors[row - start] = (wanted[row] - found[row]) / feedback[row, row]
             wanted[row + 1 : stop] -= np.outer(feedback[row, row + 1 : stop], errors[row - start])
         wanted[stop:] -= feedback[start:stop, stop:].T @ errors
-    bias = linear.bias + moments.mean @ (weight * linear.scale - found * scale)
+    bias = linear.bias + stats.mean @ (weight * linear.scale - found * scale)
     return Linear(found.astype(np.int8), scale, bias.astype(np.float32))

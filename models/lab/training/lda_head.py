@@ -1,11 +1,11 @@
-"""The linear heads: that of anger is a regularised linear discriminant.
+"""The linear heads; the anger head is a regularised linear discriminant (LDA).
 
-Ridge regression of the label on standardised averages gives its direction in closed form: no
-iteration, no seed; corpora and classes weigh alike. Changed copies of the clips do not train it as
-further clips. What the changes do to the averages is noise to the label, so its second moment joins
-the covariance, and the head turns away from those directions (within-class covariance
-normalisation, Hatch et al., 2006).
-Arousal and valence are ridge regressions of the same kind, corpora and emotions weighing alike.
+Ridge regression of the label on standardised embeddings gives its direction in closed form, without
+iteration or seed; corpora and classes have equal weight. Changed copies are not extra training
+clips: their effect on the embeddings is noise to the label, so its second moment is added to the
+covariance, and the head turns away from those directions (within-class covariance normalisation,
+Hatch et al., 2006).
+Arousal and valence are ridge regressions too; corpora and emotions have equal weight.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _Floats = NDArray[np.float64]
 
 
 class UnlearnableError(DeescalateError):
-    """There is nothing to learn from the clips; label more of both kinds, or look at the labels."""
+    """The clips cannot train a head; label more of both classes, or check the labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Pooled features and what is known about them; all of equal length.
+    """Embeddings of clips and their labels, all of equal length.
 
-    `inputs` are those of the unchanged clip (rows, inputs), `changes` what each change adds
-    to them (rows, changes, inputs), `whole` those of the unchanged clip by the teacher's encoder
-    (no columns without one); `negative` is 1.0 or 0.0, `target` what the head learns to say: the
-    same, or a probability of negative where the manifest or the teacher gives one.
+    `inputs` are the embeddings of the unchanged clips (rows, inputs), `changes` what each change
+    adds to them (rows, changes, inputs), `whole` the embeddings by the teacher's encoder (no
+    columns without one). `negative` is 1.0 or 0.0. `target` is what the head learns: `negative`, or
+    P(negative) where the manifest or the teacher gives it.
     """
 
     inputs: NDArray[np.float32]
@@ -49,12 +49,12 @@ class Rows:
     emotion: NDArray[np.str_]
 
     def where(self, keep: NDArray[np.bool_]) -> Rows:
-        """Return the rows that are kept."""
+        """Return the rows where `keep` is true."""
         return Rows(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 def balance(rows: Rows) -> _Floats:
-    """Return weights that give every corpus, and in it every class, the same total; sum 1."""
+    """Return weights, sum 1, with equal totals per corpus and per class within each corpus."""
     return _balance(rows.corpus, rows.negative)
 
 
@@ -71,14 +71,14 @@ def _balance(corpora: NDArray[np.str_], classes: NDArray[np.generic]) -> _Floats
 def fit_heads(rows: Rows, recipe: Recipe) -> Head:
     """Fit every head of a recipe and return their average, each scaled to unit spread.
 
-    Averaging linear heads costs nothing at run time and depends less on a lucky choice. A share of
-    `recipe.arousal` of the head for arousal is added: it crosses languages better than anger does.
-    Raises UnlearnableError for rows of one class, or that all sound alike.
+    An average of linear heads costs nothing at run time and is more robust than one choice. The
+    share `recipe.arousal` of the arousal head is added, which transfers across languages better
+    than anger. Raises UnlearnableError for rows of one class, or with equal embeddings.
     """
     if not np.ptp(rows.negative):
         raise UnlearnableError(
-            "clips of one class alone cannot teach the other: all clips together, and those that"
-            " remain when a corpus or a fold of speakers is left out, must be of both"
+            "clips of both classes are needed: among all clips, and among those that remain when a"
+            " corpus or a fold of speakers is left out"
         )
     mean = Head(np.zeros(rows.inputs.shape[1]), 0.0)
     weights = balance(rows)
@@ -86,7 +86,7 @@ def fit_heads(rows: Rows, recipe: Recipe) -> Head:
         head = fit_head(rows, rows.target - weights @ rows.target, weights, config, recipe)
         scale = len(recipe.heads) * float(predict(head, rows.inputs).std())
         if not scale:
-            raise UnlearnableError(f"{len(rows.negative)} clips: they all sound alike")
+            raise UnlearnableError(f"{len(rows.negative)} clips: they all sound the same")
         mean = _plus(mean, head, 1 / scale)
     affect = fit_affect(rows, recipe) if recipe.arousal else {}
     return _plus(mean, affect[_AROUSAL], recipe.arousal) if affect else mean
@@ -97,7 +97,7 @@ def _plus(head: Head, other: Head, share: float) -> Head:
 
 
 def fit_affect(rows: Rows, recipe: Recipe) -> dict[str, Head]:
-    """Fit arousal and valence on the rows whose emotion the recipe places; none without such."""
+    """Fit arousal and valence on the rows whose emotion the recipe places; none without them."""
     placed = np.array([emotion in recipe.circumplex for emotion in rows.emotion])
     if recipe.affect is None or not placed.any():
         return {}
@@ -113,10 +113,10 @@ def fit_affect(rows: Rows, recipe: Recipe) -> dict[str, Head]:
 def fit_head(
     rows: Rows, target: _Floats, weights: _Floats, config: HeadConfig, recipe: Recipe
 ) -> Head:
-    """Fit one head that reads the states of its config, in the units of `target`.
+    """Fit one head on the states of its config, in the units of `target`.
 
-    `weights` sum to 1. The penalty is in units of the standardised inputs' variance; each change's
-    weight weighs its second moment against the covariance of the inputs.
+    `weights` sum to 1. The penalty is in units of the standardised inputs' variance; a change's
+    weight scales its second moment against the covariance of the inputs.
     """
     chosen = np.repeat([state in config.states for state in recipe.states], CHANNELS)
     inputs = rows.inputs[:, chosen].astype(np.float64)
@@ -137,12 +137,12 @@ def fit_head(
 
 
 def predict(head: Head, inputs: NDArray[np.float32]) -> _Floats:
-    """Return the logits of pooled features."""
+    """Return the logits of embeddings."""
     return inputs.astype(np.float64) @ head.weights + head.bias
 
 
 def fold_of_speaker(speakers: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
-    """Return each row's fold; all rows of a speaker share one."""
+    """Return each row's fold; a speaker's rows share one."""
     names = np.unique(speakers)
     order = np.random.default_rng(seed).permutation(len(names))
     fold = dict(zip(names[order], np.arange(len(names)) % folds, strict=True))

@@ -1,4 +1,4 @@
-"""The turns that audio language models learn from: the clips of a manifest, and their order."""
+"""Training data of audio language models: the clips of a manifest, and their order."""
 
 from __future__ import annotations
 
@@ -19,35 +19,34 @@ from ...voice import MIN_AUDIO_S
 from ..datasets import TRAIN_SPLIT, Clip, read_manifest
 
 MANIFEST = Path("speech") / "manifest.csv"
-"""Where the labelled clips of a folder of data are listed."""
+"""The list of labelled clips in a data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Labelled turns: those to train on, and those kept apart to measure on (may be none)."""
+    """Labelled turns: for training, and held out (may be none)."""
 
     train: tuple[Clip, ...]
     held_out: tuple[Clip, ...]
 
     @property
     def sha256(self) -> str:
-        """The hash of what is trained on: names and labels."""
+        """The hash of the training turns: names and labels."""
         rows = (f"{c.corpus}/{c.path.name} {c.negative} {c.soft_negative}" for c in self.train)
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     @property
     def negative(self) -> NDArray[np.bool_]:
-        """The labels of the turns to train on."""
+        """The labels of the training turns."""
         return np.array([bool(clip.negative) for clip in self.train])
 
 
 def read_turns(data: Path) -> Turns:
-    """Read the labelled turns of a folder of data, and look at each file's length.
+    """Read the labelled turns of a data folder, and check each file's length.
 
     Raises:
-        UnreadableInputError: the manifest cannot be used, or lacks one of the classes in its train
-            split.
-        AudioError: a turn's audio is missing, or too short to be heard.
+        UnreadableInputError: the manifest cannot be used, or its train split lacks a class.
+        AudioError: a turn's audio is missing or too short.
     """
     manifest = data / MANIFEST
     clips = read_manifest(manifest)
@@ -67,7 +66,7 @@ def _check(path: Path) -> None:
         reason = "is not audio" if path.is_file() else "no such file"
         raise AudioError(path, reason) from error
     if duration_s < MIN_AUDIO_S:
-        raise AudioError(path, f"{duration_s:.2f} s are too short to be heard")
+        raise AudioError(path, f"{duration_s:.2f} s are too short")
 
 
 def read_clips(clips: Sequence[Clip]) -> list[Samples]:
@@ -76,7 +75,7 @@ def read_clips(clips: Sequence[Clip]) -> list[Samples]:
 
 
 def class_weights(negative: NDArray[np.bool_], others_per_negative: float | None) -> list[float]:
-    """Return the weight of each turn in the loss: classes alike, or 1 if they are sampled."""
+    """Return each turn's weight in the loss: equal class totals, or 1 if classes are sampled."""
     if others_per_negative is not None:
         return [1.0] * len(negative)
     share = float(negative.mean())
@@ -91,7 +90,7 @@ def epoch_batches(
     seed: int,
     epoch: int,
 ) -> list[list[int]]:
-    """Return the indices of an epoch's turns in batches; the same for a seed and an epoch."""
+    """Return the indices of an epoch's turns in batches; deterministic per seed and epoch."""
     draw = np.random.default_rng([seed, epoch])
     chosen = np.arange(len(negative))
     if others_per_negative is not None:

@@ -1,4 +1,4 @@
-"""The training loop of audio language models: accumulated steps, checkpoints, and going on."""
+"""The training loop of audio language models: accumulated steps, checkpoints, resumption."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
+from ...progress import Progress
 from ..audio_lm import LabelAnswer
-from ..datasets import Progress
 from .checkpoint import Checkpoint, TrainingError
 from .lm_data import Turns, epoch_batches
 from .lm_recipes import LmRecipe, Schedule
 
 LossOf = Callable[[list[int], float], Tensor]
-"""Takes the indices of a batch of turns, and how much of the run is done: 0 in its first step, 1 in
-its last. Gives the mean of their losses, with its gradient."""
+"""Takes the indices of a batch of turns and the progress of the run, 0 in its first step and 1 in
+its last; returns the mean of their losses, with its gradient."""
 
 
 def fit(
@@ -30,14 +30,14 @@ def fit(
     checkpoint: Checkpoint,
     progress: Progress,
 ) -> list[float]:
-    """Train what of a network can be trained; return the loss of each step.
+    """Train the trainable weights of a network; return the loss of each step.
 
-    Goes on from the checkpoint if there is one, to the same result. It stays when the run is done.
+    Resumes from the checkpoint if there is one, with the same result, and keeps it when done.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
         OutputError: the checkpoint cannot be written.
-        TrainingError: the loss is no number, or the memory is full.
+        TrainingError: the loss is not finite, or memory is full.
     """
     schedule = recipe.schedule
     steps = _steps(recipe, turns)
@@ -47,7 +47,7 @@ def fit(
     network.train()
     for step in range(len(losses), len(steps)):
         progress("training", step, len(steps))
-        torch.manual_seed(recipe.seed + step)  # dropout, so that a run that goes on is the same
+        torch.manual_seed(recipe.seed + step)  # for dropout: a resumed run is the same
         for group in optimizer.param_groups:
             group["lr"] = schedule.learning_rate * _rate(step, len(steps), schedule)
         losses.append(_backward(loss_of, steps[step], step, len(steps)))
@@ -88,7 +88,7 @@ def _steps(recipe: LmRecipe, turns: Turns) -> list[list[list[int]]]:
 
 
 def _rate(step: int, steps: int, schedule: Schedule) -> float:
-    """Return the learning rate of a step, as a share of the greatest."""
+    """Return the learning rate of a step, as a share of the maximum."""
     rising = math.ceil(schedule.warmup * steps)
     if step < rising:
         return (step + 1) / rising
@@ -96,7 +96,7 @@ def _rate(step: int, steps: int, schedule: Schedule) -> float:
 
 
 def _backward(loss_of: LossOf, batches: Sequence[list[int]], step: int, steps: int) -> float:
-    """Add up the gradients of a step's batches; return the mean loss of its turns."""
+    """Accumulate the gradients of a step's batches; return the mean loss of its turns."""
     turns = sum(map(len, batches))
     done = step / (steps - 1) if steps > 1 else 1.0
     total = 0.0
@@ -106,10 +106,10 @@ def _backward(loss_of: LossOf, batches: Sequence[list[int]], step: int, steps: i
             loss.backward()
         except torch.OutOfMemoryError as error:
             raise TrainingError(
-                f"step {step + 1}: the memory is full; take a smaller batch, and more of them a"
-                " step, in the recipe"
+                f"step {step + 1}: memory is full; use a smaller batch, and a larger accumulate, in"
+                " the recipe"
             ) from error
         total += loss.item()
     if not math.isfinite(total):
-        raise TrainingError(f"step {step + 1}: the loss is no number; lower the learning rate")
+        raise TrainingError(f"step {step + 1}: the loss is not finite; lower the learning rate")
     return total

@@ -1,4 +1,4 @@
-"""The recipes of the audio language models: a teacher by LoRA, a student by distillation."""
+"""Recipes of audio language models: a teacher by LoRA, a student by distillation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEACHER_RECIPE = Path(__file__).with_name("teacher.yaml")
 DISTIL_RECIPE = Path(__file__).with_name("distil.yaml")
 
 Against = Literal["corpus", "caller"]
-"""What a turn is compared with to say how it sounds: all turns, or the same caller's own."""
+"""What a turn is compared with to describe its sound: all turns, or the same caller's."""
 
 
 def _pattern(text: str) -> str:
@@ -35,7 +35,7 @@ class Lora(Strict):
 
 
 class Schedule(Strict):
-    """How many turns a step takes and how fast it learns.
+    """How many turns a step takes, and the learning rate.
 
     A step takes `accumulate` batches of `batch` turns. The learning rate rises over `warmup` of
     all steps, then falls to zero along a cosine. `checkpoint_every` counts steps.
@@ -52,12 +52,11 @@ class Schedule(Strict):
 
 
 class LmRecipe(Strict):
-    """What decides a run beside the data.
+    """Everything besides the data that determines a run.
 
-    `model` is the one to train, by name or folder. `others_per_negative` draws so many
-    non-negative turns for each negative one, anew each epoch; None takes all turns and weighs the
-    classes alike. `recompute` trades time for memory: activations are computed again on the way
-    back.
+    `model` is the one to train, by name or folder. `others_per_negative` is the number of
+    non-negative turns drawn per negative turn, anew each epoch; None takes all turns and weighs the
+    classes equally. `recompute` trades time for memory: the backward pass recomputes activations.
     """
 
     model: str = Field(min_length=1)
@@ -70,22 +69,22 @@ class LmRecipe(Strict):
 
 
 class TeacherRecipe(LmRecipe):
-    """`reasoning` has the teacher say how a turn sounds before its label: less and less often."""
+    """With `reasoning` the teacher first describes the sound of a turn, less and less often."""
 
     reasoning: Against | None = None
 
 
 class DistilRecipe(LmRecipe):
-    """As of a teacher; `model` is the student, `uld_weight` that of the distance to the teacher."""
+    """`model` is the student, `uld_weight` the weight of its distance to the teacher."""
 
     uld_weight: float = Field(gt=0)
 
 
 def load_teacher_recipe(path: Path | None = None) -> TeacherRecipe:
-    """Read a teacher's recipe, or the shipped one. Raises UnreadableInputError naming the key."""
+    """Read a teacher's recipe, by default the shipped one. Raises UnreadableInputError."""
     return read_recipe(path or TEACHER_RECIPE, TeacherRecipe)
 
 
 def load_distil_recipe(path: Path | None = None) -> DistilRecipe:
-    """Read a student's recipe, or the shipped one. Raises UnreadableInputError naming the key."""
+    """Read a student's recipe, by default the shipped one. Raises UnreadableInputError."""
     return read_recipe(path or DISTIL_RECIPE, DistilRecipe)

@@ -1,4 +1,4 @@
-"""LoRA runs on audio language models: from a loaded model to a folder of weights and its card."""
+"""LoRA training of audio language models: from a loaded model to a folder of weights and a card."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 
 from ...errors import UnreadableInputError
 from ...files import OutputError, whole_folder, write_json
+from ...progress import Progress
 from ..audio_lm import AudioLm
 from ..audio_lm_files import ADAPTER_FILE, old_names
-from ..datasets import Clip, Progress
+from ..datasets import Clip
 from ..metrics import accuracy, roc_auc
 from .checkpoint import CHECKPOINT_FILE, Checkpoint, TrainingError
 from .lm_data import Turns, read_clips
@@ -25,7 +26,7 @@ from .lm_recipes import LmRecipe
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """How a model does on turns that it was not trained on; NaN where a class is missing."""
+    """Metrics on held-out turns; NaN where a class is missing."""
 
     turns: int
     roc_auc: float
@@ -34,7 +35,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class LmResult:
-    """What a run made: a folder of LoRA weights with its processor, and what is known of it.
+    """The result of a run: a folder of LoRA weights with its processor, and its metadata.
 
     `first_loss` and `last_loss` are the means over the first and the last tenth of the steps.
     """
@@ -52,11 +53,11 @@ class LmResult:
 
 
 def load_with_lora(recipe: LmRecipe, *, download: bool, trust_remote_code: bool) -> AudioLm:
-    """Load the recipe's model and put trainable weights beside its own, which stay as they are.
+    """Load the recipe's model and add trainable LoRA weights; its own stay frozen.
 
     Raises:
         ModelFileError: the model cannot be loaded.
-        UnreadableInputError: no layer has a name that the recipe's pattern takes.
+        UnreadableInputError: no layer's name matches the recipe's pattern.
     """
     lm = AudioLm(
         recipe.model,
@@ -79,9 +80,9 @@ def load_with_lora(recipe: LmRecipe, *, download: bool, trust_remote_code: bool)
             lm.network = get_peft_model(lm.network, config)
         except ValueError as error:
             raise UnreadableInputError(
-                "recipe", f"lora.targets: no layer of {lm.name} has such a name"
+                "recipe", f"lora.targets: no layer name of {lm.name} matches"
             ) from error
-    if Path(recipe.model).is_dir():  # else the weights could be used from this folder alone
+    if Path(recipe.model).is_dir():  # a relative path would tie the weights to this folder
         lm.network.active_peft_config.base_model_name_or_path = str(Path(recipe.model).resolve())
     return lm
 
@@ -96,14 +97,14 @@ def train_lora(
     progress: Progress,
     identity: Mapping[str, str],
 ) -> LmResult:
-    """Train a model's LoRA weights into `folder`, its card beside it; resumed if interrupted.
+    """Train a model's LoRA weights into `folder`, with the card beside it; resumes if interrupted.
 
     Raises:
         CheckpointError, TrainingError: as `fit`.
         OutputError: a file cannot be written, or `folder` holds something else.
     """
     if folder.exists() and not (folder / ADAPTER_FILE).is_file():
-        raise OutputError(folder, "is there already, and no model of ours; name another folder")
+        raise OutputError(folder, "exists but has no LoRA weights; choose another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     same = {
         "model": lm.name,
@@ -133,37 +134,37 @@ def train_lora(
     return result
 
 
-def read_all(lm: AudioLm, clips: Sequence[Clip], progress: Progress) -> list[float]:
+def p_negative_of(lm: AudioLm, clips: Sequence[Clip], progress: Progress) -> list[float]:
     """Return P(negative) of each clip.
 
     Raises:
-        TrainingError: the model gives no number for one.
+        TrainingError: the model's output for a clip is not finite.
     """
-    read = []
+    found = []
     for done, clip in enumerate(clips):
-        progress("reading", done, len(clips))
+        progress("classifying", done, len(clips))
         (p,) = lm.p_negative(read_clips([clip]))
         if not np.isfinite(p):
-            raise TrainingError(f"{clip.path}: {lm.name} gives no number for it")
-        read.append(p)
-    progress("reading", len(clips), len(clips))
-    return read
+            raise TrainingError(f"{clip.path}: the output of {lm.name} is not finite")
+        found.append(p)
+    progress("classifying", len(clips), len(clips))
+    return found
 
 
 def score_held_out(lm: AudioLm, clips: Sequence[Clip], progress: Progress) -> HeldOut | None:
-    """Measure a model on clips by its answers' probabilities; None without clips."""
+    """Return a model's metrics on clips; None without clips."""
     if not clips:
         return None
     labels = [bool(clip.negative) for clip in clips]
-    scores = read_all(lm, clips, progress)
+    scores = p_negative_of(lm, clips, progress)
     return HeldOut(len(clips), roc_auc(labels, scores), accuracy(labels, scores))
 
 
 def save(lm: AudioLm, folder: Path) -> None:
-    """Write LoRA weights and the processor, so that the folder is a model to name.
+    """Write LoRA weights and the processor; the folder can then be loaded as a model.
 
     Raises:
-        OutputError: it cannot be written; what was there before stays.
+        OutputError: it cannot be written; its old content stays.
     """
     with whole_folder(folder) as made:
         try:

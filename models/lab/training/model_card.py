@@ -1,4 +1,4 @@
-"""The model card: a JSON file beside the model, written by the runs it tells of."""
+"""The model card: a JSON file beside the model that describes its training and evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .recipe import Recipe
 
 
 def card(content: bytes, recipe: Recipe, training: dict[str, object]) -> dict[str, Any]:
-    """Return the card of a model that was just trained; whoever writes it adds its hash."""
+    """Return the card of a new model; `write_model` adds its hash."""
     return {
         "format": FORMAT,
         "name": recipe.name,

@@ -1,4 +1,4 @@
-"""How graphs are put together: nodes and constants, and products that are float32 or int8."""
+"""Build ONNX graphs from nodes and constants, with products in float32 or int8."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAST = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Least and greatest value that a tensor takes; what lies outside is clipped."""
+    """Least and greatest value of a tensor; values outside are clipped."""
 
     low: float
     high: float
@@ -31,7 +31,7 @@ class Range:
 
     @property
     def zero(self) -> int:
-        """Return the uint8 value that stands for 0.0."""
+        """Return the uint8 value of 0.0."""
         return round(-min(self.low, 0.0) / self.scale)
 
 
@@ -50,18 +50,18 @@ class GraphBuilder:
     products: list[str] = field(default_factory=list)
 
     def constant(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
-        """Store an array once and return its name."""
+        """Store an array and return its name."""
         self.constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
 
     def ints(self, *values: int) -> str:
-        """Store int64 values, as shapes and slices want them."""
+        """Store int64 values, as shapes and slices need them."""
         return self.constant("i_" + "_".join(map(str, values)), np.array(values, np.int64))
 
     def add(
         self, op: str, inputs: list[str], name: str, domain: str = "", **attributes: Attribute
     ) -> str:
-        """Append a node with one output, which is named like the node."""
+        """Append a node whose one output has the node's name."""
         node = helper.make_node(op, inputs, [name], name, domain=domain)
         node.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items())
         self.nodes.append(node)
@@ -126,13 +126,13 @@ class GraphBuilder:
         return self.gelu(self.product(joined, grid, x, linear, name), f"{name}.gelu")
 
     def split(self, x: str, axis: int, sizes: tuple[int, ...], names: list[str]) -> list[str]:
-        """Append a cut into parts of these sizes and return their names."""
+        """Append a split into parts of these sizes and return their names."""
         node = helper.make_node("Split", [x, self.ints(*sizes)], names, f"{x}.split", axis=axis)
         self.nodes.append(node)
         return names
 
     def gelu(self, x: str, name: str) -> str:
-        """Append the Gaussian error linear unit; beside int8 by tanh, within 0.0005 and faster."""
+        """Append GELU; in int8 graphs the faster tanh approximation, within 0.0005."""
         return self.add("Gelu" if self.ranges is None else "FastGelu", [x], name, FUSED)
 
 

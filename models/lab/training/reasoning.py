@@ -1,7 +1,7 @@
-"""What a teacher says of how a turn sounds before it gives the label, and for how long it says so.
+"""Reasoning before the label: a teacher describes how a turn sounds, less and less often.
 
-The reasoning data of C²SER (Zhao et al., arXiv:2502.18186): a model that first says what it hears
-learns what to listen for, and is then weaned off saying it, so that its answer is the label alone.
+As in C²SER (Zhao et al., arXiv:2502.18186): a model that first describes the sound learns what to
+attend to. The descriptions are then phased out, so that it answers with the label alone.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ...audio.attributes import Attributes, RateUnit, degrees, description, measure, norms
 from ...audio.recording import read_audio
+from ...progress import Progress
 from ...readings import SAMPLE_RATE
-from ..datasets import Clip, Progress
+from ..datasets import Clip
 from .lm_recipes import Against
 
 _NOTHING = "Pitch, loudness and pace cannot be compared."
@@ -23,21 +24,21 @@ _NOTHING = "Pitch, loudness and pace cannot be compared."
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What is said of each turn, and in which order, from 0 to 1, turns are given up."""
+    """The description of each turn, and its place, from 0 to 1, in the order of phasing out."""
 
     texts: tuple[str, ...]
     places: NDArray[np.float64]
 
     def said(self, turn: int, done: float) -> str | None:
-        """What is said of a turn when this share of the run is done; None: the label alone.
+        """Return a turn's description when this share of the run is done; None: the label alone.
 
-        All turns at 0, none at 1, and in between a share that falls linearly: no turn comes back.
+        All turns have one at 0, none at 1, and a linearly falling share in between.
         """
         return self.texts[turn] if self.places[turn] < 1 - done else None
 
 
 def reason(clips: Sequence[Clip], against: Against, seed: int, progress: Progress) -> Reasoning:
-    """Measure turns, and put into words how each compares with all, or with the same caller's own.
+    """Describe how each turn compares with all turns, or with the same caller's.
 
     A caller with fewer than three turns is compared with all. Raises AudioError.
     """
@@ -53,12 +54,12 @@ def reason(clips: Sequence[Clip], against: Against, seed: int, progress: Progres
     texts = []
     for clip, turn in zip(clips, measured, strict=True):
         others = own.get((clip.corpus, clip.speaker), [])
-        told = _told(turn, others, own_turns=True) or _told(turn, measured, own_turns=False)
-        texts.append(told or _NOTHING)
+        text = _describe(turn, others, own_turns=True)
+        texts.append(text or _describe(turn, measured, own_turns=False) or _NOTHING)
     order = np.random.default_rng(seed).permutation(len(clips))
     return Reasoning(tuple(texts), order / len(clips))
 
 
-def _told(turn: Attributes, others: Sequence[Attributes], *, own_turns: bool) -> str | None:
+def _describe(turn: Attributes, others: Sequence[Attributes], *, own_turns: bool) -> str | None:
     usual = norms(others, RateUnit.SYLLABLES)
     return description(turn, degrees(turn, usual), own_turns=own_turns)

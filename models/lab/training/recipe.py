@@ -23,7 +23,7 @@ from ..channel_effects import Effect, Line
 
 _DEFAULT = Path(__file__).with_name("recipe.yaml")
 _ALLOWED = {Effect.CROP: (0.1, 8.0), Effect.SPEED: (0.0, 0.9), Effect.OVERDRIVE: (0.0, math.inf)}
-"""Least and greatest amount of a change, in its unit; any where none is given."""
+"""Least and greatest amount of a change, in its unit; unlisted kinds take any."""
 
 
 def _rising(between: tuple[float, float]) -> tuple[float, float]:
@@ -42,7 +42,7 @@ class Strict(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Return the hash of all values, whatever the YAML looked like."""
+        """Return the hash of all values, independent of the YAML's layout."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
@@ -50,9 +50,9 @@ _Kind = TypeVar("_Kind", bound=Strict)
 
 
 class Change(Strict):
-    """A changed copy of every clip: what happens, between how little and how much.
+    """A changed copy of every clip: the effect, and the range of its amount.
 
-    `weight` is how much the heads are kept from following it, against the clips' own covariance.
+    `weight` is how strongly the heads ignore it, relative to the clips' own covariance.
     """
 
     kind: Effect
@@ -68,7 +68,7 @@ class Change(Strict):
 
 
 class CorpusRecipe(Strict):
-    """A training corpus and what allows its use."""
+    """A training corpus and its licence."""
 
     name: str
     licence: str
@@ -77,7 +77,7 @@ class CorpusRecipe(Strict):
 class HeadConfig(Strict):
     """One linear head.
 
-    `states` are the encoder outputs that it reads (0 is the stem), `penalty` the ridge penalty on
+    `states` are the encoder outputs that it takes (0 is the stem), `penalty` the ridge penalty on
     standardised inputs.
     """
 
@@ -86,10 +86,10 @@ class HeadConfig(Strict):
 
 
 class StudentConfig(Strict):
-    """How the narrowed encoder learns to hear on a line what the whole one hears on none.
+    """How the pruned encoder learns to match, on degraded audio, the full encoder on clean audio.
 
-    A step hears pieces of turns, of a length between the two of `piece_s`, `frames` of 10 ms in
-    all. `line` is what happens to what the student hears. The run is kept every so many steps.
+    A step takes pieces of turns, with a length within `piece_s`, `frames` of 10 ms in all. `line`
+    degrades the student's audio. `checkpoint_every` counts steps.
     """
 
     steps: int = Field(ge=1)
@@ -101,31 +101,32 @@ class StudentConfig(Strict):
 
 
 class Plateau(Strict):
-    """From which evidence on, in nats, real calm turns are held under p = 0.8, all but a share."""
+    """Evidence over `start` nats is compressed; at most `calm_over` of real calm turns pass 0.8."""
 
     start: float = Field(lt=PLATEAU_TOP)
     calm_over: float = Field(gt=0, lt=1)
 
 
 class Recipe(Strict):
-    """Everything that decides a training run, beside the audio and the base model.
+    """Everything besides the audio and the base model that determines a training run.
 
-    `unlabelled` names the real turns that the calibration counts as calm (None: without them);
-    turns of callers in `evaluated_on_calls` (a CSV under the data) are left out of them, since
-    false alarms are counted on those.
+    `unlabelled` names the real turns that the calibration counts as calm (None: without them),
+    except those of callers in `evaluated_on_calls` (a CSV under the data), on whose calls false
+    alarms are counted.
 
-    `changes` make one changed copy each beside every clip, `heads` are averaged into one; they
-    learn the labels and, with a share of `soft_labels`, what the whole encoder's heads would say.
-    `arousal` is how much of the head for arousal is added to that one.
-    `affect` is the head for arousal and for valence (None: without them), learnt from the emotions
-    that `circumplex_degrees` places by their angle: 0 is pleasant, 90 aroused; None stands for the
-    centre, and clips of other emotions do not teach them. `hidden_units` are left of the 1,536 in
-    the first layer's MLP, and what the last layer adds is computed for every `every_nth` frame of
-    20 ms. `student` is how what is left then learns (None: not at all); at last, the 64
-    numbers of a head's queries and keys are cut to `key_sizes`, one for each layer (none: they stay
-    whole). `range_clips` are the clips on which activations and int8 ranges are measured,
-    `calibration_limit` the largest evidence of one turn, `plateau` what presses it for the sake of
-    real calm turns (None: nothing), `limits` what the card says that the model does not do.
+    Each of `changes` adds one changed copy of every clip. `heads` are averaged into one; they learn
+    the labels and, with the share `soft_labels`, the output of heads on the full encoder. `arousal`
+    is the share of the arousal head that is added. `affect` is the head for arousal and for valence
+    (None: without them), trained on the emotions that `circumplex_degrees` places by angle: 0 is
+    pleasant, 90 aroused, None the centre.
+
+    `hidden_units` of the 1,536 in the first layer's MLP are kept, and the last layer's addition is
+    computed for every `every_nth` frame of 20 ms. `student` then distils the pruned encoder (None:
+    not at all). Last, the 64 dimensions of a head's queries and keys are cut to `key_sizes`, one
+    per layer (none: not cut). Activations and int8 ranges are measured on `range_clips` clips.
+
+    `calibration_limit` is the largest evidence of one turn, `plateau` compresses it where real calm
+    turns reach (None: not at all), and `limits` is the card's list of what the model cannot do.
     """
 
     name: str = Field(min_length=1)
@@ -155,19 +156,19 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def _two_layers(self) -> Recipe:
         if self.student is not None and self.layers != 2:
-            raise ValueError("a student has two layers: some head must read state 2, none a higher")
+            raise ValueError("a student has two layers: the highest state of all heads must be 2")
         return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         if self.shortest_s > self.longest_s:
-            raise ValueError("shortest_s is over longest_s")
+            raise ValueError("shortest_s is above longest_s")
         if len(set(self.corpus_names)) < len(self.corpora):
             raise ValueError("a corpus is named twice")
         if self.key_sizes and len(self.key_sizes) != self.layers:
-            raise ValueError(f"key_sizes: one for each of the {self.layers} layers is needed")
+            raise ValueError(f"key_sizes needs one size for each of the {self.layers} layers")
         if self.arousal and self.affect is None:
-            raise ValueError("arousal adds a head that only affect makes")
+            raise ValueError("arousal needs affect, which trains its head")
         if self.unlabelled is None and (self.plateau or self.evaluated_on_calls is not None):
             raise ValueError("plateau and evaluated_on_calls need unlabelled turns")
         return self
@@ -179,9 +180,9 @@ class Recipe(Strict):
 
     @property
     def needs_noise(self) -> bool:
-        """Whether noise is mixed in somewhere."""
-        taught_in_noise = self.student is not None and self.student.line.noise > 0
-        return taught_in_noise or any(c.kind is Effect.NOISE for c in self.changes)
+        """Whether the run mixes in noise."""
+        student_in_noise = self.student is not None and self.student.line.noise > 0
+        return student_in_noise or any(c.kind is Effect.NOISE for c in self.changes)
 
     @property
     def layers(self) -> int:
@@ -190,7 +191,7 @@ class Recipe(Strict):
 
     @property
     def states(self) -> tuple[int, ...]:
-        """Return all encoder outputs that some head reads, in order."""
+        """Return all encoder outputs that a head takes, in order."""
         heads = (*self.heads, *([self.affect] if self.affect else []))
         return tuple(sorted({state for head in heads for state in head.states}))
 
@@ -206,7 +207,7 @@ class Recipe(Strict):
 
 
 def load_recipe(path: Path | None = None) -> Recipe:
-    """Read a recipe, or the shipped one. Raises UnreadableInputError that names the key."""
+    """Read a recipe, by default the shipped one. Raises UnreadableInputError that names the key."""
     return read_recipe(path or _DEFAULT, Recipe)
 
 

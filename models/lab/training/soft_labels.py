@@ -1,8 +1,8 @@
-"""The teacher's word on the labelled clips: how negative each sounds, not only whether it is.
+"""Soft labels: the teacher's calibrated P(negative) of each labelled clip.
 
-Heads on the whole encoder's averages of clean clips, each clip read by those that did not meet its
-speaker, calibrated. A clip whose label nobody would guess from its sound then pulls less at the
-student's heads.
+The teacher is the full encoder with heads on its embeddings of clean clips; each clip is scored by
+heads that leave its speaker out. A label that cannot be guessed from the sound then has less
+influence on the student's heads.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from .recipe import Recipe
 
 
 def softened(rows: Rows, recipe: Recipe) -> Rows:
-    """Return the rows with the teacher's share in what their heads learn.
+    """Return the rows with the teacher's soft labels mixed into the targets.
 
-    Only these rows teach the teacher's heads, so that clips left out of them stay unmet. Raises
-    ValueError where its heads say the opposite of the labels.
+    The teacher's heads are trained on these rows only, so left-out clips stay unseen. Raises
+    ValueError if the heads contradict the labels.
     """
     share = recipe.soft_labels
     fold = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
     if not share or len(np.unique(fold)) < 2:
         return rows
-    logits = _unmet_logits(rows, fold, recipe)
+    logits = _left_out_logits(rows, fold, recipe)
     platt = fit_platt(logits, rows.negative, balance(rows), recipe.calibration_limit)
     soft = probabilities(platt, logits)
     return replace(rows, target=(1 - share) * rows.target + share * soft)
 
 
-def _unmet_logits(rows: Rows, fold: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float64]:
-    """Return each clip's logit by heads on the whole encoder that did not meet its speaker."""
+def _left_out_logits(rows: Rows, fold: NDArray[np.int64], recipe: Recipe) -> NDArray[np.float64]:
+    """Return each clip's logit by heads on the full encoder that leave its speaker out."""
     clean = recipe.model_copy(update={"changes": (), "arousal": 0.0})
-    heard = replace(rows, inputs=rows.whole, changes=np.zeros((len(fold), 0, 0), np.float32))
+    full = replace(rows, inputs=rows.whole, changes=np.zeros((len(fold), 0, 0), np.float32))
     logits = np.empty(len(fold))
     for value in np.unique(fold):
         apart = fold == value
-        logits[apart] = predict(fit_heads(heard.where(~apart), clean), heard.inputs[apart])
+        logits[apart] = predict(fit_heads(full.where(~apart), clean), full.inputs[apart])
     return logits

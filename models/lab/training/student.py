@@ -1,9 +1,8 @@
-"""The student: a smaller encoder learns to hear on a bad line what the teacher hears on none.
+"""The student: a smaller encoder learns to match, on degraded audio, the teacher on clean audio.
 
-It starts from the teacher's own weights, narrowed without labels, and hears turns that a line has
-changed: noise, a room, codecs, lost packets. What it should say is what the teacher says of the
-same turn unchanged, so that turns which nobody labelled teach it as well. The weights that are kept
-are a moving average over the steps.
+It starts from the teacher's pruned weights. Its input is turns with noise, a room, codecs and lost
+packets, its target the teacher's states for the same turns unchanged, so unlabelled turns train it
+too. The final weights are a moving average over the steps.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...progress import Progress
 from ...readings import SAMPLE_RATE, Samples
 from ..channel_effects import on_a_line, telephone
-from ..datasets import Progress
 from .checkpoint import Checkpoint, TrainingError
 from .encoder import Encoder
 from .features import HOP, log_mel
@@ -33,12 +32,12 @@ _CLIP_NORM = 1.0
 _AVERAGED_STEPS = 100
 _SHORTEST_S = 0.32
 _ALIGNED = 16 * HOP
-"""Few lengths: torch keeps what it prepares for each."""
+"""Keeps the number of lengths small: torch caches its preparations for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """What the student is taught on: turns and noises at 16 kHz, and how they are drawn."""
+    """The student's training data: turns and noises at 16 kHz, and how they are drawn."""
 
     turns: Sequence[NDArray[np.float16]]
     noises: Sequence[Samples]
@@ -46,7 +45,7 @@ class Lessons:
     seed: int
 
     def batches(self) -> list[NDArray[np.int64]]:
-        """Return the turns of every step: such of like length, all turns before one comes again."""
+        """Return the turns of every step, of similar length; epochs use each turn once."""
         lengths = np.array([turn.size for turn in self.turns])
         found: list[NDArray[np.int64]] = []
         epoch = 0
@@ -69,7 +68,7 @@ class Lessons:
         return batches
 
     def draw(self, step: int, batch: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Return features of pieces of the turns, clean and changed, both (turns, 80, frames)."""
+        """Return features of pieces of turns, clean and degraded, both (turns, 80, frames)."""
         rng = np.random.default_rng([self.seed, 1_000_000 + step])
         drawn = round(rng.uniform(*self.config.piece_s) * SAMPLE_RATE)
         longest = min(drawn, *(self.turns[index].size for index in batch))
@@ -94,15 +93,15 @@ def teach(
     checkpoint: Checkpoint,
     progress: Progress,
 ) -> Encoder:
-    """Return the student that comes of `start`, its maps rounded to int8.
+    """Train the student from `start`; return it with its maps rounded to int8.
 
-    Goes on from the checkpoint if there is one, to the same result. It stays when the run is done,
-    so that a later run takes the student from there.
+    Resumes from the checkpoint if there is one, with the same result. The checkpoint stays, so a
+    later run loads the finished student from it.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
         OutputError: it cannot be written.
-        TrainingError: the loss is no number.
+        TrainingError: the loss is not finite.
     """
     steps = lessons.config.steps
     student, averaged = weights_of(start), weights_of(start)
@@ -125,7 +124,7 @@ def teach(
             miss = teacher.miss(clean, encode(student, changed, every_nth), every_nth)
             losses.append(miss.total.item())
             if not math.isfinite(losses[-1]):
-                raise TrainingError("the student's loss is no number; lower the learning rate")
+                raise TrainingError("the student's loss is not finite; lower the learning rate")
             optimizer.zero_grad()
             miss.total.backward()
             torch.nn.utils.clip_grad_norm_(learnt, _CLIP_NORM)
@@ -138,12 +137,12 @@ def teach(
 
 
 def _schedule(step: int, steps: int) -> float:
-    """Return the share of the learning rate: it rises at first, then falls as a cosine."""
+    """Return the share of the learning rate: a linear rise, times a falling cosine."""
     return min(1.0, (step + 1) / _WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
 def _follow(averaged: dict[str, Tensor], student: dict[str, Tensor], step: int) -> None:
-    """Move the average towards the student; early steps, far from the end, are soon forgotten."""
+    """Move the average towards the student; early steps lose their weight quickly."""
     share = max(1 / _AVERAGED_STEPS, 9 / (10 + step))
     with torch.no_grad():
         for name, weight in averaged.items():

@@ -1,7 +1,7 @@
-"""A teacher: an audio language model fine-tuned by LoRA on labelled turns of calls.
+"""The teacher: an audio language model fine-tuned by LoRA on labelled turns of calls.
 
-It learns to answer the question that `evaluation.audio_lm` asks; the loss is on the answer alone.
-A recipe with `reasoning` begins with answers that say how the turn sounds, and ends without.
+It learns to answer the prompt of `lab.audio_lm`; the loss covers the answer alone. With `reasoning`
+in the recipe, answers begin by describing the turn's sound; these descriptions are phased out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ...progress import Progress
 from ..audio_lm import AudioLm
-from ..datasets import Progress
 from .lm_data import Turns, class_weights, read_clips, read_turns
 from .lm_fit import LossOf, answer_losses
 from .lm_recipes import TeacherRecipe
@@ -30,7 +30,7 @@ def train_teacher(
     download: bool = False,
     trust_remote_code: bool = False,
 ) -> LmResult:
-    """Train on the labelled turns of `data` (speech/manifest.csv) into `out`/teacher.
+    """Train on the labelled turns of `data` (speech/manifest.csv); write `out`/teacher.
 
     Raises:
         AudioError, UnreadableInputError: a turn or the manifest cannot be used.

@@ -1,7 +1,7 @@
-"""The encoder in torch, for its training alone: batches of equal length, gradients.
+"""The encoder in torch, for training: batches of equal length, with gradients.
 
-Computes what `graph.pooled_graph` does. A map is a pair of tensors, by the names of `Encoder`'s
-fields.
+Computes the same as `graph.embedding_graph`. A linear map is a pair of tensors, named by the fields
+of `Encoder`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What an encoder says of a batch, (turns, frames, 384) each; frames of 20 ms.
+    """An encoder's states for a batch, (turns, frames, 384) each; frames of 20 ms.
 
-    `added` is what the last of two layers adds to the first one's output, every nth frame only.
+    `added` is what the second of two layers adds to the first one's output, every nth frame only.
     """
 
     stem: Tensor
@@ -32,7 +32,7 @@ class States:
     added: Tensor
 
     def last(self, every_nth: int) -> Tensor:
-        """Return the last layer's output at the frames that it answers for."""
+        """Return the last layer's output at the frames that it computes."""
         return self.first[:, ::every_nth] + self.added
 
     def averages(self, states: tuple[int, ...]) -> Tensor:
@@ -43,7 +43,7 @@ class States:
 
 
 def weights_of(encoder: Encoder) -> Weights:
-    """Return an encoder's weights in float32; positions are as the exported file holds them."""
+    """Return an encoder's weights in float32; positions as in the exported file."""
     found: Weights = {"positions": torch.from_numpy(encoder.positions.astype("f2").astype("f4"))}
     for name, part in _parts(encoder).items():
         weight = part.dense.T.copy() if isinstance(part, Linear) else part.weight.copy()
@@ -87,7 +87,7 @@ def _parts(encoder: Encoder) -> dict[str, Linear | Norm]:
 
 
 def encode(weights: Weights, log_mel: Tensor, every_nth: int) -> States:
-    """Run a two-layer encoder on features (turns, 80, frames), which all are as long."""
+    """Run a two-layer encoder on features (turns, 80, frames) of equal length."""
     x = _convolved(weights, "conv1", log_mel.transpose(1, 2), 1)
     x = _convolved(weights, "conv2", x, 2)
     stem = x + weights["positions"][: x.shape[1]]
@@ -114,10 +114,10 @@ def _addition(weights: Weights, name: str, x: Tensor, every_nth: int) -> Tensor:
     """Return what a layer adds to every nth frame; it attends to all frames."""
     normed = _normed(weights, f"{name}.attention_norm", x)
     kernel, bias = weights[f"{name}.qkv.weight"], weights[f"{name}.qkv.bias"]
-    asked = F.linear(normed[:, ::every_nth], kernel[:CHANNELS], bias[:CHANNELS])
+    query = F.linear(normed[:, ::every_nth], kernel[:CHANNELS], bias[:CHANNELS])
     key, value = F.linear(normed, kernel[CHANNELS:], bias[CHANNELS:]).split(CHANNELS, 2)
-    split = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in (asked, key, value))
-    heard = F.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
-    added = _map(weights, f"{name}.out", heard)
+    split = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in (query, key, value))
+    attended = F.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+    added = _map(weights, f"{name}.out", attended)
     inner = _normed(weights, f"{name}.mlp_norm", x[:, ::every_nth] + added)
     return added + _map(weights, f"{name}.fc2", F.gelu(_map(weights, f"{name}.fc1", inner)))

@@ -1,9 +1,9 @@
-"""How much voice, words and cues count: weights fitted on turns that no part has been trained on.
+"""Fusion weights of voice, words and cues, fitted on turns that no part was trained on.
 
-There is no corpus with real angry voices and their words, so turns are put together: a voice
-reading of a clip whose whole corpus was left out in training, and a held-out text, of the same
-label. A logistic regression on the parts' log-likelihood ratios gives the weights (no intercept:
-the parts are calibrated at even odds).
+No corpus has real angry voices with their words, so the turns are synthetic: a voice reading of a
+clip whose whole corpus was left out of training, and a held-out text, both with the same label. A
+logistic regression on the parts' log-likelihood ratios gives the weights (without intercept: the
+parts are calibrated at even odds).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ...readings import Cue, EmotionReading, WordReading
 from ...registry import WEIGHTS
 from ...text.sentiment import load_word_classifier
 from ..metrics import roc_auc
-from ..text_corpora import read_cucom, read_goemotions, read_text_recipe, spoken
+from ..text_corpora import half_spoken, read_cucom, read_goemotions, read_text_recipe
 
 FUSION_FILE = WEIGHTS / "fusion.json"
 TURNS = 40_000
@@ -37,7 +37,7 @@ SHRINKAGE = 50.0
 MIN_TURNS_WITH_CUE = 30
 
 FITTED = (Cue.PROFANITY, Cue.COMPLAINT_ABOUT_SYSTEM)
-"""Cues that mean the same in a forum as on a line; the others need a bot to be talking to."""
+"""Cues that mean the same in a forum as in a call; the others need a bot to talk to."""
 ASSUMED: dict[Cue, float] = {
     Cue.ASKS_FOR_HUMAN: 0.0,
     Cue.REPEATS_REQUEST: 0.5,
@@ -50,15 +50,15 @@ ASSUMED: dict[Cue, float] = {
     Cue.BARGES_IN: 0.2,
     Cue.SHORTER_AND_LOUDER: 0.7,
 }
-"""Nats for cues that no held-out turn tells about: cautious, and named as assumed in the file.
+"""Cautious nats for cues that held-out turns cannot measure; the file names them as assumed.
 
-Asking for a human says nothing of a mood; policies answer it as what it is.
+Asking for a human is not evidence of anger; policies act on the request itself.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class FusionReport:
-    """The weights, which of them are assumptions, and ROC-AUC over other turns of the same kind."""
+    """The weights, the names of the assumed ones, and ROC-AUC on held-out synthetic turns."""
 
     voice: float
     words: float
@@ -83,7 +83,7 @@ def train_fusion(data: Path, predictions: Path, out: Path = FUSION_FILE) -> Fusi
         UnreadableInputError: a corpus or the predictions cannot be read.
     """
     rng = random.Random(SEED)  # noqa: S311 - a draw of turns, not security
-    turns = _assembled(_voices(predictions), _texts(data, rng), rng)
+    turns = _synthetic_turns(_voices(predictions), _texts(data, rng), rng)
     half = len(turns) // 2
     weights, assumed = _fit(turns[:half])
     report = _report(weights, assumed, turns[half:])
@@ -126,12 +126,11 @@ def _texts(data: Path, rng: random.Random) -> dict[bool, list[WordReading]]:
     held_out = read_cucom(data / "text", recipe)[1]
     for corpus in (dev, held_out):
         for text, negative in zip(corpus.texts, corpus.negative, strict=True):
-            said = spoken(text, rng) if rng.random() < 0.5 else text
-            found[bool(negative)].append(classifier.classify(said))
+            found[bool(negative)].append(classifier.classify(half_spoken(text, rng)))
     return found
 
 
-def _assembled(
+def _synthetic_turns(
     voices: dict[bool, list[EmotionReading]],
     texts: dict[bool, list[WordReading]],
     rng: random.Random,
@@ -154,7 +153,7 @@ def _fit(turns: Sequence[_Turn]) -> tuple[FusionWeights, list[Cue]]:
     inputs = np.array([_inputs(turn, fitted) for turn in turns])
     labels = np.array([turn.negative for turn in turns])
     model = LogisticRegression(C=1.0 / SHRINKAGE, fit_intercept=False).fit(inputs, labels)
-    # Nothing counts for more than its own calibration says, and no complaint speaks for calm.
+    # No part counts for more than its own calibration, and no complaint is evidence of calm.
     voice, words, *nats = (round(max(0.0, float(weight)), 3) for weight in model.coef_[0])
     voice, words = min(1.0, voice), min(1.0, words)
     cues = ASSUMED | dict(zip(fitted, nats, strict=True))
@@ -163,9 +162,9 @@ def _fit(turns: Sequence[_Turn]) -> tuple[FusionWeights, list[Cue]]:
 
 def _inputs(turn: _Turn, cues: Sequence[Cue]) -> list[float]:
     said = dict(turn.words.cues) if turn.words is not None else {}
-    heard = turn.voice.log_likelihood_ratio if turn.voice is not None else None
-    read = turn.words.log_likelihood_ratio if turn.words is not None else None
-    return [heard or 0.0, read or 0.0, *(float(cue in said) for cue in cues)]
+    voice = turn.voice.log_likelihood_ratio if turn.voice is not None else None
+    words = turn.words.log_likelihood_ratio if turn.words is not None else None
+    return [voice or 0.0, words or 0.0, *(float(cue in said) for cue in cues)]
 
 
 def _report(weights: FusionWeights, assumed: list[Cue], turns: Sequence[_Turn]) -> FusionReport:

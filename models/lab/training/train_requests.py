@@ -1,11 +1,11 @@
-"""Train a recogniser of one cue on sentences that were written for it, and write its card."""
+"""Train the request classifier on sentences written for it, and write its card."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from ...errors import UnreadableInputError
+from ...progress import Progress
 from ...registry import write_model
 from ...text.cues import LANGUAGES, Language, readable
 from ...text.request_classifier import BUCKETS, RequestClassifier, Said, unit_length
@@ -26,11 +27,11 @@ OUT_FILE = "asks_for_human_en.npz"
 LANGUAGE = "en"
 INVERSE_PENALTY = 100.0
 COMMENTS = 4_000
-"""So many texts about anything but calls are counted as not asking, each with `COMMENT_WEIGHT`."""
+"""The number of forum comments that count as not asking, each with `COMMENT_WEIGHT`."""
 COMMENT_WEIGHT = 0.1
 SNIPPET_WORDS = 4
 PRECISION = 0.95
-"""A caller who is handed over unasked costs more than one who has to ask again."""
+"""A transfer that nobody asked for costs more than a caller who has to ask again."""
 SEED = 0
 
 Floats = NDArray[np.float64]
@@ -38,16 +39,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """Sentences, whether each holds the cue, and the set that it was written for."""
+    """Sentences, whether each asks for a human, and the set that it was written for."""
 
     texts: list[str]
-    holds: Flags
+    asks: Flags
     sets: NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestClassifierReport:
-    """Precision and recall of each set by a model of all the other sets, and over all of them."""
+    """Precision and recall over all sets and by set, each classified by a model of the others."""
 
     sentences: int
     precision: float
@@ -59,35 +60,35 @@ def train_request_classifier(
     data: Path,
     out: Path,
     sentences: Path = SENTENCES,
-    tell: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _what, _done, _all: None,
 ) -> RequestClassifierReport:
-    """Train on `sentences` and, for what callers never mean, on GoEmotions under `data`.
+    """Train on `sentences` and, as examples that do not ask, on GoEmotions under `data`.
 
-    The threshold is set on sentences of sets left out that have both kinds. Writes the weights to
-    `out` and the card beside them.
+    The threshold is set on left-out sets that have both classes. Writes the weights to `out` and
+    the card beside them.
 
     Raises:
-        UnreadableInputError: a file cannot be read, or holds no such sentences.
+        UnreadableInputError: a file cannot be read, or has no such sentences.
     """
     known = read_sentences(sentences)
     comments = _with_snippets(read_goemotions(data, "train", ()).texts[:COMMENTS])
-    tell("hashing the sentences")
+    progress("hashing the sentences", 0, 1)
     rows = _matrix([*known.texts, *comments])
-    holds = np.concatenate([known.holds, np.zeros(len(comments), np.bool_)])
-    weight = np.where(np.arange(len(holds)) < len(known.texts), 1.0, COMMENT_WEIGHT)
+    asks = np.concatenate([known.asks, np.zeros(len(comments), np.bool_)])
+    weight = np.where(np.arange(len(asks)) < len(known.texts), 1.0, COMMENT_WEIGHT)
     left_out = np.zeros(len(known.texts))
     for name in np.unique(known.sets):
-        tell(f"fitting without set {name}")
-        held = np.flatnonzero(known.sets == name)
-        train = np.setdiff1d(np.arange(len(holds)), held)
-        model = _fit(rows[train], holds[train], weight[train])
-        left_out[held] = model.decision_function(rows[held])
-    balanced = np.isin(known.sets, known.sets[known.holds])
-    threshold = _threshold(left_out[balanced], known.holds[balanced])
-    tell(f"fitting {len(holds)} texts")
-    recogniser = _quantised(_fit(rows, holds, weight), threshold)
+        progress(f"fitting without set {name}", 0, 1)
+        held_out = np.flatnonzero(known.sets == name)
+        train = np.setdiff1d(np.arange(len(asks)), held_out)
+        model = _fit(rows[train], asks[train], weight[train])
+        left_out[held_out] = model.decision_function(rows[held_out])
+    balanced = np.isin(known.sets, known.sets[known.asks])
+    threshold = _threshold(left_out[balanced], known.asks[balanced])
+    progress(f"fitting {len(asks)} texts", 0, 1)
+    classifier = _quantised(_fit(rows, asks, weight), threshold)
     report = _report(left_out > threshold, known)
-    _write(recogniser, report, sentences, out)
+    _write(classifier, report, sentences, out)
     return report
 
 
@@ -108,11 +109,11 @@ def read_sentences(path: Path) -> Sentences:
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableInputError(path, f"cannot be read ({error})") from error
     except KeyError as error:
-        raise UnreadableInputError(path, f"a line without a good value: {error}") from error
+        raise UnreadableInputError(path, f"a line has an invalid value: {error}") from error
 
 
 def _with_snippets(comments: list[str]) -> list[str]:
-    """The comments, and of each some words in a row: callers' turns are often as short."""
+    """The comments, and a few consecutive words of each: callers' turns are often that short."""
     rng = random.Random(SEED)  # noqa: S311 - a draw of words, not security
     snippets = []
     for comment in comments:
@@ -126,7 +127,7 @@ def _with_snippets(comments: list[str]) -> list[str]:
 def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
     language = Language(LANGUAGES / f"{LANGUAGE}.yaml", trained=False)
     columns = [
-        sorted(Said.of(language.words(readable(text)), language.wording).features())
+        sorted(Said.of(language.words(readable(text)), language.lexicon).features())
         for text in texts
     ]
     counts = np.array([len(column) for column in columns])
@@ -137,17 +138,17 @@ def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
     )
 
 
-def _fit(rows: sp.csr_matrix, holds: Flags, weight: Floats) -> LogisticRegression:
+def _fit(rows: sp.csr_matrix, asks: Flags, weight: Floats) -> LogisticRegression:
     model = LogisticRegression(
         C=INVERSE_PENALTY, solver="liblinear", intercept_scaling=10.0, random_state=0
     )
-    return model.fit(rows, holds, sample_weight=weight)
+    return model.fit(rows, asks, sample_weight=weight)
 
 
-def _threshold(scores: Floats, holds: Flags) -> float:
-    """The lowest threshold over which a share of `PRECISION` holds the cue."""
+def _threshold(scores: Floats, asks: Flags) -> float:
+    """The lowest threshold with the precision `PRECISION`."""
     order = np.argsort(-scores)
-    precision = np.cumsum(holds[order]) / np.arange(1, len(order) + 1)
+    precision = np.cumsum(asks[order]) / np.arange(1, len(order) + 1)
     last = int(np.flatnonzero(precision >= PRECISION)[-1])
     return float(scores[order[last]] + scores[order[min(last + 1, len(order) - 1)]]) / 2
 
@@ -161,9 +162,9 @@ def _quantised(model: LogisticRegression, threshold: float) -> RequestClassifier
 
 def _report(found: Flags, known: Sentences) -> RequestClassifierReport:
     def figures(some: Flags) -> tuple[float, float]:
-        hits = int((found & known.holds & some).sum())
+        hits = int((found & known.asks & some).sum())
         precision = hits / max(int((found & some).sum()), 1)
-        return round(precision, 4), round(hits / max(int((known.holds & some).sum()), 1), 4)
+        return round(precision, 4), round(hits / max(int((known.asks & some).sum()), 1), 4)
 
     every = np.full(len(known.texts), True)
     by_set = {str(name): figures(known.sets == name) for name in np.unique(known.sets)}
@@ -171,10 +172,10 @@ def _report(found: Flags, known: Sentences) -> RequestClassifierReport:
 
 
 def _write(
-    recogniser: RequestClassifier, report: RequestClassifierReport, sentences: Path, out: Path
+    classifier: RequestClassifier, report: RequestClassifierReport, sentences: Path, out: Path
 ) -> None:
     content = BytesIO()
-    np.savez_compressed(content, **asdict(recogniser))
+    np.savez_compressed(content, **asdict(classifier))
     card = {
         "name": out.stem,
         "what": "logistic regression over hashed word sequences; the cue is there above 0",

@@ -1,10 +1,10 @@
-"""Train the word model on GoEmotions and CuCom, calibrate it on held-out texts, write its card."""
+"""Train the text model on GoEmotions and CuCom, calibrate it on held-out texts, write its card."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from ...progress import Progress
 from ...registry import write_model
 from ...text.sentiment import BUCKETS, WEIGHTS, Weights, features
 from ..text_corpora import (
     RECIPE,
     Flags,
-    Labelled,
+    LabelledTexts,
     TextRecipe,
     read_cucom,
     read_goemotions,
@@ -43,7 +44,7 @@ _NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class TextReport:
-    """ROC-AUC per corpus; `_spoken` is the same text without marks and case, with fillers."""
+    """ROC-AUC per corpus; `_spoken`: the same text without punctuation and case, with fillers."""
 
     goemotions_dev: float
     goemotions_dev_spoken: float
@@ -60,33 +61,37 @@ def train_text_model(
     data: Path,
     out: Path = WEIGHTS,
     recipe: Path = RECIPE,
-    tell: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _what, _done, _all: None,
 ) -> TextReport:
-    """Train the word model on the texts under `data`; write the weights and the card beside them.
+    """Train the text model on the texts under `data`; write the weights and the card beside them.
 
     Raises:
-        UnreadableInputError: if a corpus or the recipe cannot be read.
+        UnreadableInputError: a corpus or the recipe cannot be read.
     """
     settings = read_text_recipe(recipe)
     rng = random.Random(settings.seed)  # noqa: S311 - augmentation, not security
-    tell("reading the texts")
+    progress("reading the texts", 0, 1)
     train = read_goemotions(data, "train", settings.negative_labels)
     cucom, held_out, agents = read_cucom(data, settings)
-    tell("hashing the features")
-    texts, negative, weight = _assemble(train, cucom, agents, settings, rng)
+    progress("hashing the features", 0, 1)
+    texts, negative, weight = _training_texts(train, cucom, agents, settings, rng)
     counts = _matrix(texts)
-    tell(f"fitting {len(texts)} texts")
+    progress(f"fitting {len(texts)} texts", 0, 1)
     weights = _fit(counts, 2 * len(train.texts), negative, weight, settings)
     dev = read_goemotions(data, "dev", settings.negative_labels)
-    tell("calibrating")
+    progress("calibrating", 0, 1)
     weights = _calibrate(weights, [dev, held_out], rng)
     report = evaluate_text_model(weights, data, settings)
     _write(weights, report, settings, out)
     return report
 
 
-def _assemble(
-    train: Labelled, cucom: Labelled, agents: list[str], recipe: TextRecipe, rng: random.Random
+def _training_texts(
+    train: LabelledTexts,
+    cucom: LabelledTexts,
+    agents: list[str],
+    recipe: TextRecipe,
+    rng: random.Random,
 ) -> tuple[list[str], Flags, Floats]:
     """All training texts, GoEmotions first, each as written and as spoken, with their weights."""
     texts: list[str] = []
@@ -118,7 +123,7 @@ def _assemble(
 
 
 def _named(text: str, rng: random.Random) -> str:
-    """GoEmotions masks names; most of them become a name again, as a caller would say one."""
+    """Replace most of GoEmotions' masked names by a name, as a caller would say one."""
     text = text.replace("[RELIGION]", "religiontok")
     return re.sub(
         r"\[NAME\]", lambda _: rng.choice(_NAMES) if rng.random() < 0.6 else "nametok", text
@@ -137,9 +142,9 @@ def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
 def _fit(
     counts: sp.csr_matrix, first: int, negative: Flags, weight: Floats, recipe: TextRecipe
 ) -> Weights:
-    """Logistic regression on unit-length rarity-weighted features, then both as 8-bit numbers.
+    """Fit a logistic regression on unit-length rarity-weighted features; round both to 8 bits.
 
-    Rarity is counted on the `first` rows (GoEmotions).
+    Rarity is computed on the `first` rows (GoEmotions).
     """
     frequency = np.asarray(counts[:first].sum(axis=0)).ravel()
     rarity = np.where(frequency >= recipe.min_texts, np.log((1 + first) / (1 + frequency)) + 1, 0.0)
@@ -165,8 +170,8 @@ def _scores(weights: Weights, texts: Sequence[str]) -> Floats:
     return np.array([weights.score(features(text)) for text in texts])
 
 
-def _calibrate(weights: Weights, held_out: Sequence[Labelled], rng: random.Random) -> Weights:
-    """Platt scaling, where both classes, each corpus, written and spoken, count the same.
+def _calibrate(weights: Weights, held_out: Sequence[LabelledTexts], rng: random.Random) -> Weights:
+    """Platt scaling with equal weight for classes, corpora, and written and spoken texts.
 
     J. Platt, Probabilistic outputs for support vector machines, 1999.
     """
@@ -195,10 +200,10 @@ def _calibrate(weights: Weights, held_out: Sequence[Labelled], rng: random.Rando
 
 
 def evaluate_text_model(weights: Weights, data: Path, recipe: TextRecipe) -> TextReport:
-    """ROC-AUC on what the model was not trained on; MELD is read nowhere else."""
+    """ROC-AUC on texts that the model was not trained on; MELD is used nowhere else."""
     rng = random.Random(recipe.seed + 1)  # noqa: S311 - augmentation, not security
 
-    def auc(corpus: Labelled, as_spoken: bool, against: Flags | None = None) -> float:
+    def auc(corpus: LabelledTexts, as_spoken: bool, against: Flags | None = None) -> float:
         texts = [spoken(text, rng) for text in corpus.texts] if as_spoken else corpus.texts
         keep = np.full(len(texts), True) if against is None else corpus.negative | against
         return round(float(roc_auc_score(corpus.negative[keep], _scores(weights, texts)[keep])), 4)

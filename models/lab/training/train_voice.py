@@ -1,9 +1,9 @@
-"""One training run: from a folder of speech to a model file, the same again from the same seed.
+"""Train the voice model: from a folder of speech to a model file, reproducible from the seed.
 
-The encoder is narrowed, and taught by the whole one to hear through a bad line. Clips pass the
-telephone band, once as they are and some times changed, then that student; linear heads are fitted
-on the averages. What the run says about itself comes from predictions of clips whose speakers, or
-whose whole corpus, were left out.
+The encoder is pruned, and distilled from the full one on degraded audio. Clips pass the telephone
+band, once unchanged and once per change, then that student; linear heads are fitted on the
+embeddings. The run's own figures come from predictions of clips whose speakers, or whose whole
+corpus, were left out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...calibration import Calibration
 from ...errors import UnreadableInputError
 from ...files import whole_file
+from ...progress import Progress
 from ...readings import Samples
 from ...registry import write_model
 from ...session import open_session
@@ -25,7 +26,6 @@ from ...voice import AFFECT, LOGIT, SAMPLES
 from ..datasets import (
     TRAIN_SPLIT,
     Clip,
-    Progress,
     read_callers,
     read_manifest,
     read_noises,
@@ -55,14 +55,14 @@ PREDICTIONS_FILE = "out_of_fold.csv"
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What a run made and what it says about itself.
+    """The result of a run, and its figures.
 
-    `left_out_corpus` and `left_out_speakers` are ROC-AUC by corpus; `int8_difference` the mean
-    absolute difference of the logits from float32, in standard deviations of the logit;
-    `alarms` the share of unlabelled turns over p = 0.5 and over 0.8 (None without such turns).
-    `calibration_error` is that of clips whose speaker neither heads nor calibration met, `affect`
-    the correlation of arousal and of valence with where the emotions are placed, while the corpus
-    was left out; both by corpus.
+    `left_out_corpus` and `left_out_speakers` are ROC-AUC by corpus. `int8_difference` is the mean
+    absolute difference of the logits from float32, in standard deviations of the logit. `alarms`
+    are the shares of unlabelled turns over p = 0.5 and over 0.8 (None without such turns).
+    `calibration_error` is by corpus, with the clip's speaker left out of heads and calibration.
+    `affect` is, by left-out corpus, the correlation of arousal and of valence with the emotions'
+    places on the circumplex.
     """
 
     model: Path
@@ -81,43 +81,44 @@ class TrainingResult:
         return asdict(self) | {"model": self.model.name}
 
 
-def train(
+def train_voice(
     recipe: Recipe, data: Path, out: Path, progress: Progress, cache: Path | None = None
 ) -> TrainingResult:
     """Train on `data` (speech/, and noise/ and unlabelled/ where the recipe uses them).
 
-    Writes voice.onnx, its card voice.json and out_of_fold.csv into `out`; pooled features are kept
-    in `cache` (`out`/cache) and read back by a later run. Raises UnreadableInputError for missing
-    data, UnlearnableError for clips from which nothing can be learnt.
+    Writes voice.onnx, its card voice.json and out_of_fold.csv into `out`. Later runs reuse the
+    embeddings in `cache` (`out`/cache). Raises UnreadableInputError for missing data,
+    UnlearnableError for clips that cannot train a head.
     """
     clips, turns = _training_clips(recipe, data), _calm_turns(recipe, data)
     noises = _noises(recipe, data)
     whole = Prepared(recipe, read_encoder(find_base_model(), recipe.layers), noises)
     drawn = whole.range_turns(clips)
     out.mkdir(parents=True, exist_ok=True)
-    heard = embed(whole, clips, turns, drawn, cache=cache or out / "cache", progress=progress)
+    embedded = embed(whole, clips, turns, drawn, cache=cache or out / "cache", progress=progress)
+    rows = embedded.rows
     progress("fitting", 0, 1)
-    fit = _fit(recipe, heard.rows, heard.turns)
+    fit = _fit(recipe, rows, embedded.turns)
     progress("fitting", 1, 1)
 
     progress("exporting", 0, 1)
-    heads = {LOGIT: fit.head} | fit_affect(heard.rows, recipe)
-    int8, exact = int8_model(heard.encoder, recipe, heads, drawn)
+    heads = {LOGIT: fit.head} | fit_affect(rows, recipe)
+    int8, exact = int8_model(embedded.encoder, recipe, heads, drawn)
     content = described(int8, recipe, fit.calibration)
     models = (int8.SerializeToString(), exact.SerializeToString())
     result = TrainingResult(
         model=out / MODEL_FILE,
         recipe_sha256=recipe.sha256,
         clips=len(clips),
-        left_out_corpus=_auc(heard.rows, fit.by_corpus),
-        left_out_speakers=_auc(heard.rows, fit.by_speaker),
+        left_out_corpus=_auc(rows, fit.by_corpus),
+        left_out_speakers=_auc(rows, fit.by_speaker),
         int8_difference=_difference(models, drawn),
-        alarms=_alarms(fit),
+        alarms=_false_alarms(fit),
         calibration=fit.calibration,
         calibration_error=fit.calibration_error,
-        affect=_affect_left_out(recipe, heard.rows),
+        affect=_affect_left_out(recipe, rows),
     )
-    with whole_file(out / PREDICTIONS_FILE) as file:  # in its place when the model is
+    with whole_file(out / PREDICTIONS_FILE) as file:  # appears together with the model
         file.write(_predictions(clips, fit).encode())
         file.flush()
         write_model(result.model, content, card(content, recipe, result.as_dict()))
@@ -127,7 +128,7 @@ def train(
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """A head, what heads like it say of clips they never met, and of the calm turns."""
+    """A head, left-out logits of the clips, logits of the calm turns, and the calibration."""
 
     head: Head
     by_corpus: NDArray[np.float64]
@@ -140,7 +141,7 @@ class _Fit:
 def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
     folds = fold_of_speaker(rows.speaker, recipe.folds, recipe.seed)
     if not np.ptp(folds):
-        raise UnlearnableError("clips of one speaker alone: some must be left out to calibrate on")
+        raise UnlearnableError("clips of one speaker only: calibration must leave speakers out")
     try:
         head = fit_heads(softened(rows, recipe), recipe)
         by_corpus = _left_out(recipe, rows, rows.corpus)
@@ -150,8 +151,8 @@ def _fit(recipe: Recipe, rows: Rows, turns: NDArray[np.float32]) -> _Fit:
         errors = left_out_errors(rows, by_speaker, folds, calm, recipe)
     except ValueError as error:
         raise UnlearnableError(
-            f"{len(rows.negative)} clips: those left out come out the wrong way round; there are"
-            " too few, or their labels contradict one another"
+            f"{len(rows.negative)} clips: left-out clips get the wrong sign; there are too few, or"
+            " their labels contradict one another"
         ) from error
     return _Fit(head, by_corpus, by_speaker, calm, calibration, errors)
 
@@ -161,7 +162,7 @@ def _noises(recipe: Recipe, data: Path) -> list[Samples]:
         return []
     noises = read_noises(data / "noise")
     if not noises:
-        raise UnreadableInputError(data / "noise", "holds no noises, which the recipe mixes in")
+        raise UnreadableInputError(data / "noise", "has no recordings, but the recipe needs noise")
     return noises
 
 
@@ -174,7 +175,7 @@ def _calm_turns(recipe: Recipe, data: Path) -> list[Clip]:
     manifest = data / "unlabelled" / "manifest.csv"
     turns = read_unlabelled(manifest, kept_apart)
     if not turns:
-        raise UnreadableInputError(manifest, "has no turns, or only callers that are kept apart")
+        raise UnreadableInputError(manifest, "has no turns, or only of callers in the evaluation")
     return turns
 
 
@@ -187,13 +188,13 @@ def _training_clips(recipe: Recipe, data: Path) -> list[Clip]:
     for clip in clips:
         if clip.split != TRAIN_SPLIT:
             raise UnreadableInputError(
-                manifest, f"{clip.corpus} is of the {clip.split} split: it may not be trained on"
+                manifest, f"{clip.corpus} is in the {clip.split} split: it may not be trained on"
             )
     return clips
 
 
 def _left_out(recipe: Recipe, rows: Rows, group: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return the logits of the unchanged clips, each by a head that never met its group."""
+    """Return the logits of the unchanged clips, each by a head that leaves its group out."""
     logits = np.full(len(group), np.nan)
     if len(np.unique(group)) < 2:
         return logits
@@ -227,7 +228,7 @@ def _affect_left_out(recipe: Recipe, rows: Rows) -> dict[str, dict[str, float]]:
     return found
 
 
-def _alarms(fit: _Fit) -> tuple[float, float] | None:
+def _false_alarms(fit: _Fit) -> tuple[float, float] | None:
     if not fit.calm.size:
         return None
     p = probabilities(fit.calibration, fit.calm)
@@ -245,7 +246,7 @@ def _difference(models: tuple[bytes, bytes], turns: Sequence[Samples]) -> float:
 
 
 def _predictions(clips: Sequence[Clip], fit: _Fit) -> str:
-    """Return a table: predictions of each clip while its speaker or its corpus was left out."""
+    """Return a table of each clip's predictions with its speaker, or its corpus, left out."""
     lines = ["path,corpus,speaker,negative,p_speaker_left_out,p_corpus_left_out"]
     for clip, *logits in zip(clips, fit.by_speaker, fit.by_corpus, strict=True):
         p = ["" if np.isnan(x) else f"{fit.calibration.probability(float(x)):.6f}" for x in logits]

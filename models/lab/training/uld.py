@@ -1,9 +1,8 @@
 """Universal logit distillation: a distance between next-token distributions of two vocabularies.
 
 Boizard et al., 2024 ("Towards Cross-Tokenizer Distillation"): tokens of different vocabularies
-cannot be matched by name, so any token may be matched with any other at the same cost. The
-Wasserstein-1 distance is then the sum of the differences of the sorted probabilities, the smaller
-vocabulary padded with zeros.
+cannot be matched by name, so all matches have the same cost. The Wasserstein-1 distance is then the
+sum of the differences of the sorted probabilities, the smaller vocabulary padded with zeros.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from torch import Tensor
 
 
 def uld_distance(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return the distance at each token, in [0, 2], shape (tokens,); exact.
+    """Return the exact distance at each token, in [0, 2], shape (tokens,).
 
     `student` and `teacher` are logits, (tokens, vocabulary), of aligned tokens; the vocabularies
-    may differ. The gradient goes to the student alone. Half precision is computed in float32.
+    may differ. Only the student gets a gradient. Half precision is computed in float32.
     """
     if student.shape[0] != teacher.shape[0]:
         raise ValueError(f"{student.shape[0]} tokens of a student, {teacher.shape[0]} of a teacher")
@@ -36,10 +35,11 @@ def _probabilities(logits: Tensor) -> Tensor:
 
 
 def _order(values: Tensor) -> Tensor:
-    """Return the places of probabilities in ascending order.
+    """Return the indices that sort probabilities in ascending order.
 
-    On a CPU numpy's vectorised sort takes a seventh of the time of torch's. It sorts values alone,
-    so each is packed into one number with its place: bits of floats from 0 up order as integers.
+    On a CPU numpy's vectorised sort takes a seventh of the time of torch's, but sorts values only.
+    So each value is packed into one integer with its index: non-negative floats order like their
+    bits.
     """
     if not _in_numpy(values):
         return values.argsort(dim=-1)

@@ -1,10 +1,10 @@
-"""The teacher of our own student: the whole encoder, hearing clean turns.
+"""The teacher of our own student: the full encoder on clean turns.
 
-It says of every frame what the states are before a line has changed them, and by how much a
-student that hears the changed turn misses them. A miss is measured by frame, and by its average
-over the turn in a metric in which all directions count alike that a ridge head can read: it is the
-miss of the logits of all such heads at once, whatever they would be fitted to. So no label is
-needed, and what is measured later on clips left out was not learnt from their labels.
+Its states are the target for a student that gets the degraded turn. The loss has two parts: the
+error per frame, and the error of the average over the turn, in a metric that weighs all directions
+a ridge head can use equally. The second is the error of the logits of all such heads at once,
+whatever they are fitted to. So no labels are needed, and later figures on left-out clips cannot
+have learnt from theirs.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from .encoder import Encoder
 from .torch_encoder import States, Weights, encode, weights_of
 
 _RIDGE = 0.2
-"""In units of the standardised averages' variance, as the heads' own penalty."""
+"""In units of the standardised averages' variance, like the heads' penalty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """How far a student is off, 1.0 being as far as turns differ from one another."""
+    """A student's error; 1.0 is the difference between two turns."""
 
     frames: Tensor
     averages: Tensor
 
     @property
     def total(self) -> Tensor:
-        """Return what the student is to make small."""
+        """Return the loss."""
         return self.frames + self.averages
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceTeacher:
-    """An encoder's weights, and what a miss of its states is measured in.
+    """An encoder's weights, and the scales of the loss.
 
-    `states` are those that the heads read. `precision` is one over the variance of each state's
-    channels, (3, 384); `metric` maps averages, (384 a state, as many), to units of their spread.
+    `states` are those that the heads take. `precision` is one over the variance of each state's
+    channels, (3, 384); `metric` maps averages, square with 384 per state, to units of their spread.
     """
 
     weights: Weights
@@ -51,7 +51,7 @@ class VoiceTeacher:
     metric: Tensor
 
     def miss(self, clean: Tensor, student: States, every_nth: int) -> Miss:
-        """Compare a student's states of changed turns with those of the clean ones' features."""
+        """Compare a student's states of degraded turns with the teacher's for clean features."""
         with torch.no_grad():
             states = encode(self.weights, clean, 1)
             target = states.averages(self.states)
@@ -79,16 +79,16 @@ def voice_teacher(
 ) -> VoiceTeacher:
     """Return the teacher with this two-layer encoder.
 
-    `averages` are those of these states over clean turns, (turns, 384 a state), `turns` the
-    features of some of them, (80, frames) each.
+    `averages` are those of these states over clean turns, (turns, 384 per state), `turns` the
+    features of a sample of them, (80, frames) each.
     """
     weights = weights_of(encoder)
     with torch.no_grad():
-        heard = [encode(weights, torch.from_numpy(turn[None]), 1) for turn in turns]
+        encoded = [encode(weights, torch.from_numpy(turn[None]), 1) for turn in turns]
         every = (
-            torch.cat([s.stem[0] for s in heard]),
-            torch.cat([s.first[0] for s in heard]),
-            torch.cat([s.last(1)[0] for s in heard]),
+            torch.cat([s.stem[0] for s in encoded]),
+            torch.cat([s.first[0] for s in encoded]),
+            torch.cat([s.last(1)[0] for s in encoded]),
         )
         precision = torch.stack([1 / (state.var(0) + 1e-6) for state in every])
     return VoiceTeacher(
@@ -100,7 +100,7 @@ def voice_teacher(
 
 
 def _metric(averages: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the map into the space where a ridge head's directions all count alike."""
+    """Return the map into the space where all directions of a ridge head have equal weight."""
     spread = averages.std(0) + 1e-6
     standard = (averages - averages.mean(0)) / spread
     values, axes = np.linalg.eigh(standard.T @ standard / len(standard))

@@ -1,10 +1,10 @@
-"""A narrower encoder that answers like the wide one: no label is needed for that.
+"""Width pruning: a narrower encoder with nearly the same output, without labels.
 
-Of an MLP, the hidden units that move its output most stay, and the second product is fitted again,
-so that it makes up for what the others did on real speech (least squares, as in Luo et al., ThiNet,
-2017). Of a head's attention, queries and keys only count by their products, so both are shortened
-to the few axes on which those differ most on real speech (a truncated singular value decomposition,
-the best there is of its rank: Eckart and Young, 1936).
+An MLP keeps the hidden units that change its output most, and its second product is refitted to
+compensate for the others on real speech (least squares, as in Luo et al., ThiNet, 2017). Attention
+depends on queries and keys through their products only, so both are shortened to the axes on which
+those vary most on real speech (a truncated singular value decomposition, optimal for its rank:
+Eckart and Young, 1936).
 """
 
 from __future__ import annotations
@@ -16,23 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...session import open_session
-from .activation_stats import Moments, moments_of_inputs
+from .activation_stats import ActivationStats, measure_activations
 from .encoder import HEADS, Encoder, Layer, Linear
 from .graph import inputs_graph
 
 _ACTIVATIONS = "layer0.gelu"
 _FRAMES_EACH = 200
 _PENALTY = 1e-3
-"""Of the mean variance of the units that stay."""
+"""As a share of the mean variance of the units that stay."""
 _LEAST = 1e-9
-"""Variance of an axis, of the greatest one's; a lesser one counts as this."""
+"""The least variance of an axis, as a share of the greatest one's."""
 
 
-def narrowed(encoder: Encoder, units: int, turns: Iterable[NDArray[np.float32]]) -> Encoder:
+def prune_width(encoder: Encoder, units: int, turns: Iterable[NDArray[np.float32]]) -> Encoder:
     """Return the encoder with `units` hidden units left in its first layer's MLP.
 
-    `turns` are log-mel features of speech, (80, frames) each. An MLP of no more units stays as it
-    is.
+    `turns` are log-mel features of speech, (80, frames) each. A smaller MLP does not change.
     """
     first, *others = encoder.layers
     if units >= first.fc1.bias.size:
@@ -54,7 +53,7 @@ def narrowed(encoder: Encoder, units: int, turns: Iterable[NDArray[np.float32]])
 
 
 def _activations(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """Return activations of evenly spaced frames of every turn, (frames, units)."""
+    """Return the activations at evenly spaced frames of every turn, (frames, units)."""
     session = open_session(inputs_graph(encoder).SerializeToString())
     rows = []
     for log_mel in turns:
@@ -64,40 +63,41 @@ def _activations(encoder: Encoder, turns: Iterable[NDArray[np.float32]]) -> NDAr
     return np.concatenate(rows).astype(np.float64)
 
 
-def with_short_keys(
+def shorten_keys(
     encoder: Encoder, sizes: Sequence[int], turns: Iterable[NDArray[np.float32]]
 ) -> Encoder:
-    """Return the encoder with queries and keys of fewer numbers a head than 64.
+    """Return the encoder with queries and keys of fewer than 64 dimensions per head.
 
-    `sizes` has one for each layer, or none: then it stays as it is. `turns` are log-mel features of
-    speech, (80, frames) each.
+    `sizes` has one per layer; if empty, the encoder does not change. `turns` are log-mel features
+    of speech, (80, frames) each.
     """
     if not sizes:
         return encoder
-    moments = moments_of_inputs(encoder, turns)
+    stats = measure_activations(encoder, turns)
     layers = tuple(
-        replace(layer, qkv=_shortened(layer, size, moments[f"layer{index}.attention_norm"]))
+        replace(layer, qkv=_shortened(layer, size, stats[f"layer{index}.attention_norm"]))
         for index, (layer, size) in enumerate(zip(encoder.layers, sizes, strict=True))
     )
     return replace(encoder, layers=layers)
 
 
-def _shortened(layer: Layer, size: int, moments: Moments) -> Linear:
-    """Return a layer's projections, with queries and keys of `size` numbers a head.
+def _shortened(layer: Layer, size: int, stats: ActivationStats) -> Linear:
+    """Return a layer's projections, with queries and keys of `size` dimensions per head.
 
-    What all keys of a turn have in common changes no weight, so of their inputs the covariance
-    counts, and no bias; of those of queries the mean as well, and a 1 beside them for the bias.
+    A constant added to all keys of a turn does not change attention, so their bias is dropped and
+    only the covariance of their inputs counts. For queries the mean counts too, and an input of 1
+    carries the bias.
     """
     query, key, value = layer.projections
-    mean = np.append(moments.mean, 1.0)
-    asking = np.pad(moments.covariance, (0, 1)) + np.outer(mean, mean)
-    root, back = _square_root(asking)
-    key_root, key_back = _square_root(moments.covariance)
+    mean = np.append(stats.mean, 1.0)
+    of_queries = np.pad(stats.covariance, (0, 1)) + np.outer(mean, mean)
+    root, back = _square_root(of_queries)
+    key_root, key_back = _square_root(stats.covariance)
     queries, keys = [], []
     every = np.vstack([query.dense, query.bias])
     heads = (np.split(part, HEADS, axis=1) for part in (every, key.dense))
-    for asks, answers in zip(*heads, strict=True):
-        left, spread, right = np.linalg.svd(root @ asks @ answers.T @ key_root)
+    for own_query, own_key in zip(*heads, strict=True):
+        left, spread, right = np.linalg.svd(root @ own_query @ own_key.T @ key_root)
         share = np.sqrt(spread[:size])
         queries.append(back @ left[:, :size] * share)
         keys.append(key_back @ right[:size].T * share)

@@ -13,7 +13,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 
 from pipecat_deescalate.agent.demo.caller import RATE, Caller
 from pipecat_deescalate.agent.demo.speech import espeak
-from pipecat_deescalate.models.audio.recording import resample
+from pipecat_deescalate.models.audio.samples import resample
 from pipecat_deescalate.models.readings import Samples
 from pipecat_deescalate.policies import load_policy
 

@@ -1,4 +1,7 @@
-"""Whole calls with the demo bot: over WebRTC, over a phone line, with services for a script."""
+"""Whole calls with the demo bot: over WebRTC, over a phone line, with services for a script.
+
+Time is real here: both lines are paced by the machine's clock, 20 ms a frame.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,7 @@ async def test_a_phone_caller_is_handed_over(demo: Demo) -> None:
     url = f"ws://127.0.0.1:{demo.port}/phone"
     async with FakeTwilio() as twilio, twilio.dial(url, "CAdemo") as phone:
         await eventually(lambda: np.abs(phone.heard()).max(initial=0) > 3_000)
-        await asyncio.sleep(3.5)
+        await asyncio.sleep(3.5)  # the greeting is that long
         saying = asyncio.create_task(phone.say(pcm))
         await eventually(lambda: phone.closed_at, 40)
         saying.cancel()

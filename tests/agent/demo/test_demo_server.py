@@ -155,7 +155,7 @@ async def test_callers_who_do_not_come_or_do_not_speak_free_the_line(demo: Demo)
     assert "busy" in busy.json()["detail"]
     async with asyncio.timeout(10):
         while (told := await silent_call(demo)) is None:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # the server frees the line by its own clock
     (ended,) = of(told, "demo-ended")
     assert ended["reason"] == "silent"
     assert "2 seconds" in ended["message"]
@@ -200,7 +200,7 @@ async def test_what_is_no_media_stream_is_hung_up(messages: list[str], demo: Dem
         with pytest.raises(ConnectionClosed):
             await line.recv()
     assert line.close_code == 1008
-    assert line.close_reason == "This is no Twilio media stream."
+    assert line.close_reason == "This is not a Twilio media stream."
 
 
 async def test_other_machines_need_the_token(open_demo: Demo) -> None:

@@ -78,7 +78,7 @@ async def test_a_call_that_ends_while_it_is_heard_confuses_no_other() -> None:
     spotter = await Spotter.start(PHRASES)
     try:
         gone = asyncio.create_task(spotter.hear(spoken("I want a real person")))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # for the other process to begin
         gone.cancel()
         assert await spotter.hear(pcm16(noise(1.0, RATE, level=0.01))) == ""
     finally:

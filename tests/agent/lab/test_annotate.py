@@ -1,4 +1,4 @@
-"""`deescalate annotate` against a real server: no turn is lost, none is paid for twice."""
+"""`deescalate label annotate` against a real server: no turn is lost, none is paid for twice."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 
 from pipecat_deescalate.agent.console import UsageError
 from pipecat_deescalate.agent.lab.annotate import AnnotationOptions, run_annotation
+from pipecat_deescalate.models.errors import SettingError
 from pipecat_deescalate.models.lab.annotation.call_table import CallsError
 from pipecat_deescalate.models.lab.annotation.client import EndpointError, RetryPolicy
 from pipecat_deescalate.models.lab.annotation.estimate import Prices
 from pipecat_deescalate.models.lab.annotation.labels import Label, read_labels
 from pipecat_deescalate.models.lab.annotation.providers import Api
 from pipecat_deescalate.models.lab.annotation.strategies import Strategy
-from pipecat_deescalate.policies.transfer.validators import SettingError
 
 from ...commands import deescalate
 from ...disk import no_file_over
@@ -40,11 +40,11 @@ def annotate(calls: Path, out: Path, server: LlmServer | None, **changed: Any) -
     strategies = changed.pop("strategies", (Strategy.COT_DETAILED,))
     options: dict[str, Any] = {
         "selection": None,
-        "asking": AnnotationOptions(strategies, 3, Api.OPENAI, "listener-1"),
+        "options": AnnotationOptions(strategies, 3, Api.OPENAI, "listener-1"),
         "endpoint": server.url if server else None,
         "key_variable": None,
         "concurrency": 8,
-        "patience": HASTY,
+        "retry": HASTY,
         "out": out,
         "prices": Prices(),
         "dry_run": False,
@@ -55,7 +55,7 @@ def annotate(calls: Path, out: Path, server: LlmServer | None, **changed: Any) -
 
 def arguments(calls: Path, out: Path, server: LlmServer, *more: str) -> list[str]:
     return [
-        *("annotate", str(calls), "--out", str(out)),
+        *("label", "annotate", str(calls), "--out", str(out)),
         *("--api", "openai", "--model", "listener-1", "--endpoint", server.url),
         *more,
     ]
@@ -80,7 +80,7 @@ def test_every_turn_is_labelled_once_whatever_the_endpoint_does(
         return faults[int(question[:4], 16) % len(faults)] if times == 0 else "answer"
 
     with LlmServer(act) as server:
-        assert annotate(calls, out, server, patience=RetryPolicy(1.0, 4, 0.01, 20.0)) == 0
+        assert annotate(calls, out, server, retry=RetryPolicy(1.0, 4, 0.01, 20.0)) == 0
     assert labelled(out) == callers(8)
     assert set(server.answered.values()) == {1}
     tally = json.loads(capsys.readouterr().out)
@@ -200,7 +200,7 @@ def test_an_endpoint_that_is_dead_stops_the_run(tmp_path: Path) -> None:
     """Ten thousand turns must not each be tried six times against nothing."""
     calls, out = write_calls(tmp_path, calls=12), tmp_path / "labels.jsonl"
     with LlmServer(lambda *_: "500") as server, pytest.raises(EndpointError, match="in a row"):
-        annotate(calls, out, server, patience=RetryPolicy(2.0, 2, 0.001))
+        annotate(calls, out, server, retry=RetryPolicy(2.0, 2, 0.001))
     assert server.asked.total() < 60
     assert not out.exists()
 
@@ -236,7 +236,7 @@ def test_a_dry_run_counts_and_sends_nothing(
         ({"endpoint": "http://example.com/v1"}, SettingError, "use https"),
         ({"key_variable": "NO_SUCH_KEY"}, SettingError, "set NO_SUCH_KEY"),
         (
-            {"asking": AnnotationOptions((Strategy.SIMPLE,), 3, Api.OPENAI, None)},
+            {"options": AnnotationOptions((Strategy.SIMPLE,), 3, Api.OPENAI, None)},
             UsageError,
             "--model",
         ),

@@ -1,4 +1,4 @@
-"""`deescalate import`, `select` and `agreement`: from recordings to chosen turns to figures."""
+"""`calls import`, `label select` and `label agreement`: from recordings to turns to figures."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_records_of_calls_become_turns(tmp_path: Path) -> None:
     assert {turn.audio for turn in turns(out) if turn.call_id == "live-1"} == {
         "recordings/live-1.ogg"
     }
-    for turn in recorded["turns"]:  # as records were before they told what is in a turn
+    for turn in recorded["turns"]:  # as in older records without this field
         for key in ("arousal", "valence", "timeline"):
             del turn["voice"][key]
     source.write_text(json.dumps(recorded))
@@ -149,7 +149,7 @@ def test_a_call_that_is_there_twice_stops_the_import(tmp_path: Path) -> None:
     source.write_text('{"call_id": "a", "turn": 0, "speaker": "caller"}')
     other = tmp_path / "other.jsonl"
     other.write_bytes(source.read_bytes())
-    with pytest.raises(CallsError, match="call a is in"):
+    with pytest.raises(CallsError, match="call a is also in"):
         bring(tmp_path / "out.jsonl", source, other)
     assert not (tmp_path / "out.jsonl").exists()
 
@@ -181,7 +181,7 @@ def test_records_without_turns_are_no_table(tmp_path: Path) -> None:
 def test_a_selection_is_written_whole_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The report and the file must tell the same."""
+    """The report and the file must agree."""
     calls, out = tmp_path / "calls.jsonl", tmp_path / "chosen.jsonl"
     rows = [
         {"call_id": "a", "turn": n, "speaker": "caller", "dialog_state": "pay"}
@@ -215,9 +215,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, out: str) ->
     row = {"call_id": "a", "speaker": "caller", "audio": "a.wav"}
     rows = [row | {"turn": n, "start_s": n, "end_s": n + 0.5} for n in range(900)]
     source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    command = "select" if out == "chosen.jsonl" else "import"
+    command = "label select" if out == "chosen.jsonl" else "calls import"
     with no_file_over(3_000):
-        full = deescalate(command, source, "--out", target)
+        full = deescalate(*command.split(), source, "--out", target)
     assert full.returncode == 2
     assert full.stderr.startswith(f"deescalate: {target}: cannot be written: ")
     assert len(full.stderr.splitlines()) == 1
@@ -232,7 +232,8 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     run = subprocess.Popen(  # noqa: S603 - our own command
         [
-            *(sys.executable, "-m", "pipecat_deescalate.agent", "import", *map(str, sources)),
+            *(sys.executable, "-m", "pipecat_deescalate.agent", "calls", "import"),
+            *map(str, sources),
             *("--caller-channel", "left", "--out", str(tmp_path / "made" / "a.jsonl")),
         ]
     )
@@ -250,7 +251,7 @@ def label(turn: int, annotator: str, said: str, **more: object) -> str:
     return json.dumps({"call_id": "a", "turn": turn, "annotator": annotator, "label": said} | more)
 
 
-def test_agreement_is_told_to_people_and_to_programs(
+def test_agreement_is_shown_to_people_and_to_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The table for the eye and the JSON hold the same figures; what is undefined is null."""
@@ -272,7 +273,7 @@ def test_agreement_is_told_to_people_and_to_programs(
     assert found["between"][0]["kappa"]["value"] == 0
     run_agreement([model], reference=human, as_json=False, out=None)
     assert "cot_context" in capsys.readouterr().out
-    with pytest.raises(CallsError, match="one is needed as reference"):
+    with pytest.raises(CallsError, match="the reference must have one source"):
         run_agreement([human], reference=model, as_json=True, out=None)
     with pytest.raises(CallsError, match="no turn was labelled by two"):
         run_agreement([human], reference=None, as_json=True, out=None)

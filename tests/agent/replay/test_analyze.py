@@ -45,7 +45,7 @@ def test_json_holds_the_whole_call_and_is_the_file_too(tmp_path: Path) -> None:
 
 def test_the_timeline_shows_each_turn_and_the_words_if_asked() -> None:
     """A person must see when, how sure, what was decided and why; words only on request."""
-    words = ("--transcript", ESCALATING.with_suffix(".jsonl"))
+    words = ("--transcripts", ESCALATING.with_suffix(".jsonl"))
     silent = deescalate("analyze", ESCALATING, *LEFT, *words)
     assert silent.returncode == 0, silent.stderr
     assert "p(negative)" in silent.stdout
@@ -116,12 +116,15 @@ def test_odd_but_readable_recordings_are_analysed(tmp_path: Path) -> None:
     short = write(tmp_path / "short.wav", speech[5 * rate : 5 * rate + rate // 20, 0], rate)
     hiss = write(tmp_path / "hiss.wav", generator.normal(0, 0.01, 48_000), 16_000)
     clipped = write(tmp_path / "clipped.wav", np.clip(30 * speech[:, 0], -1, 1), rate)
-    run = deescalate("analyze", short, hiss, clipped, "--json")
+    odd = tmp_path / "odd.wav"
+    odd.write_bytes(short.read_bytes()[:28] + bytes(4) + short.read_bytes()[32:])  # byte rate 0
+    run = deescalate("analyze", short, hiss, clipped, odd, "--json")
     assert run.returncode == 0, run.stderr
     records = [json.loads(line) for line in run.stdout.splitlines()]
     assert records[0]["warnings"] == ["no speech was found"]
     assert records[1]["warnings"] == ["no speech was found"]
     assert any("clipped" in warning for warning in records[2]["warnings"])
+    assert "header contradicts itself" in records[3]["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_a_transcript_line_that_is_wrong_is_named(tmp_path: Path) -> None:
     transcript = tmp_path / "words.jsonl"
     good = '{"start_s": 0, "end_s": 1, "text": "hi", "speaker": "caller"}\n'
     transcript.write_text(good + '{"start_s": 2, "end_s": 1, "text": "x", "speaker": "bot"}\n')
-    run = deescalate("analyze", CALM, *LEFT, "--transcript", transcript)
+    run = deescalate("analyze", CALM, *LEFT, "--transcripts", transcript)
     assert run.returncode == 2
     assert run.stderr.startswith(f"deescalate: {transcript}: line 2: ")
 

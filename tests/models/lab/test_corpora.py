@@ -114,7 +114,7 @@ def test_a_corpus_is_read_off_its_published_names(name: str, tmp_path: Path) -> 
 
 
 def test_crema_d_has_its_raters_votes_and_its_actors_gender(tmp_path: Path) -> None:
-    """Votes on the film instead of the voice would be labels of what nobody could hear."""
+    """Votes on the film instead of the voice would label what is not audible."""
     for name in ("1001_DFA_ANG_XX", "1001_DFA_NEU_XX", "1002_IEO_DIS_HI"):
         clip(tmp_path / "AudioWAV" / f"{name}.wav")
     (tmp_path / "VideoDemographics.csv").write_text(

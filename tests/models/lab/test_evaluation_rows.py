@@ -19,7 +19,7 @@ from pipecat_deescalate.models.lab.evaluation.evaluation_report import (
     ScoredClip,
     report,
 )
-from pipecat_deescalate.models.lab.evaluation.scoring import evaluate
+from pipecat_deescalate.models.lab.evaluation.scoring import evaluate_manifest
 from pipecat_deescalate.models.lab.evaluation.selective import Selective, selective
 from pipecat_deescalate.models.lab.metrics import false_positive_rate, rank_correlation
 
@@ -115,7 +115,7 @@ def test_lost_packets_are_whole_ones_and_as_many_as_it_says() -> None:
 def robust(tmp_path: Path) -> EvaluationReport:
     rows = [("far", "eval", k, 0.05 + 0.1 * k) for k in (0, 1, 1, 0)]
     rows += [("own", "train", k, 0.05 + 0.1 * k) for k in (0, 1)]
-    return evaluate(
+    return evaluate_manifest(
         Loudness(), a_manifest(tmp_path, rows), robustness=True, noises=[noise(0.5, seed=3)]
     )
 
@@ -133,7 +133,7 @@ def test_robustness_has_a_row_for_each_condition(robust: EvaluationReport) -> No
 def test_without_noise_there_is_no_row_of_noise(tmp_path: Path) -> None:
     """A row of noise without any noise in it would be a lie."""
     manifest = a_manifest(tmp_path, [("far", "eval", k, 0.1 + 0.1 * k) for k in (0, 1)])
-    found = evaluate(Loudness(), manifest, robustness=True)
+    found = evaluate_manifest(Loudness(), manifest, robustness=True)
     assert Condition.NOISE not in [row.condition for row in found.robustness]
     assert len(found.robustness) == len(Condition) - 1
 

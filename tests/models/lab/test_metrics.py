@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipecat_deescalate.models.errors import UnreadableInputError
 from pipecat_deescalate.models.lab.evaluation.evaluation_report import EvaluationReport, Role
-from pipecat_deescalate.models.lab.evaluation.scoring import evaluate
+from pipecat_deescalate.models.lab.evaluation.scoring import evaluate_manifest
 from pipecat_deescalate.models.lab.metrics import (
     Interval,
     accuracy,
@@ -37,7 +37,7 @@ SCORED = st.lists(
 
 
 @given(SCORED)
-def test_roc_auc_is_the_share_of_pairs_ranked_rightly(rows: list[tuple[bool, float]]) -> None:
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[bool, float]]) -> None:
     """The fast formula must count ties as half, as the definition does."""
     positive = [score for label, score in rows if label]
     negative = [score for label, score in rows if not label]
@@ -94,7 +94,7 @@ def test_rows_that_do_not_fit_are_refused(labels: list[int], scores: list[float]
 
 
 class Loudness:
-    """A classifier that takes what is loud for negative and does not hear what is faint."""
+    """A classifier that takes loud audio for negative and faint audio for silence."""
 
     name = "loudness"
 
@@ -122,13 +122,13 @@ def a_manifest(folder: Path, rows: list[tuple[str, str, int, float]]) -> Path:
 
 @pytest.fixture
 def report(tmp_path: Path) -> EvaluationReport:
-    """Two corpora never met, one in training, a probe; one clip cannot be heard."""
+    """Two zero-shot corpora, one in training, a probe; one silent clip."""
     rows = [("far", "eval", k, 0.05 + 0.1 * k) for k in (0, 1, 1, 0)]
     rows += [("near", "eval", 1 - k, 0.05 + 0.1 * k) for k in (0, 1)]
     rows += [("near", "eval", 0, 1e-6)]
     rows += [("own", "train", k, 0.05 + 0.1 * k) for k in (0, 1)]
     rows += [("odd", "probe", k, 0.05 + 0.1 * k) for k in (0, 1)]
-    return evaluate(Loudness(), a_manifest(tmp_path, rows), telephone=False)
+    return evaluate_manifest(Loudness(), a_manifest(tmp_path, rows), telephone=False)
 
 
 def test_only_what_was_never_met_counts_in_the_mean(report: EvaluationReport) -> None:
@@ -152,22 +152,26 @@ def test_a_clip_that_cannot_be_read_loses_nothing_but_itself(tmp_path: Path) -> 
     manifest = a_manifest(tmp_path, [("far", "eval", k % 2, 0.05 + 0.1 * k) for k in range(4)])
     (tmp_path / "far" / "1.wav").write_text("no audio")
     (tmp_path / "far" / "2.wav").unlink()
-    found = evaluate(Loudness(), manifest, robustness=True)
+    found = evaluate_manifest(Loudness(), manifest, robustness=True)
     (far,) = found.corpora
     assert (far.clips, far.unknown, far.roc_auc) == (4, 2, 1.0)
     assert ["1.wav" in found.failed[0], "2.wav" in found.failed[1]] == [True, True]
     assert len(found.failed) == 2
     for name in ("0.wav", "3.wav"):
         (tmp_path / "far" / name).unlink()
-    with pytest.raises(UnreadableInputError, match=r"none of its clips could be heard; .*0\.wav"):
-        evaluate(Loudness(), manifest)
+    with pytest.raises(
+        UnreadableInputError, match=r"none of its clips could be classified; .*0\.wav"
+    ):
+        evaluate_manifest(Loudness(), manifest)
 
 
 def test_a_corpus_without_a_class_is_not_in_the_mean(tmp_path: Path) -> None:
-    """One corpus that cannot be told must not hide what the others show."""
+    """A corpus without a figure must not hide those of the others."""
     rows = [("far", "eval", k, 0.05 + 0.1 * k) for k in (0, 1)]
     rows += [("mute", "eval", k, 1e-6) for k in (0, 1)] + [("calm", "eval", 0, 0.3)]
-    found = evaluate(Loudness(), a_manifest(tmp_path, rows), telephone=False, robustness=True)
+    found = evaluate_manifest(
+        Loudness(), a_manifest(tmp_path, rows), telephone=False, robustness=True
+    )
     calm, far, mute = found.corpora
     assert (mute.clips, mute.unknown, calm.accuracy) == (2, 2, 0.0)
     assert all(map(math.isnan, (mute.roc_auc, mute.accuracy, calm.roc_auc)))
@@ -183,7 +187,7 @@ def test_a_stereo_clip_is_heard_on_both_sides(tmp_path: Path) -> None:
     manifest = a_manifest(tmp_path, [("far", "eval", k, 0.1) for k in (0, 1)])
     left = noise(0.5, level=0.1, seed=7)
     soundfile.write(tmp_path / "far" / "0.wav", np.stack([left, np.zeros_like(left)], 1), 16_000)
-    quiet, loud = evaluate(Loudness(), manifest, telephone=False).rows
+    quiet, loud = evaluate_manifest(Loudness(), manifest, telephone=False).rows
     assert quiet.p_negative == pytest.approx(loud.p_negative / 2, rel=0.1)
 
 
@@ -205,7 +209,9 @@ def test_a_manifest_is_checked_whole_before_any_clip_is_read(
         manifest.write_text("\n".join([*lines, lines[-1]]))
     begun: list[str] = []
     with pytest.raises(UnreadableInputError, match=complaint):
-        evaluate(Loudness(), manifest, progress=lambda what, _done, _all: begun.append(what))
+        evaluate_manifest(
+            Loudness(), manifest, progress=lambda what, _done, _all: begun.append(what)
+        )
     assert not begun
 
 
@@ -216,7 +222,7 @@ def test_a_share_of_raters_is_a_share(share: str, tmp_path: Path) -> None:
     header, first, second = manifest.read_text().splitlines()
     manifest.write_text(f"{header},soft_negative\n{first},0.5\n{second},{share}\n")
     with pytest.raises(UnreadableInputError, match=r"row 2: soft_negative is .*, not from 0 to 1"):
-        evaluate(Loudness(), manifest)
+        evaluate_manifest(Loudness(), manifest)
 
 
 def test_predictions_of_the_training_run_replace_the_models_own(tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ def test_predictions_of_the_training_run_replace_the_models_own(tmp_path: Path) 
     manifest = a_manifest(tmp_path, [("own", "train", k, 0.05 + 0.1 * k) for k in (0, 1)])
     kept = tmp_path / "out_of_fold.csv"
     kept.write_text("path,p_speaker_left_out\nown/0.wav,0.7\nown/1.wav,0.6\n")
-    (own,) = evaluate(Loudness(), manifest, out_of_fold=kept).corpora
+    (own,) = evaluate_manifest(Loudness(), manifest, out_of_fold=kept).corpora
     assert own.role is Role.SPEAKERS_LEFT_OUT
     assert own.roc_auc == 0.0
 
@@ -232,4 +238,4 @@ def test_predictions_of_the_training_run_replace_the_models_own(tmp_path: Path) 
 def test_a_manifest_without_clips_is_an_error(tmp_path: Path) -> None:
     """An empty table of figures would read like a result."""
     with pytest.raises(UnreadableInputError, match="lists no clips"):
-        evaluate(Loudness(), a_manifest(tmp_path, []))
+        evaluate_manifest(Loudness(), a_manifest(tmp_path, []))

@@ -120,9 +120,9 @@ def test_a_language_without_a_file_says_so_once(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.WARNING):
         assert find_cues("hablar con secret", "xx") == ()
         assert find_cues("secret", "xx") == ()
-    assert len(caplog.records) == 1
-    assert "secret" not in caplog.text
-    assert "xx" in caplog.text
+    (record,) = caplog.records
+    assert "secret" not in str(vars(record))
+    assert vars(record)["language"] == "xx"
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_readable_takes_anything() -> None:
 def test_a_repeated_request_is_found() -> None:
     """A caller who says the same again would go unnoticed."""
     memory = RequestMemory()
-    assert memory.hear("I want to change my flight to Boston") is None
-    assert memory.hear("no") is None
-    assert memory.hear("um, I'd like my flight changed to boston please") == (
+    assert memory.add("I want to change my flight to Boston") is None
+    assert memory.add("no") is None
+    assert memory.add("um, I'd like my flight changed to boston please") == (
         Cue.REPEATS_REQUEST,
         "flight changed boston",
     )
@@ -207,7 +207,7 @@ def test_a_repeated_request_is_found() -> None:
 def test_short_answers_and_new_requests_are_no_repeats(turns: list[str]) -> None:
     """Ordinary answers would count against the bot."""
     memory = RequestMemory()
-    assert not any(memory.hear(turn) for turn in turns)
+    assert not any(memory.add(turn) for turn in turns)
 
 
 @pytest.mark.parametrize(
@@ -222,17 +222,17 @@ def test_short_answers_and_new_requests_are_no_repeats(turns: list[str]) -> None
 def test_rewordings_are_repeats(first: str, again: str) -> None:
     """A mishearing or a small rewording would hide that the caller repeats themselves."""
     memory = RequestMemory()
-    memory.hear(first)
-    assert memory.hear(again)
+    memory.add(first)
+    assert memory.add(again)
 
 
 def test_only_hashes_of_earlier_turns_are_kept() -> None:
     """What a caller said would stay in memory for the whole call."""
     memory = RequestMemory()
-    memory.hear("my secret password is swordfish")
+    memory.add("my secret password is swordfish")
     assert "swordfish" not in repr(vars(memory)["_earlier"])
 
 
 def test_repeats_need_a_language_file() -> None:
     """An unknown language would take every filler for a request."""
-    assert RequestMemory("xx").hear("bonjour") is None
+    assert RequestMemory("xx").add("bonjour") is None

@@ -1,4 +1,4 @@
-"""The trained recogniser of requests for a human: what it counts, and files that are broken."""
+"""The trained classifier of requests for a human: what it counts, and files that are broken."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pipecat_deescalate.models.registry import WEIGHTS, read_arrays
 from pipecat_deescalate.models.text.cues import find_cues, load_language
 from pipecat_deescalate.models.text.request_classifier import (
     BUCKETS,
+    Lexicon,
     RequestClassifier,
     Said,
-    Wording,
 )
 
-WORDING = Wording(
+LEXICON = Lexicon(
     fillers=frozenset({"please"}),
     negations=frozenset({"dont", "no need"}),
     resumes=frozenset({"get"}),
@@ -32,7 +32,7 @@ WORDING = Wording(
 
 def hashed(words: str) -> set[int]:
     """The sequences of some words between sentence ends."""
-    return Said.of([".", *words.split(), "."], WORDING).features()
+    return Said.of([".", *words.split(), "."], LEXICON).features()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_negation_ends_where_the_caller_turns_round() -> None:
     """A caller who refuses the bot and then asks would not be heard."""
     plain, negated = hashed("want agents"), hashed("dont want agents")
     turned = hashed("dont want bots get agents")
-    places = Said.of([".", "agents", "."], WORDING).places()
+    places = Said.of([".", "agents", "."], LEXICON).places()
     agents = {found for found, first, last in places if first == last == 1}
     assert agents <= plain
     assert not agents & negated
@@ -100,8 +100,8 @@ TURNS = st.lists(
 def test_any_turn_has_a_score_and_a_span_within_it(words: list[str]) -> None:
     """Some order of words would raise in the middle of a call, or name words that are not there."""
     turn = [".", *words, "."]
-    recogniser = RequestClassifier(np.ones(BUCKETS, np.int8), 0.1, 0.05)
-    span = recogniser.span(turn, WORDING)
+    classifier = RequestClassifier(np.ones(BUCKETS, np.int8), 0.1, 0.05)
+    span = classifier.span(turn, LEXICON)
     if not set(words) - {".", "please"}:
         assert span is None
         return

@@ -34,17 +34,17 @@ from .llm_server import KEY, LlmServer
 
 QUESTION = Question("system words", "user words", b"RIFF and so on", reasoning=True)
 TLS = ssl.create_default_context()
-PATIENCE = RetryPolicy(timeout_s=1.0, attempts=3, first_delay_s=0.001, rate_limit_s=5.0)
+RETRY = RetryPolicy(timeout_s=1.0, attempts=3, first_delay_s=0.001, rate_limit_s=5.0)
 
 
 async def ask(
-    server: LlmServer, api: Api = Api.OPENAI, key: str = KEY, **patience: Any
+    server: LlmServer, api: Api = Api.OPENAI, key: str = KEY, **retry: Any
 ) -> AnnotationResult:
     endpoint = Endpoint(WIRES[api], server.url, "model/1", SecretStr(key))
     limits = RetryPolicy(
-        **{**{name: getattr(PATIENCE, name) for name in RetryPolicy.__slots__}, **patience}
+        **{**{name: getattr(RETRY, name) for name in RetryPolicy.__slots__}, **retry}
     )
-    async with AnnotatorClient(endpoint, concurrency=2, tls=TLS, patience=limits) as client:
+    async with AnnotatorClient(endpoint, concurrency=2, tls=TLS, retry=limits) as client:
         return await client.ask(QUESTION)
 
 
@@ -106,7 +106,7 @@ async def test_attempts_end(said: str, reason: str) -> None:
     with LlmServer(lambda *_: said) as server:
         with pytest.raises(NoAnswerError, match=reason):
             await ask(server)
-        assert server.asked.total() == PATIENCE.attempts
+        assert server.asked.total() == RETRY.attempts
 
 
 async def test_a_turn_that_is_refused_is_not_sent_again() -> None:

@@ -1,4 +1,4 @@
-"""The journal: whole lines whatever happens, and one writer."""
+"""The log: whole lines whatever happens, and one writer."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def test_a_file_cut_anywhere_goes_on_with_whole_lines(
     tmp_path_factory: pytest.TempPathFactory, cut: int
 ) -> None:
     """A power cut can end a file at any byte; no line before it may be lost, none doubled."""
-    path = tmp_path_factory.mktemp("journal") / "labels.jsonl"
+    path = tmp_path_factory.mktemp("log") / "labels.jsonl"
     wanted = labels(6)
-    with ResultsLog(path) as journal:
-        journal.append(wanted)
+    with ResultsLog(path) as log:
+        log.append(wanted)
     content = path.read_bytes()[:cut]
     path.write_bytes(content)
-    with ResultsLog(path) as journal:
-        assert journal.labels == wanted[: content.count(b"\n")]
-        journal.append(wanted[len(journal.labels) :])
+    with ResultsLog(path) as log:
+        assert log.labels == wanted[: content.count(b"\n")]
+        log.append(wanted[len(log.labels) :])
     assert list(read_labels(path)) == wanted
 
 
@@ -60,7 +60,7 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
         ResultsLog(path)
     assert path.read_text() == '{"call_id": "a"}\n'
     path.write_bytes(b"PAR1 a table of turns")
-    with pytest.raises(CallsError, match="its last line is no label"):
+    with pytest.raises(CallsError, match="the last line is not a valid label"):
         ResultsLog(path)
     assert path.read_bytes() == b"PAR1 a table of turns"
     with pytest.raises(OutputError, match="no/labels"):

@@ -1,4 +1,4 @@
-"""Labelled turns of calls, cut out into the folder of clips that training and evaluation read."""
+"""Cut labelled turns out of calls, into the folder of clips that training and evaluation read."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from pathlib import Path
 import numpy as np
 
 from ...files import OutputError, whole_file, whole_folder
+from ...progress import Progress
 from ...readings import Samples
 from ...voice import MIN_AUDIO_S
-from ..annotation.call_table import Call, Calls, CallsError
-from ..annotation.clips import SAMPLE_RATE, cut, encoded
-from ..annotation.labels import Emotion, Label
 from ..corpora import COLUMNS
-from ..datasets import TRAIN_SPLIT, Progress
+from ..datasets import TRAIN_SPLIT
+from .call_table import Call, Calls, CallsError
+from .clips import SAMPLE_RATE, cut, encoded
+from .labels import Emotion, Label
 
 HELD_OUT_SPLIT = "eval"
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What annotators say of one turn: the share of them, or of their certainty, for negative.
+    """The annotators' mean score for negative on one turn.
 
-    An annotator without a score counts as sure of its label.
+    A label without a score counts as 0 or 1.
     """
 
     soft_negative: float
 
     @property
     def negative(self) -> bool:
-        """Whether it counts as negative; undecided does not."""
+        """Whether the turn counts as negative; a tie does not."""
         return self.soft_negative > 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What was written: turns to train on and turns held out, and how many were too short."""
+    """Counts of the turns for training, held out, negative, and too short to write."""
 
     train: int
     held_out: int
@@ -58,21 +59,21 @@ class _Clip:
 
     @property
     def name(self) -> str:
-        """A file's name, whatever the call's id is made of."""
+        """A valid file name for any call id."""
         digest = hashlib.sha256(self.call.call_id.encode()).hexdigest()[:16]
         return f"{digest}-{self.turn:04}.flac"
 
 
 def agree(labels: Iterable[Label]) -> dict[tuple[str, int], Consensus]:
-    """What all annotators together say of each turn; answers that could not be read are none."""
-    said: dict[tuple[str, int], list[float]] = {}
+    """Return the consensus of all annotators on each turn; unreadable answers are skipped."""
+    given: dict[tuple[str, int], list[float]] = {}
     for label in labels:
         if label.label is None:
             continue
         sure = float(label.label is Emotion.NEGATIVE)
         score = sure if label.score is None else label.score
-        said.setdefault((label.call_id, label.turn), []).append(score)
-    return {key: Consensus(float(np.mean(scores))) for key, scores in said.items()}
+        given.setdefault((label.call_id, label.turn), []).append(score)
+    return {key: Consensus(float(np.mean(scores))) for key, scores in given.items()}
 
 
 def sample(
@@ -82,9 +83,9 @@ def sample(
     seed: int,
     held_out: float,
 ) -> dict[tuple[str, int], Consensus]:
-    """Keep all negative turns, and K others for each, drawn at random; the same for a seed.
+    """Keep all negative turns and `others_per_negative` others for each, drawn by the seed.
 
-    Of the calls that are held out all turns stay: figures need the shares that there are.
+    Held-out calls keep all turns, because figures need the real class shares.
     """
     kept, others = {}, []
     for key, label in labels.items():
@@ -109,17 +110,17 @@ def write_clips(
 ) -> Cut:
     """Write every labelled turn as a FLAC file, and `out`/speech/manifest.csv.
 
-    All turns of a call share a split; `held_out` is the share of calls kept apart, the same ones
-    each time, as a corpus of their own ("calls_held_out"), so that a recipe cannot train on them.
-    A call counts as a speaker of its own. A turn too short to be heard is left out.
+    All turns of a call share a split. `held_out` is the share of calls kept apart, the same ones
+    each time, as a corpus of their own ("calls_held_out") that a recipe cannot train on. Each call
+    counts as one speaker. Turns too short for the model are left out.
 
     Raises:
         CallsError: a labelled turn is not in the calls, or has no audio.
         AudioError: a recording cannot be read.
-        OutputError: a file cannot be written, then nothing is there; or clips are there already.
+        OutputError: a file cannot be written (then none is), or the clips already exist.
     """
     if (out / "speech").exists():
-        raise OutputError(out / "speech", "is there already; name another folder")
+        raise OutputError(out / "speech", "already exists; choose another folder")
     missing = calls.choose(labels)
     if missing:
         raise CallsError(f"{missing} labelled turns are not in the calls")
@@ -143,7 +144,7 @@ def write_clips(
 
 
 def _clips(calls: Calls, labels: dict[tuple[str, int], Consensus]) -> Iterator[_Clip]:
-    """The labelled turns with their audio, one pass over each recording."""
+    """The labelled turns with their audio, in one pass over each recording."""
     for call in calls.each():
         by_recording: dict[tuple[Path, object], list[int]] = {}
         for at, turn in enumerate(call.turns):
@@ -169,7 +170,7 @@ def _cut(
 
 
 def _is_apart(call_id: str, held_out: float) -> bool:
-    """Whether a call is kept to measure on."""
+    """Whether a call is held out."""
     digest = hashlib.sha256(f"split {call_id}".encode()).digest()
     return int.from_bytes(digest[:4], "big") < held_out * 2**32
 

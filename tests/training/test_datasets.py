@@ -48,7 +48,7 @@ def test_callers_that_alarms_are_counted_on_are_kept_out(tmp_path: Path) -> None
     ],
 )
 def test_a_bad_row_of_a_manifest_is_named(tmp_path: Path, row: str, complaint: str) -> None:
-    """Whoever wrote thousands of rows must be told which one cannot be used."""
+    """Among thousands of rows, the message must name the one that cannot be used."""
     manifest = tmp_path / "manifest.csv"
     header = "path,corpus,speaker,emotion,negative,split,soft_negative"
     manifest.write_text(f"{header}\nb.wav,own,bob,joy,0,train,0.2\n{row}\n")
@@ -108,8 +108,8 @@ def test_a_damaged_part_of_the_cache_is_made_again(tmp_path: Path, left: bytes) 
         assert part.read_bytes() == whole
 
 
-def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
-    """Half a part was moved into its place where it fits the buffer, or None told as the reason."""
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """A partly written chunk could be left in place, or the message say None."""
     clip = _clip(tmp_path / "a.wav")
     clip.path.write_bytes(b"ab")
     with (

@@ -28,16 +28,16 @@ def _change(kind: str, low: float, high: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"shortest_s": 4, "longest_s": 2}, "shortest_s is over longest_s"),
-        ({"longest_s": -1}, "shortest_s is over longest_s"),
+        ({"shortest_s": 4, "longest_s": 2}, "shortest_s is above longest_s"),
+        ({"longest_s": -1}, "shortest_s is above longest_s"),
         ({"calibration_limit": INFINITE}, "calibration_limit: must be a finite number"),
         (_change("noise", NAN, 5), "changes.0.amount.0: must be a finite number"),
         (_change("noise", 20, 5), "changes.0.amount: the lesser value must come first"),
         (_change("crop", -2, -1), "changes.0: amount of crop must be from 0.1 to 8.0"),
         (_change("speed", 0.5, 1.5), "changes.0: amount of speed must be from 0.0 to 0.9"),
         ({"corpora": SHIPPED["corpora"][:1] * 2}, "a corpus is named twice"),
-        ({"affect": None}, "arousal adds a head that only affect makes"),
-        ({"key_sizes": [24]}, "key_sizes: one for each of the 2 layers is needed"),
+        ({"affect": None}, "arousal needs affect, which trains its head"),
+        ({"key_sizes": [24]}, "key_sizes needs one size for each of the 2 layers"),
         ({"key_sizes": [24, 65]}, "key_sizes.1: must be at most 64"),
         ({"unlabelled": None}, "plateau and evaluated_on_calls need unlabelled turns"),
         (
@@ -61,7 +61,7 @@ def test_a_recipe_that_contradicts_itself_is_refused(
     assert complaint in str(raised.value)
 
 
-def test_a_pattern_that_is_none_is_told_before_a_model_is_loaded(tmp_path: Path) -> None:
+def test_an_invalid_pattern_is_named_before_a_model_is_loaded(tmp_path: Path) -> None:
     """It would fail after a model of gigabytes was fetched."""
     path = tmp_path / "recipe.yaml"
     path.write_text(TEACHER_RECIPE.read_text().replace("targets: '", "targets: '("))
@@ -69,7 +69,7 @@ def test_a_pattern_that_is_none_is_told_before_a_model_is_loaded(tmp_path: Path)
         load_teacher_recipe(path)
 
 
-def test_a_student_that_hears_no_noise_needs_none(tmp_path: Path) -> None:
+def test_a_student_without_noise_needs_none(tmp_path: Path) -> None:
     """Noises would be asked for that nothing mixes in."""
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps(SHIPPED | _line(noise=0) | {"changes": []}))

@@ -1,4 +1,4 @@
-"""Int8 products that no processor overflows, in an encoder that hears as before."""
+"""Int8 products saturate on no processor, and the encoder answers as before."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipecat_deescalate.models.lab.training.encoder import Linear, find_base_mod
 from pipecat_deescalate.models.lab.training.features import log_mel
 from pipecat_deescalate.models.lab.training.int8_saturation import (
     PAIR,
-    Moments,
-    fitting,
-    within_int16,
+    ActivationStats,
+    avoid_saturation,
+    requantised,
 )
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
 from pipecat_deescalate.models.session import open_session
@@ -37,8 +37,8 @@ def test_pairs_give_way_and_what_comes_out_stays() -> None:
     inputs = rng.normal(size=(2_000, 64)) @ mixing + 1
     linear = Linear.rounded(rng.normal(size=(64, 32)) + 1, rng.normal(size=32))
     assert _greatest_pair(linear.weight) > PAIR
-    moments = Moments(inputs.mean(axis=0), np.cov(inputs.T))
-    found = fitting(linear, moments)
+    stats = ActivationStats(inputs.mean(axis=0), np.cov(inputs.T))
+    found = requantised(linear, stats)
     assert _greatest_pair(found.weight) <= PAIR
     wanted, given = (inputs @ map_.dense + map_.bias for map_ in (linear, found))
     assert given.mean(axis=0) == pytest.approx(wanted.mean(axis=0), abs=1e-3)
@@ -51,13 +51,13 @@ def test_every_product_of_an_encoder_fits() -> None:
     encoder = read_encoder(find_base_model(), 2)
     assert max(_greatest_pair(linear.weight) for linear in encoder.products) > PAIR
     turns = [log_mel(speech_like(3.0, seed=seed)) for seed in range(4)]
-    found = within_int16(encoder, turns)
+    found = avoid_saturation(encoder, turns)
     assert max(_greatest_pair(linear.weight) for linear in found.products) <= PAIR
     assert found.fingerprint != encoder.fingerprint
 
 
 def test_the_bundled_model_needs_no_wide_products() -> None:
-    """Its format promises that; broken, it would hear otherwise on AVX2 without VNNI alone."""
+    """Its format promises that; otherwise it would answer differently on AVX2 without VNNI."""
     graph = onnx.load(BUNDLED_VOICE).graph
     arrays = {tensor.name: tensor for tensor in graph.initializer}
     products = [node for node in graph.node if node.op_type == "MatMulIntegerToFloat"]

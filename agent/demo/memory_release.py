@@ -1,7 +1,7 @@
-"""Giving back what a call took.
+"""Returns the memory of a call to the system.
 
-A pipeline is full of reference cycles and holds a VAD model of its own, 10 MB in all: Python's
-collector comes by much later, and the C library keeps what was freed in between.
+A pipeline is full of reference cycles and holds its own VAD model, 10 MB in all. Python's garbage
+collector would run much later, and the C library keeps freed memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Take what is loaded now for something that stays: collecting after a call is quick then."""
+    """Exempt what is loaded now from garbage collection, which makes it quick after a call."""
     gc.collect()
     gc.freeze()
     try:
@@ -26,7 +26,7 @@ def kept() -> Iterator[None]:
 
 
 def release() -> None:
-    """Collect what calls left behind, and give it back to the system where that is possible."""
+    """Collect what calls left behind, and return it to the system where possible."""
     gc.collect()
     trim = _malloc_trim()
     if trim is not None:

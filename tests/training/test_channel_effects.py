@@ -125,7 +125,7 @@ BAD_LINE = Line(
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_line_neither_shifts_nor_cuts_a_turn(seed: int) -> None:
-    """A student that is taught frame by frame would learn from frames of another moment."""
+    """A student that is trained frame by frame would learn from frames of another moment."""
     clip = np.zeros(16_000, np.float32)
     clip[6_000:10_000] = speech_like(0.25, seed=2)[:4_000]
     heard = on_a_line(clip, BAD_LINE, [noise(1.0, seed=4)], np.random.default_rng(seed))
@@ -136,7 +136,7 @@ def test_a_line_neither_shifts_nor_cuts_a_turn(seed: int) -> None:
 
 
 def test_a_clean_line_is_the_telephone_band_alone() -> None:
-    """The share that is said to be clean keeps the student at what it already hears."""
+    """The clean share keeps the student good on clean audio."""
     clip = speech_like(1.0, seed=1)
     line = replace(BAD_LINE, clean=1.0)
     heard = on_a_line(clip, line, [], np.random.default_rng(0))

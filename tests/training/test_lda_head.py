@@ -36,7 +36,7 @@ def _recipe(**changes: object) -> Recipe:
     )
 
 
-def test_arousal_has_its_share_in_what_is_heard() -> None:
+def test_arousal_has_its_share_in_the_head() -> None:
     """The sum must be of the two heads, in the share that the recipe says, and of no other."""
     rows = _rows()
     alone = fit_heads(rows, _recipe(arousal=0.0))

@@ -1,4 +1,4 @@
-"""Calls put together from utterances."""
+"""Synthetic calls from labelled utterances."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from pipecat_deescalate.agent.lab.call_plans import plan_calls, voices
-from pipecat_deescalate.agent.lab.synthetic_calls import AssemblyError, assemble
+from pipecat_deescalate.agent.lab.synthetic_calls import (
+    SyntheticCallsError,
+    group_by_speaker,
+    plan_calls,
+    write_synthetic_calls,
+)
 from pipecat_deescalate.agent.replay.simulate.label_files import read_call_labels
 
-FOUND = voices(
+from ..replay.simulate.conftest import corpus
+
+__all__ = ["corpus"]
+
+FOUND = group_by_speaker(
     [(corpus, speaker, negative, n) for corpus in "ab" for speaker in "xy" for negative in (0, 1)
      for n in range(3)],
     lambda item: (item[0], item[1], bool(item[2])),
@@ -19,7 +27,7 @@ FOUND = voices(
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 1.0])
 def test_the_share_of_distressed_calls_is_as_asked(share: float) -> None:
-    """A set at another rate than was asked for would be taken for what it is not."""
+    """Figures for a set with another rate than requested would be wrong."""
     plans = list(plan_calls(FOUND, calls=200, distressed=share, seed=1))
     assert sum(plan.distressed for plan in plans) == round(200 * share)
     for plan in plans:
@@ -35,10 +43,12 @@ def test_a_call_is_the_same_among_many_as_among_few() -> None:
     assert list(plan_calls(FOUND, calls=10, distressed=0.5, seed=2)) != few
 
 
-def test_assembled_recordings_are_the_same_again(corpus: Path, tmp_path: Path) -> None:
+def test_synthetic_calls_are_the_same_again(corpus: Path, tmp_path: Path) -> None:
     """Published figures must be reproducible from the arguments alone."""
     for name in ("one", "two"):
-        assemble(corpus, tmp_path / name, split="eval", calls=2, distressed=0.5, seed=3)
+        write_synthetic_calls(
+            corpus, tmp_path / name, split="eval", calls=2, distressed=0.5, seed=3
+        )
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == ["call-000000.wav", "call-000001.wav", "calls.csv", "labels.csv"]
     for name in files:
@@ -51,5 +61,7 @@ def test_assembled_recordings_are_the_same_again(corpus: Path, tmp_path: Path) -
 
 def test_a_split_without_both_kinds_is_refused(corpus: Path, tmp_path: Path) -> None:
     """Calls that can only be calm, or only distressed, would measure nothing."""
-    with pytest.raises(AssemblyError, match="split train"):
-        assemble(corpus, tmp_path / "out", split="train", calls=2, distressed=0.5, seed=3)
+    with pytest.raises(SyntheticCallsError, match="split train"):
+        write_synthetic_calls(
+            corpus, tmp_path / "out", split="train", calls=2, distressed=0.5, seed=3
+        )
