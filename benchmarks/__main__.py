@@ -86,7 +86,7 @@ def live(
     as_json: AsJson = False,
     out: Out = None,
 ) -> None:
-    """Measure live phone bots on loopback, with and without a guard; takes about 8 minutes."""
+    """Measure live phone bots on loopback, with and without a guard; takes about 7 minutes."""
     require_extra("demo", "fastapi", "uvicorn", "websockets")
     from .caller_audio import callers_turns  # noqa: PLC0415 - as above
     from .live import QUICK, Effort, bench_live, print_live_report  # noqa: PLC0415 - as above

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.telephony import RATE, FakeTwilio, Pcm, Phone
 
-from .bot import Guard, RunningBot, Variant, running_bot
+from .bot import Guard, RunningBot, Variant, running_bots
 from .frame_watermark import BLOCK, stretches
 
 LIMIT_S = 15.0
@@ -39,7 +39,7 @@ def announcements(speech: Sequence[Pcm]) -> tuple[Announcement, ...]:
 
 async def _announcements(speech: Sequence[Pcm]) -> tuple[Announcement, ...]:
     async with FakeTwilio() as twilio:
-        with running_bot(Variant("angry", Guard.ANGRY), twilio.base_url) as bot:
+        with running_bots(Variant("angry", Guard.ANGRY), twilio=twilio.base_url) as (bot,):
             return (
                 await _handed_over(twilio, bot, speech, barge_in=False),
                 await _handed_over(twilio, bot, speech, barge_in=True),

@@ -9,7 +9,7 @@ import resource
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from multiprocessing import Pipe, get_context
@@ -270,8 +270,17 @@ class RunningBot:
 
 
 @contextmanager
-def running_bot(variant: Variant, twilio: str | None = None) -> Iterator[RunningBot]:
-    """Run a bot in a process of its own until the block ends."""
+def running_bots(*variants: Variant, twilio: str | None = None) -> Iterator[list[RunningBot]]:
+    """Run each bot in a process of its own until the block ends; they start at the same time."""
+    with ExitStack() as stack:
+        bots = [stack.enter_context(_launched(variant, twilio)) for variant in variants]
+        for bot in bots:
+            bot.start()
+        yield bots
+
+
+@contextmanager
+def _launched(variant: Variant, twilio: str | None) -> Iterator[RunningBot]:
     here, there = Pipe()
     process = get_context("spawn").Process(
         target=_serve, args=(there, variant, twilio), daemon=True
@@ -279,9 +288,7 @@ def running_bot(variant: Variant, twilio: str | None = None) -> Iterator[Running
     process.start()
     there.close()
     try:
-        bot = RunningBot(variant, here)
-        bot.start()
-        yield bot
+        yield RunningBot(variant, here)
     finally:
         process.terminate()
         process.join()

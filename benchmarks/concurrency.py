@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -14,7 +13,7 @@ import numpy as np
 from tests.telephony import Pcm
 
 from .audit import LATE_S, matched
-from .bot import CallNotes, RunningBot, Variant, running_bot
+from .bot import CallNotes, RunningBot, Variant, running_bots
 from .caller import Calling, CallLog, Script, calling
 from .cpu_memory import BETWEEN_CALLS_S
 from .reply_latency import rotated
@@ -68,9 +67,7 @@ def concurrency(
 ) -> dict[str, Concurrency]:
     """Measure every count (ascending) for `seconds` in each run, the variants interleaved."""
     found: dict[Variant, list[list[Sample]]] = {variant: [] for variant in variants}
-    with ExitStack() as stack:
-        call = stack.enter_context(calling())
-        bots = [stack.enter_context(running_bot(variant)) for variant in variants]
+    with calling() as call, running_bots(*variants) as bots:
         for run in range(runs):
             for bot in rotated(bots, run):
                 samples = _one_run(call, bot, speech, counts, seconds)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.telephony import Pcm
 
-from .bot import RunningBot, Usage, Variant, running_bot
+from .bot import RunningBot, Usage, Variant, running_bots
 from .caller import Script, calling
 from .reply_latency import rotated
 
@@ -34,9 +33,7 @@ def costs(
     variants: Sequence[Variant], speech: Sequence[Pcm], *, calls: int, seconds: float
 ) -> dict[str, Cost]:
     """The cost of each bot, measured at the same time: `seconds` with one call, then with all."""
-    with ExitStack() as stack:
-        call = stack.enter_context(calling())
-        bots = [stack.enter_context(running_bot(variant)) for variant in variants]
+    with calling() as call, running_bots(*variants) as bots:
         scripts = [script for bot in bots for script in _scripts(bot, speech, calls, seconds)]
         talk = call(scripts)
         time.sleep(seconds)

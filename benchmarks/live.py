@@ -34,16 +34,16 @@ class Effort:
     concurrent calls in `counts`, in each of `runs`.
     """
 
-    turns: int = 60
+    turns: int = 48
     frame_turns: int = 8
     cost_calls: int = 4
     cost_s: float = 24.0
     counts: tuple[int, ...] = (2, 4, 6, 8, 10, 12)
-    count_s: float = 4.0
+    count_s: float = 3.0
     runs: int = 3
 
 
-QUICK = Effort(turns=2, frame_turns=2, cost_calls=2, cost_s=3.0, counts=(1, 2), count_s=1.0, runs=1)
+QUICK = Effort(turns=2, frame_turns=1, cost_calls=2, cost_s=2.0, counts=(1, 2), count_s=1.0, runs=1)
 """To see that it works; its figures say nothing."""
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from typing import TypeVar
 
 from pipecat_deescalate.agent.lab.timing import Timing
 from tests.telephony import Pcm
 
 from .audit import FrameAudit, audit
-from .bot import WITH, WITHOUT, CallNotes, Guard, Variant, running_bot
+from .bot import WITH, WITHOUT, CallNotes, Guard, Variant, running_bots
 from .caller import PAUSE_S, CallLog, Script, calling
 
 T = TypeVar("T")
@@ -45,9 +44,7 @@ def run_calls(
     variants: Sequence[Variant], speech: Sequence[Pcm], *, turns: int, barging: Sequence[bool]
 ) -> dict[Variant, list[tuple[CallLog, CallNotes]]]:
     """Call a bot of each kind, all at the same time, with a caller for each of `barging`."""
-    with ExitStack() as stack:
-        call = stack.enter_context(calling())
-        bots = [stack.enter_context(running_bot(variant)) for variant in variants]
+    with calling() as call, running_bots(*variants) as bots:
         scripts = [
             Script(
                 f"{bot.variant.name}-{number}",

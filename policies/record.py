@@ -1,6 +1,6 @@
 """The record of a call: every turn, what was read from it and what was decided.
 
-docs/call-record.md describes the JSON form; `SCHEMA` changes with it. `record_json` reads it.
+docs/call-record.md describes the JSON form; `SCHEMA` and `record_form` change with it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
-from ..models.errors import MissingPackageError
+from ..models.errors import MissingPackageError, RecordError
 from ..models.readings import EmotionReading, TurnReading
 from .config import MitigationPolicy
+from .record_form import checked_form
 from .types import Decision, Level
 
 SCHEMA = "deescalate.call/1"
@@ -104,9 +105,20 @@ class CallRecord:
         Raises:
             RecordError: it is not a record of schema `SCHEMA`; the message names the key.
         """
-        from .record_json import record_from_dict  # noqa: PLC0415 - it imports this module
-
-        return record_from_dict(data)
+        form = checked_form(data)
+        record = cls(
+            call_id=form.call_id,
+            source=form.source,
+            duration_s=form.duration_s,
+            sample_rate=form.sample_rate,
+            model=form.model,
+            policy=form.policy,
+            turns=tuple(TurnRecord(turn.decision(form.model), turn.text) for turn in form.turns),
+            warnings=tuple(form.warnings),
+        )
+        if form.summary.model_dump() != record.to_dict()["summary"]:
+            raise RecordError("call record: summary: contradicts the turns")
+        return record
 
     def to_dataframe(self) -> Any:
         """A pandas DataFrame with a row for each turn.

@@ -1,4 +1,7 @@
-"""A telephone network on loopback: Twilio's media streams and REST API, and a bot to call."""
+"""A telephone network on loopback: Twilio's media streams and REST API, and a bot to call.
+
+The tests and the benchmarks of live bots share it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from websockets.exceptions import ConnectionClosed
 
 RATE = 8_000
 FRAME = RATE // 50
-"""Samples in the 20 ms that a telephone line sends at once."""
+"""Samples per frame of 20 ms, as a telephone line sends them."""
 
 Pcm = NDArray[np.int16]
 
@@ -42,7 +45,7 @@ def to_mulaw(pcm: Pcm) -> bytes:
 
 
 def from_mulaw(data: bytes) -> Pcm:
-    """The inverse, as far as there is one."""
+    """Linear samples of mu-law codes."""
     code = ~np.frombuffer(data, np.uint8).astype(np.int32) & 0xFF
     magnitude = ((((code & 0x0F) << 3) + 132) << ((code & 0x70) >> 4)) - 132
     return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
@@ -68,10 +71,7 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class FrameMark:
-    """One frame of audio as it went by: when (the machine's monotonic clock), and what was in it.
-
-    `crc` is the CRC-32 of its linear samples.
-    """
+    """One frame of audio: when it passed (monotonic clock), and the CRC-32 of its samples."""
 
     at_s: float
     crc: int
@@ -79,7 +79,7 @@ class FrameMark:
 
 @dataclass(slots=True)
 class _Played:
-    """A stretch of audio in the order in which the caller hears it."""
+    """A stretch of audio, and when the caller starts to hear it."""
 
     at_s: float
     pcm: Pcm
@@ -87,10 +87,10 @@ class _Played:
 
 @dataclass
 class Phone:
-    """One caller: speaks and hears in real time, as Twilio plays its buffer.
+    """One caller who speaks and hears in real time, as Twilio plays its buffer.
 
-    `clear` drops what was not played yet, and so does the end of the stream. `sent` has the
-    frames that the bot was sent, if `noting`; `arrivals` the times at which audio came from it.
+    `clear` and the end of the stream drop what was not played yet. `sent` are the frames sent to
+    the bot, if `noting`; `arrivals` the times at which audio came from it.
     """
 
     call_sid: str
@@ -132,7 +132,7 @@ class Phone:
         return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
     async def speaks(self) -> None:
-        """Send a frame every 20 ms: what is to be said, or the noise of the line."""
+        """Send a frame every 20 ms: speech if there is any, else line noise."""
         due = time.monotonic()
         with suppress(ConnectionClosed):
             while True:
@@ -155,7 +155,7 @@ class Phone:
             self._spoken.task_done()
 
     async def hears(self) -> None:
-        """Take what the bot sends until the stream ends."""
+        """Receive what the bot sends until the stream ends."""
         with suppress(ConnectionClosed):
             async for message in self.stream:
                 event = json.loads(message)
@@ -185,10 +185,10 @@ class Phone:
 
 
 class FakeTwilio:
-    """Twilio's side of a call. `requests` notes what the REST API was asked, as (call, form).
+    """Twilio's side of a call. `requests` are the requests to its REST API, as (call, form).
 
-    New TwiML ends the media stream of its call, as on the real network. `answer`, when set, is
-    asked for the response in its place.
+    New TwiML ends the media stream of its call, as on the real network. If `answer` is set, it
+    makes the response instead.
     """
 
     def __init__(self) -> None:
@@ -252,7 +252,7 @@ class FakeTwilio:
 
 @asynccontextmanager
 async def answering(bot: Callable[[WebSocket], Awaitable[None]]) -> AsyncIterator[str]:
-    """Have a bot answer the calls to the address that this gives."""
+    """Let a bot answer calls to the address that this yields."""
     app = FastAPI()
 
     @app.websocket("/ws")

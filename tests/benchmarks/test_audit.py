@@ -1,4 +1,4 @@
-"""Counting frames at both ends: what goes wrong between them must be found, and named rightly."""
+"""Counting frames at both ends: every fault between them must be found and named correctly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def of_call(came: list[FrameMark], blocks: list[int], cleared: int = 0) -> Frame
 
 
 def test_a_perfect_call_is_clean() -> None:
-    """The last half second may still be under way when the caller hangs up."""
+    """The last half second may still be on its way when the caller hangs up."""
     found = of_call(CAME[:-10], [0, 1, 2])
     assert found.clean
     assert (found.sent, found.came, found.held) == (174, 174, 0)
@@ -52,7 +52,7 @@ def test_each_fault_is_found(
 
 
 def test_frames_that_are_held_are_counted() -> None:
-    """All frames may come, in order, and still too late for a conversation."""
+    """All frames may come in order, and still be too late for a conversation."""
     slow = [FrameMark(mark.at_s + (0.15 if mark.crc >= 100 else 0), mark.crc) for mark in CAME]
     found = of_call(slow, [])
     assert (found.lost, found.held) == (0, 74)

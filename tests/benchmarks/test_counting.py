@@ -1,4 +1,4 @@
-"""Audio that counts: what is missing of it must show."""
+"""Audio with numbered blocks: missing blocks must show."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_mu_law_is_that_of_the_standard() -> None:
 
 @given(first=st.integers(0, 1000), blocks=st.integers(1, 600))
 def test_blocks_are_known_again_on_the_line(first: int, blocks: int) -> None:
-    """Each block must be heard as itself, after mu-law and between silences."""
+    """Each block must be identified, after mu-law and between silences."""
     silence = np.zeros(100, np.int16)
     line = from_mulaw(to_mulaw(np.concatenate((silence, levels(first, first + blocks), silence))))
     found = stretches(line)
@@ -47,7 +47,7 @@ def test_blocks_are_known_again_on_the_line(first: int, blocks: int) -> None:
     ids=["missing", "doubled", "cut"],
 )
 def test_what_is_missing_shows(pcm: Pcm, steps: list[int]) -> None:
-    """A count that closed its gaps would call every line perfect."""
+    """A count that closed its gaps would rate every line as perfect."""
     found = stretches(pcm)
     blocks = [one.block for one in found]
     if steps == [1, 224, 1]:  # the same level twice in a row is one long block
@@ -58,6 +58,6 @@ def test_what_is_missing_shows(pcm: Pcm, steps: list[int]) -> None:
 
 
 def test_nothing_is_heard_in_silence() -> None:
-    """The noise of a line must not count as speech of the bot's."""
+    """Line noise must not count as the bot's speech."""
     assert stretches(np.zeros(800, np.int16)) == []
     assert stretches(np.zeros(0, np.int16)) == []

@@ -82,9 +82,8 @@ def test_bots_are_measured_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(concurrency, "_one_run", one_run)
     monkeypatch.setattr(concurrency, "calling", nullcontext)
-    monkeypatch.setattr(
-        concurrency, "running_bot", lambda variant: nullcontext(RunningBot(variant, None))
-    )
+    bots = [RunningBot(variant, None) for variant in (WITHOUT, WITH)]
+    monkeypatch.setattr(concurrency, "running_bots", lambda *variants: nullcontext(bots))
     found = concurrency.concurrency(
         (WITHOUT, WITH), (), counts=(1,), seconds=1, runs=3, say=lambda _: None
     )

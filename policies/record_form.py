@@ -1,4 +1,4 @@
-"""The record of a call back from its JSON form, which docs/call-record.md describes."""
+"""The JSON form of a call's record, checked; docs/call-record.md describes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ..models.errors import RecordError, first_complaint
 from ..models.readings import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
 from .config import MitigationPolicy
-from .record import CallRecord, TurnRecord
 from .types import Action, Decision, Evidence, Level
 
 
@@ -57,7 +56,9 @@ class _Words(_Form):
     cues: list[_WordCue]
 
 
-class _Turn(_Form):
+class TurnForm(_Form):
+    """One turn."""
+
     index: _Count
     started_at_s: _Positive
     ended_at_s: _Positive
@@ -75,6 +76,41 @@ class _Turn(_Form):
     callback: bool
     reason: str
 
+    def decision(self, model: str) -> Decision:
+        """What was decided, with its evidence; `model` is the record's."""
+        words = None
+        if self.words is not None:
+            cues = tuple((cue.cue, cue.words) for cue in self.words.cues)
+            words = WordReading(self.words.p_negative, cues)
+        reading = TurnReading(
+            index=self.index,
+            started_at_s=self.started_at_s,
+            ended_at_s=self.ended_at_s,
+            voice=EmotionReading(
+                p_negative=self.voice.p_negative,
+                model=model,
+                audio_s=self.voice.audio_s,
+                inference_ms=self.voice.inference_ms,
+                reason=self.voice.reason,
+                arousal=self.voice.arousal,
+                valence=self.voice.valence,
+                timeline=tuple(self.voice.timeline),
+            ),
+            words=words,
+            log_likelihood_ratio=self.log_likelihood_ratio,
+            conversation=tuple((cue.cue, cue.seen) for cue in self.conversation),
+        )
+        return Decision(
+            action=self.action,
+            level=self.level,
+            reason=self.reason,
+            evidence=Evidence(
+                reading, self.dialog_state, self.agents_available, self.transfer_failed
+            ),
+            belief=self.belief,
+            callback=self.callback,
+        )
+
 
 class _Summary(_Form):
     turns: _Count
@@ -83,7 +119,9 @@ class _Summary(_Form):
     actions: dict[str, int]
 
 
-class _Record(_Form):
+class RecordForm(_Form):
+    """A whole record."""
+
     schema_: Annotated[Literal["deescalate.call/1"], Field(alias="schema")]
     call_id: str
     source: str
@@ -93,64 +131,16 @@ class _Record(_Form):
     policy: MitigationPolicy
     warnings: list[str]
     summary: _Summary
-    turns: list[_Turn]
+    turns: list[TurnForm]
 
 
-def record_from_dict(data: Mapping[str, Any]) -> CallRecord:
-    """Read the JSON form of a record.
+def checked_form(data: Mapping[str, Any]) -> RecordForm:
+    """Check the JSON form of a record.
 
     Raises:
-        RecordError: a key is missing, unknown or not valid, or the summary contradicts the turns.
+        RecordError: a key is missing, unknown or not valid.
     """
     try:
-        form = _Record.model_validate(data)
+        return RecordForm.model_validate(data)
     except ValidationError as error:
         raise RecordError(f"call record: {first_complaint(error)}") from error
-    record = CallRecord(
-        call_id=form.call_id,
-        source=form.source,
-        duration_s=form.duration_s,
-        sample_rate=form.sample_rate,
-        model=form.model,
-        policy=form.policy,
-        turns=tuple(_turn(turn, form.model) for turn in form.turns),
-        warnings=tuple(form.warnings),
-    )
-    if form.summary.model_dump() != record.to_dict()["summary"]:
-        raise RecordError("call record: summary: contradicts the turns")
-    return record
-
-
-def _turn(turn: _Turn, model: str) -> TurnRecord:
-    voice = EmotionReading(
-        p_negative=turn.voice.p_negative,
-        model=model,
-        audio_s=turn.voice.audio_s,
-        inference_ms=turn.voice.inference_ms,
-        reason=turn.voice.reason,
-        arousal=turn.voice.arousal,
-        valence=turn.voice.valence,
-        timeline=tuple(turn.voice.timeline),
-    )
-    words = None
-    if turn.words is not None:
-        cues = tuple((cue.cue, cue.words) for cue in turn.words.cues)
-        words = WordReading(turn.words.p_negative, cues)
-    reading = TurnReading(
-        index=turn.index,
-        started_at_s=turn.started_at_s,
-        ended_at_s=turn.ended_at_s,
-        voice=voice,
-        words=words,
-        log_likelihood_ratio=turn.log_likelihood_ratio,
-        conversation=tuple((cue.cue, cue.seen) for cue in turn.conversation),
-    )
-    decision = Decision(
-        action=turn.action,
-        level=turn.level,
-        reason=turn.reason,
-        evidence=Evidence(reading, turn.dialog_state, turn.agents_available, turn.transfer_failed),
-        belief=turn.belief,
-        callback=turn.callback,
-    )
-    return TurnRecord(decision, turn.text)
