@@ -103,7 +103,7 @@ def test_a_model_has_a_place_before_the_work_starts(tmp_path: Path) -> None:
     """The card stands beside the model under the same name, so the ending matters."""
     with pytest.raises(OutputError, match=r"named \*\.onnx"):
         check_output(BUNDLED_VOICE, tmp_path / "ours.json")
-    with pytest.raises(OutputError, match="is made from"):
+    with pytest.raises(OutputError, match="would overwrite the source model"):
         check_output(BUNDLED_VOICE, BUNDLED_VOICE)
     with pytest.raises(OutputError, match="folder is missing"):
         check_output(BUNDLED_VOICE, tmp_path / "absent" / "ours.onnx")
@@ -117,7 +117,7 @@ def test_nothing_that_is_there_is_lost_to_a_card(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"ours\.json: exists but is not a model card"):
         check_output(BUNDLED_VOICE, tmp_path / "ours.onnx")
     assert report.read_text() == "{}"
-    with pytest.raises(OutputError, match="would have its card"):
+    with pytest.raises(OutputError, match="would overwrite the source model or its card"):
         check_output(tmp_path / "ours.model", tmp_path / "ours.onnx")
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(OutputError, match="is a directory"):

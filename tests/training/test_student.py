@@ -182,7 +182,7 @@ def test_a_checkpoint_of_another_start_is_refused(
         )
 
     run("one")
-    with pytest.raises(CheckpointError, match="of the recipe one, not two"):
+    with pytest.raises(CheckpointError, match="with the recipe one, not two"):
         run("two")
 
 

@@ -133,7 +133,7 @@ def test_a_checkpoint_of_another_run_is_refused(teaching: Path, interrupted: Pat
         train_teacher(recipe, teaching / "data", interrupted / "out", nothing)
     recipe = load_teacher_recipe(a_recipe(interrupted, teaching / "base"))
     fewer = save_turns(interrupted / "data", train=9)
-    with pytest.raises(CheckpointError, match="of the turns"):
+    with pytest.raises(CheckpointError, match="with the turns"):
         train_teacher(recipe, fewer, interrupted / "out", nothing)
     assert not (interrupted / "out" / "teacher").exists()
 
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_nothing_half_written(teaching: Path, tmp_path: Path)
     assert list((tmp_path / "out").iterdir()) == []
 
     def full_at_the_end(what: str, _: int, __: int) -> None:
-        if what == "reading":
+        if what == "classifying":
             fill_up(4_000)
 
     with (
@@ -216,7 +216,7 @@ def test_a_recipe_that_fits_no_model_is_one_line(teaching: Path, tmp_path: Path)
     nowhere = recipe.model_copy(
         update={"lora": recipe.lora.model_copy(update={"targets": "no_such_layer"})}
     )
-    with pytest.raises(UnreadableInputError, match=r"lora\.targets: no layer of .*base has"):
+    with pytest.raises(UnreadableInputError, match=r"lora\.targets: no layer name of .*base"):
         train_teacher(nowhere, teaching / "data", tmp_path / "out", nothing)
     absent = recipe.model_copy(update={"model": str(tmp_path / "absent")})
     with pytest.raises(ModelFileError, match="absent: cannot be loaded: it is not on this machine"):
