@@ -5,12 +5,13 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from .call_source import Task
+from .call_source import CallSource, Task
 from .duckdb_io import count_rows, create_table
 from .find_calls import NoCallsError
 from .label_files import LabelRow
@@ -23,7 +24,7 @@ _CALL = pa.schema(
         "started_at": pa.string(),
         "evidence_key": pa.string(),
         "turns_key": pa.string(),
-        "task": pa.binary(),
+        "rest": pa.binary(),
     }
 )
 _LABEL = pa.schema(
@@ -105,9 +106,9 @@ class CallIndex:
     def tasks(self, call_ids: Sequence[str]) -> dict[str, Task]:
         """Some of the calls, by call id."""
         found = self._database.execute(
-            "SELECT call_id, task FROM calls WHERE call_id IN (SELECT unnest(?))", [list(call_ids)]
+            "SELECT * FROM calls WHERE call_id IN (SELECT unnest(?))", [list(call_ids)]
         )
-        return {call_id: task_of(task) for call_id, task in found.fetchall()}
+        return {row[0]: task_of(row) for row in found.fetchall()}
 
 
 def _call_row(task: Task) -> dict[str, Any]:
@@ -118,11 +119,17 @@ def _call_row(task: Task) -> dict[str, Any]:
         "started_at": source.started_at.isoformat() if source.started_at else None,
         "evidence_key": task.evidence_key,
         "turns_key": task.turns_key,
-        "task": pickle.dumps(task),
+        "rest": pickle.dumps(
+            (source.recording, source.words, source.transcript, source.lines, source.caller_channel)
+        ),
     }
 
 
-def task_of(written: bytes) -> Task:
-    """A call from the column `task`."""
-    task: Task = pickle.loads(written)  # noqa: S301 - written by us, above
-    return task
+def task_of(row: Sequence[Any], known_turns: Sequence[Sequence[float]] | None = None) -> Task:
+    """The call of a row of the table `calls`."""
+    call_id, place, started_at, evidence_key, turns_key, rest = row
+    began = datetime.fromisoformat(started_at) if started_at else None
+    recording, words, transcript, lines, channel = pickle.loads(rest)  # noqa: S301 - written above
+    source = CallSource(call_id, place, recording, words, transcript, lines, channel, began)
+    known: Any = None if known_turns is None else tuple(map(tuple, known_turns))
+    return Task(source, evidence_key, turns_key, known)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
@@ -61,7 +61,7 @@ _GATHER_KNOWN_TURNS = """
     WHERE found.duration_s IS NOT NULL
 """
 _MISSING = """
-    SELECT task, earlier.turns FROM calls
+    SELECT calls.*, earlier.turns FROM calls
     LEFT JOIN (SELECT number, any_value(turns) AS turns FROM known GROUP BY number) earlier
     ON earlier.number = calls.rowid
     ANTI JOIN evidence ON evidence.number = calls.rowid ORDER BY call_id
@@ -107,9 +107,8 @@ class Missing:
         return self.size
 
     def __iter__(self) -> Iterator[Task]:
-        for task, known in stream_rows(self.database, _MISSING):
-            turns = None if known is None else tuple(map(tuple, known))
-            yield replace(task_of(task), known_turns=turns)
+        for *row, known_turns in stream_rows(self.database, _MISSING):
+            yield task_of(row, known_turns)
 
 
 class EvidenceColumns:
