@@ -36,5 +36,7 @@ def write_reports(calls: Path, folder: Path) -> None:
         )
         with pytest.MonkeyPatch.context() as patch:
             # What is drawn is the same for few calls, and thousands take seconds.
-            patch.setattr(caller_model, "doubts", partial(caller_model.doubts, calls=30))
+            patch.setattr(
+                caller_model, "sensitivities", partial(caller_model.sensitivities, calls=30)
+            )
             assert run_simulation(options) == 0

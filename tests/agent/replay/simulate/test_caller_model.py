@@ -8,9 +8,9 @@ import pytest
 
 from pipecat_deescalate.agent.replay.simulate.statistics.caller_model import (
     CallerModel,
-    doubts,
     load_caller_model,
     play_calls,
+    sensitivities,
 )
 from pipecat_deescalate.agent.replay.simulate.statistics.sweep import Costs
 from pipecat_deescalate.models.errors import PolicyError
@@ -53,10 +53,10 @@ def test_a_bot_that_never_fails_loses_nobody() -> None:
 
 def test_each_assumption_is_doubted() -> None:
     """A choice that hangs on a guess must show it: every value is varied, both ways."""
-    found = doubts([BALANCED, EAGER], MODEL, Costs(), handling_s=300, calls=30)
+    found = sensitivities([BALANCED, EAGER], MODEL, Costs(), handling_s=300, calls=30)
     assert len(found) == 2 * (len(CallerModel.model_fields) + 2)
-    for doubt in found:
-        assert doubt.costs[doubt.cheapest] == min(doubt.costs.values())
+    for one in found:
+        assert one.costs[one.cheapest] == min(one.costs.values())
 
 
 def test_a_model_with_an_unknown_value_is_refused(tmp_path: Path) -> None:
