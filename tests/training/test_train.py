@@ -231,7 +231,7 @@ def test_a_teachers_labels_count_instead_of_the_manifests(tiny_data: Path, tmp_p
     lines = [f"{header},soft_negative"]
     lines += [f"{row},{0.9 if row.split(',')[5] == '0' else 0.2}" for row in rows]
     manifest.write_text("\n".join(lines))
-    with pytest.raises(UnlearnableError, match="16 clips: those left out come out the wrong way"):
+    with pytest.raises(UnlearnableError, match="16 clips: left-out clips get the wrong sign"):
         train_voice(_recipe(changes=()), data, tmp_path / "run", _quiet)
 
 
