@@ -31,7 +31,7 @@ test-browser: $(VENV)/dev $(VENV)/package
 	$(BIN)/python -m pytest -rs tests/browser
 
 test-training: $(VENV)/train $(VENV)/package
-	$(BIN)/python -m pytest -rs tests/training tests/models/text/test_sentiment.py tests/models/text/test_request_classifier.py
+	$(BIN)/python -m pytest -rs $(PYTEST_ARGS) tests/training tests/models/text/test_sentiment.py tests/models/text/test_request_classifier.py
 
 # What `python -m benchmarks` measures, on little: live bots in real time.
 test-benchmarks: $(VENV)/dev $(VENV)/package
