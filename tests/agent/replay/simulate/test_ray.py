@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,17 +137,17 @@ print(row["call_id"], ray.nodes()[0]["NodeManagerAddress"])
 
 
 def test_a_cluster_of_this_machine_s_own_keeps_to_loopback(
-    calls: Path, tmp_path_factory: pytest.TempPathFactory
+    calls: Path,
 ) -> None:
     """Who reaches the ports of a Ray cluster can run code on it."""
-    folder = str(tmp_path_factory.mktemp("r"))
     ours = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    run = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", _READS_ONE_CALL, str(calls / "call-000000.wav")],
-        env={**ours, "HOME": folder, "RAY_TMPDIR": folder},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    with tempfile.TemporaryDirectory(prefix="r") as folder:  # a socket's path has 107 characters
+        run = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", _READS_ONE_CALL, str(calls / "call-000000.wav")],
+            env={**ours, "HOME": folder, "RAY_TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
     assert run.stdout.split() == ["call-000000", "127.0.0.1"], run.stderr
