@@ -49,7 +49,7 @@ def simulated(results: dict[str, Any]) -> str:
     lines += [
         "",
         f"{found['distressed']} distressed and {found['calm']} calm calls. In time: by the third "
-        "negative turn. The last two columns are per 1,000 calm calls.",
+        "negative turn. The last two columns count per 1,000 calm calls.",
     ]
     return "\n".join(lines)
 
