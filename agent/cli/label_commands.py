@@ -99,8 +99,7 @@ def annotate_command(
 ) -> None:
     """Label turns with an audio language model at your endpoint.
 
-    Turns that --out already holds are not sent again. Exit code 1 if turns got no answer; run it
-    again to ask for them.
+    Turns already in --out are not sent again. Exit code 1 if turns got no answer: run it again.
     """
     require_extra("annotate", "duckdb")
     from ...models.lab.annotation.client import RetryPolicy
