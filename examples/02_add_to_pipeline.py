@@ -1,6 +1,6 @@
 """A voice bot in the browser that notices a caller's frustration and acknowledges it in its reply.
 
-All lines without `guard` are a usual Pipecat bot. It needs
+All lines without `guard` are an ordinary Pipecat bot. It needs
 `pip install pipecat-deescalate "pipecat-ai[runner,webrtc]"` and OPENAI_API_KEY (for speech
 recognition, language model and speech; OPENAI_BASE_URL names another OpenAI-compatible server).
 Run `python 02_add_to_pipeline.py`, open http://localhost:7860/client, and complain.

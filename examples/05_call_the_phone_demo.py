@@ -1,4 +1,4 @@
-"""Calls the phone demo as Twilio would, and prints what came back.
+"""Calls the phone demo as Twilio would, and prints what the bot sends back.
 
 Start the bot with `deescalate demo --phone twilio`, then run
 `python 05_call_the_phone_demo.py calls/synthetic_escalating.ogg left`. It sends the recording in

@@ -16,7 +16,7 @@ GROUPS = "Your own calls, labels and models"
 app = typer.Typer(
     name="deescalate",
     cls=RootGroup,
-    help="Hear a caller's frustration turn by turn, and do something about it.",
+    help="Detect a caller's frustration turn by turn, and respond to it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,7 +52,7 @@ def path_option(text: str) -> Any:
 StereoCaller = Annotated[
     CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of the human view.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[Path | None, file_option("Also write the JSON to this file.")]
 Policy = Annotated[
     str, typer.Option(metavar="POLICY", help="gentle, balanced, eager or a YAML file.")

@@ -23,7 +23,9 @@ def select_command(
     out: Annotated[Path, file_option("The selected turns (JSON lines).")],
     rules: Annotated[Path | None, folder_option("Your own rules (*.sql).")] = None,
     seed: Annotated[int, typer.Option(help="The same seed selects the same turns.")] = 0,
-    per_rule: Annotated[int | None, typer.Option(min=0, help="Most turns from each rule.")] = None,
+    per_rule: Annotated[
+        int | None, typer.Option(min=0, help="Maximum turns from each rule.")
+    ] = None,
     random: Annotated[int, typer.Option(min=0, help="Turns to draw at random.")] = 500,
     negatives: Annotated[
         int, typer.Option(min=0, help="Turns that no rule matches, per turn that one does.")
@@ -97,8 +99,7 @@ def annotate_command(
 ) -> None:
     """Label turns with an audio language model at your endpoint.
 
-    Turns that --out already holds are not sent again. Exit code 1 if turns got no answer; run it
-    again to ask for them.
+    Turns already in --out are not sent again. Exit code 1 if turns got no answer: run it again.
     """
     require_extra("annotate", "duckdb")
     from ...models.lab.annotation.client import RetryPolicy
@@ -141,7 +142,7 @@ def agreement_command(
     as_json: Json = False,
     out: Out = None,
 ) -> None:
-    """Measure how far annotators agree, by strategy and context."""
+    """Measure agreement between annotators, by strategy and context."""
     require_extra("annotate", "duckdb")
     from ..lab.label_agreement import run_agreement
 

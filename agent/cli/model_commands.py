@@ -86,7 +86,7 @@ def distill_command(
     out: _Made,
     loss: Annotated[
         Distillation,
-        typer.Option(help="uld makes an audio language model; labels, data for `train voice`."),
+        typer.Option(help="uld: an audio language model; labels: data for `train voice`."),
     ] = Distillation.ULD,
     student: Annotated[
         str | None,

@@ -111,16 +111,18 @@ def simulate_command(
         EngineChoice.LOCAL
     ),
     base_rate: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of distressed calls to expect.")
+        float, typer.Option(min=0.0, max=1.0, help="Expected share of distressed calls.")
     ] = 0.01,
     calls_a_day: Annotated[
         float | None,
         typer.Option(min=1, help="Calls per day to staff for; as recorded if not given."),
     ] = None,
     handling_s: Annotated[
-        float, typer.Option(min=1, help="Seconds that a human spends on a transfer.")
+        float, typer.Option(min=1, help="Handling time of a transferred call, in seconds.")
     ] = 360.0,
-    wait_s: Annotated[float, typer.Option(min=0, help="Seconds that a transfer may wait.")] = 20.0,
+    wait_s: Annotated[
+        float, typer.Option(min=0, help="Maximum wait for an agent, in seconds.")
+    ] = 20.0,
     results: Annotated[str | None, folder_option("Write all decisions here, as Parquet.")] = None,
     sweep: Annotated[
         list[str] | None,
@@ -139,7 +141,7 @@ def simulate_command(
     caller_model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Also simulate a made-up caller: bundled, or a YAML file."
+            metavar="NAME", help="Also simulate callers who react: bundled, or a YAML file."
         ),
     ] = None,
     report: Annotated[Path | None, file_option("Write a report to read (HTML).")] = None,
@@ -218,7 +220,7 @@ def demo_command(
         PhoneVendor | None, typer.Option(help="Also answer phone calls, at /phone.")
     ] = None,
 ) -> None:
-    """Talk in your browser to a bot that notices frustration; no keys."""
+    """Talk in your browser to a bot that detects frustration; no API keys."""
     require_extra("demo", "aiortc", "fastapi", "uvicorn", "espeakng_loader", "pocketsphinx")
     from ..demo.command import run_demo
 

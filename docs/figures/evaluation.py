@@ -88,7 +88,7 @@ def groups(results: dict[str, Any]) -> str:
         return NOT_MEASURED
     keys = ("roc_auc", "false_positives_over_half", "false_positives_over_alarm")
     lines = [
-        "| corpus | group | speakers | clips | ROC-AUC | false at 0.5 | false at 0.8 |",
+        "| corpus | group | speakers | clips | ROC-AUC | FPR at 0.5 | FPR at 0.8 |",
         "|---|---|---|---|---|---|---|",
     ]
     for part in found:

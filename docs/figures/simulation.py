@@ -23,7 +23,7 @@ def sizing(results: dict[str, Any]) -> str:
         f"| 1,000 policies over 10,000 calls, one core | {results['sweep_s']:.0f} s |",
         "",
         f"A million 4-minute calls a day keep {1e6 * 240 / speed / 86_400:.0f} cores busy; "
-        f"analysing them in one night of 8 hours takes {1e6 * 240 / speed / 28_800:.0f}. "
+        f"analysing them in one night of 8 hours takes {1e6 * 240 / speed / 28_800:.0f} cores. "
         f"{results['machine']['processor']}, {results['machine']['cores']} cores; load before the "
         f"run: {results['load']:.1f}.",
     ]
@@ -49,7 +49,7 @@ def simulated(results: dict[str, Any]) -> str:
     lines += [
         "",
         f"{found['distressed']} distressed and {found['calm']} calm calls. In time: by the third "
-        "negative turn. The last two columns are per 1,000 calm calls.",
+        "negative turn. The last two columns count per 1,000 calm calls.",
     ]
     return "\n".join(lines)
 

@@ -46,7 +46,7 @@ def architectures(results: dict[str, Any]) -> str:
     lengths = [row["turn_s"] for row in models[0]["latency"]]
     names = " | ".join(f"{turn_s:g} s" for turn_s in lengths)
     lines = [
-        f"| model | weights | threads | {names} | against ours, 4 s | peak memory |",
+        f"| model | weights | threads | {names} | time / ours, 4 s | peak memory |",
         "|---" * (len(lengths) + 5) + "|",
     ]
     for model in models:

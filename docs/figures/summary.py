@@ -31,7 +31,7 @@ def _recognition(results: dict[str, Any]) -> list[tuple[str, str, str]]:
             f"{format_value(report['mean']['roc_auc'])} ({languages})",
             "",
         ),
-        ("negative turns found there at p = 0.5; precision", _found(report["mean"]), ""),
+        ("recall of negative turns there at p = 0.5; precision", _found(report["mean"]), ""),
         ("the same, single words of about 1 s (Turkish)", _found(by_corpus["turev"]), ""),
         ("ROC-AUC on cold disappointment (0.5 is chance)", auc["indowave"], ""),
     ]
@@ -66,7 +66,7 @@ def _calls(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
         (f"{real[0]['calls']} real calls, nearly all calm: offered a human; transferred", *offered),
         (
-            "turns of these calls read over p = 0.8; of those under 1 s",
+            "turns of these calls with p over 0.8; among turns under 1 s",
             f"{format_value(real[0]['share_over_alarm'], '.1%')}; "
             f"{format_value(real[0]['share_over_alarm_under_1s'], '.1%')}",
             "",
