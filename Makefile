@@ -12,10 +12,11 @@ INSTALL_LOCKED := $(INSTALL) --require-hashes -r
 
 # The core suite on two processes; `make test PYTEST_ARGS=` runs it on one.
 PYTEST_ARGS ?= -n 2 --dist loadfile
-CORE_TESTS := tests --ignore tests/training --ignore tests/browser --ignore tests/benchmarks
+RAY_TESTS := tests/agent/replay/simulate/test_ray.py
+CORE_TESTS := tests --ignore tests/training --ignore tests/browser --ignore tests/benchmarks --ignore $(RAY_TESTS)
 
 .NOTPARALLEL: # one pip at a time
-.PHONY: demo test test-browser test-training test-benchmarks test-latest check lint types docs dist lock clean
+.PHONY: demo test test-browser test-training test-benchmarks test-ray test-latest check lint types docs dist lock clean
 
 demo: $(VENV)/core $(VENV)/package
 	@for call in synthetic_calm synthetic_escalating; do \
@@ -32,6 +33,10 @@ test-browser: $(VENV)/dev $(VENV)/package
 
 test-training: $(VENV)/train $(VENV)/package
 	$(BIN)/python -m pytest -rs $(PYTEST_ARGS) tests/training tests/models/text/test_sentiment.py tests/models/text/test_request_classifier.py
+
+# The evidence stage on a Ray cluster of this machine.
+test-ray: $(VENV)/dev $(VENV)/package
+	$(BIN)/python -m pytest -rs $(RAY_TESTS)
 
 # What `python -m benchmarks` measures, on little: live bots in real time.
 test-benchmarks: $(VENV)/dev $(VENV)/package
