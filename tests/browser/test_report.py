@@ -6,7 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from ..agent.replay.simulate.conftest import calls, corpus
+from ..agent.conftest import corpus
+from ..agent.replay.simulate.conftest import calls
 from ..agent.replay.simulate.reports import write_reports
 from .chromium import CHROMIUM
 
