@@ -16,7 +16,7 @@ RAY_TESTS := tests/agent/replay/simulate/test_ray.py
 CORE_TESTS := tests --ignore tests/training --ignore tests/browser --ignore tests/benchmarks --ignore $(RAY_TESTS)
 
 .NOTPARALLEL: # one pip at a time
-.PHONY: demo test test-browser test-training test-benchmarks test-ray test-latest check lint types docs dist lock clean
+.PHONY: demo test test-browser test-training test-benchmarks test-ray test-latest check lint rules types docs dist lock clean
 
 demo: $(VENV)/core $(VENV)/package
 	@for call in synthetic_calm synthetic_escalating; do \
@@ -29,7 +29,7 @@ test: $(VENV)/dev $(VENV)/package
 
 # The demo in Chromium, from the system's packages; skipped with a reason where there is none.
 test-browser: $(VENV)/dev $(VENV)/package
-	$(BIN)/python -m pytest -rs tests/browser
+	$(BIN)/python -m pytest -rs -n 2 tests/browser
 
 test-training: $(VENV)/train $(VENV)/package
 	$(BIN)/python -m pytest -rs $(PYTEST_ARGS) tests/training tests/models/text/test_sentiment.py tests/models/text/test_request_classifier.py
@@ -53,7 +53,10 @@ test-latest:
 	$(LATEST)/python -m pytest -rs $(PYTEST_ARGS) -W default::DeprecationWarning \
 	  -W default::PendingDeprecationWarning -W default::FutureWarning $(CORE_TESTS)
 
-check: lint types
+check: lint types rules
+
+# What a linter does not know: who may import whom, what the lock and the API page hold.
+rules: $(VENV)/dev $(VENV)/package
 	$(BIN)/python -m pytest -q tests/test_imports.py tests/test_lock.py tests/test_api_page.py
 
 lint: $(VENV)/dev
