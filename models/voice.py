@@ -17,9 +17,9 @@ from .audio.samples import resample, to_mono_float32
 from .calibration import Calibration
 from .errors import ModelFileError
 from .logs import get_logger
+from .onnx_session import open_session
 from .readings import SAMPLE_RATE, EmotionReading, Samples, UnknownReason
 from .registry import BUNDLED_VOICE, read_model
-from .session import open_session
 
 MIN_AUDIO_S = 0.3
 MAX_WINDOW_S = 8.0

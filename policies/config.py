@@ -144,7 +144,7 @@ class MitigationPolicy(Rules):
         return Rules.model_validate({**base, **overrides})
 
 
-def agents_available(
+def within_opening_hours(
     policy: MitigationPolicy, moment: datetime | None, after_s: float = 0.0
 ) -> bool:
     """Whether humans answer some seconds after a moment (an aware datetime).

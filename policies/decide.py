@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..models.readings import Cue, TurnReading
+from .belief import add_evidence, belief_of, level_of, sounds_angry
 from .config import MitigationPolicy, Rules
-from .evidence import add_evidence, belief_of, level_of, sounds_angry
 from .types import Action, CallState, Decision, Evidence, Level
 
 

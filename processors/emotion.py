@@ -117,10 +117,10 @@ class EmotionProcessor(PassThroughProcessor):
     def _speech_started(self, frame: VADUserStartedSpeakingFrame) -> None:
         if self.capture.speech_started(frame.start_secs):
             self._turn = None
-            self.call.turn_started(self.capture.elapsed_s - frame.start_secs)
+            self.call.begin_turn(self.capture.elapsed_s - frame.start_secs)
 
     def _speech_stopped(self, frame: VADUserStoppedSpeakingFrame) -> None:
-        if self.capture.deaf:
+        if self.capture.no_audio_since_start:
             self.call.faults.report(
                 "no audio", "VAD frames but no audio; is audio_passthrough off?"
             )
@@ -130,7 +130,7 @@ class EmotionProcessor(PassThroughProcessor):
         """Classify this audio, in place of the request that is under way."""
         if audio is None:
             return
-        self._turn = self._turn or self.call.new_turn(audio.started_at_s)
+        self._turn = self._turn or self.call.take_turn(audio.started_at_s)
         if not self.call.active:
             return
         self.call.turn = self._turn

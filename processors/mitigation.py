@@ -84,7 +84,7 @@ class MitigationProcessor(PassThroughProcessor):
         elif isinstance(frame, UserStoppedSpeakingFrame):
             self._turn_stopped()
         elif isinstance(frame, EndFrame):
-            await self._call.hand_over.settled()  # the end would close the line first
+            await self._call.hand_over.wait_until_ended()  # the end would close the line first
         if passed is not None:
             await self.push_frame(passed, direction)
         if isinstance(frame, StartFrame) and self._bot is None:

@@ -77,7 +77,7 @@ class PromptProcessor(PassThroughProcessor):
         passed: Frame | None = frame
         if isinstance(frame, LLMTextFrame):
             if (turn := self._call.turn) is not None:
-                turn.answered()
+                turn.mark_answered()
         elif isinstance(frame, TTSSpeakFrame):
             ours = isinstance(frame, (GuardSpeakFrame, BotBackchannelFrame))
             if direction is FrameDirection.DOWNSTREAM and not ours:
@@ -92,7 +92,7 @@ class PromptProcessor(PassThroughProcessor):
     async def _prompt(self, frame: TTSSpeakFrame) -> TTSSpeakFrame | None:
         turn = self._call.turn
         if turn is not None:
-            await turn.settled()
+            await turn.wait_until_settled()
         if self._call.hand_over.under_way:
             return None
         if turn is None or turn.unsaid is None:
@@ -104,7 +104,7 @@ class PromptProcessor(PassThroughProcessor):
             await self._call_event_handler("on_rewritten", prompt, said.text)
         except Exception as error:  # noqa: BLE001 - the bot must speak
             self._call.faults.report("prompt", "rewriting failed; the prompt is unchanged", error)
-        turn.said()
+        turn.mark_said()
         return frame
 
     async def _rewritten(self, prompt: str, decision: Decision, turn: LiveTurn) -> Rewritten:

@@ -21,8 +21,8 @@ from ...models.lab.metrics import roc_auc
 from ...models.lab.text_corpora import half_spoken, read_goemotions, read_text_recipe
 from ...models.readings import EmotionReading, WordReading
 from ...models.text.sentiment import load_word_classifier
+from ...policies.belief import add_evidence
 from ...policies.config import MitigationPolicy
-from ...policies.evidence import add_evidence
 from ..console import format_value
 from .synthetic_calls import CallShape, PlannedTurn, group_by_speaker, plan_calls
 

@@ -18,7 +18,7 @@ from ...models.reader import CallReader, VoiceTurn, classify_voice
 from ...models.readings import Samples, TurnReading
 from ...models.text.sentiment import TextClassifier
 from ...models.voice import EmotionClassifier, load_classifier
-from ...policies.config import MitigationPolicy, agents_available, load_policy
+from ...policies.config import MitigationPolicy, load_policy, within_opening_hours
 from ...policies.decide import decide
 from ...policies.record import CallRecord, TurnRecord
 from ...policies.types import CallState, Evidence
@@ -169,7 +169,7 @@ def decide_call(
     transcript, state = transcript or Transcript(), CallState()
     records = []
     for turn in read_call(call, transcript, language=language, words=words):
-        available = agents_available(policy, started_at, turn.reading.ended_at_s)
+        available = within_opening_hours(policy, started_at, turn.reading.ended_at_s)
         evidence = Evidence(turn.reading, turn.dialog_state, available)
         state, decision = decide(state, evidence, policy)
         records.append(TurnRecord(decision, turn.text if keep_text else None))

@@ -82,7 +82,7 @@ class TurnWords:
     """What a transcript says about one caller turn.
 
     `text` is None if the caller has no words there; `prompted` is whether the bot spoke since the
-    previous turn; `barge_in` as in `CallReader.hear`.
+    previous turn; `barge_in` as in `CallReader.read`.
     """
 
     text: str | None = None

@@ -11,9 +11,9 @@ from functools import cache
 import numpy as np
 import onnxruntime as ort
 
+from ...models.onnx_session import open_session
 from ...models.readings import Samples
 from ...models.registry import shipped_with_pipecat
-from ...models.session import open_session
 
 SAMPLE_RATE = 16_000
 WINDOW_MS = 32

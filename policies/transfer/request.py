@@ -1,6 +1,6 @@
 """Handing a call over: what the human gets, who takes the call, and at most once.
 
-The targets are in `vendors` and `signed_webhook`; `http` sends their requests.
+The targets are in `vendors` and `signed_webhook`; `http_target` sends their requests.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class BotSpeechTracker:
         if self._bot and self._bot[-1].stopped_s == math.inf:
             self._bot[-1].cut = True
 
-    def turn_started(self, at_s: float) -> None:
+    def caller_began(self, at_s: float) -> None:
         """The caller began a turn at this time, which may be a moment ago."""
         self._turn_before_s, self._turn_s = self._turn_s, at_s
 
@@ -52,7 +52,7 @@ class BotSpeechTracker:
         return any(self._turn_before_s <= one.started_s < self._turn_s for one in self._bot)
 
     def barge_in(self, now_s: float) -> bool:
-        """Whether the caller began this turn while the bot spoke, as `CallReader.hear` has it.
+        """Whether the caller began this turn while the bot spoke, as `CallReader.read` has it.
 
         A bot that was cut off counts however short the overlap: it stopped for the caller.
         """

@@ -26,8 +26,8 @@ class TurnCapture:
         self._batch = bytearray()
         self._channels = 1
         self._turn_open = False
-        self._heard_before_s = 0.0
-        self._started_at_s = self._stopped_at_s = 0.0
+        self._before_s = 0.0
+        self._start_reported_at_s = self._stopped_at_s = 0.0
         self._speech_in_turn = False
 
     @property
@@ -38,12 +38,12 @@ class TurnCapture:
     @property
     def elapsed_s(self) -> float:
         """Seconds of audio so far."""
-        return self._heard_before_s + self._up_to_now().elapsed_s
+        return self._before_s + self._up_to_now().elapsed_s
 
     @property
-    def deaf(self) -> bool:
+    def no_audio_since_start(self) -> bool:
         """Whether no audio came since speech began."""
-        return self.elapsed_s == self._started_at_s
+        return self.elapsed_s == self._start_reported_at_s
 
     def audio(self, pcm: bytes, sample_rate: int, channels: int = 1) -> None:
         """Take the next PCM16 bytes: the first of several channels; a new rate starts a new buffer.
@@ -68,7 +68,7 @@ class TurnCapture:
         begins = not buffer.in_turn
         buffer.start(start_secs)
         self._speech_in_turn = True
-        self._started_at_s = self.elapsed_s
+        self._start_reported_at_s = self.elapsed_s
         return begins
 
     def speech_stopped(self, stop_secs: float) -> TurnAudio | None:
@@ -108,12 +108,12 @@ class TurnCapture:
         heard = self._up_to_now()
         self._channels = channels
         if sample_rate != heard.sample_rate:
-            self._heard_before_s += heard.elapsed_s
+            self._before_s += heard.elapsed_s
             self._buffer = TurnBuffer(sample_rate, dtype=np.int16)
 
     def _placed(self, audio: TurnAudio | None) -> TurnAudio | None:
         """The turn at its time in the whole call, if the sample rate changed in it."""
-        before = self._heard_before_s
+        before = self._before_s
         if audio is None or not before:
             return audio
         return replace(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from ...policies.config import MitigationPolicy, agents_available
+from ...policies.config import MitigationPolicy, within_opening_hours
 from .faults import Faults
 
 LIMIT_S = 60.0
@@ -40,7 +40,7 @@ class HandOver:
         self._failed = self._failed or not ok
         self._ended.set()
 
-    async def settled(self) -> None:
+    async def wait_until_ended(self) -> None:
         """Wait while a hand-over is under way."""
         if self._since is None:
             return
@@ -63,7 +63,7 @@ class HandOver:
 
     def available(self, policy: MitigationPolicy) -> bool:
         """Whether a human could take the call now."""
-        if not self.ready or not agents_available(policy, datetime.now(UTC)):
+        if self.failed or not self.ready or not within_opening_hours(policy, datetime.now(UTC)):
             return False
         try:
             return self._agents_available is None or bool(self._agents_available())

@@ -57,19 +57,19 @@ class LiveCall:
         self._begun: LiveTurn | None = None
         self._words: deque[str] = deque(maxlen=50)
 
-    def turn_started(self, at_s: float) -> LiveTurn:
+    def begin_turn(self, at_s: float) -> LiveTurn:
         """The caller began a turn at this time; it may yet turn out to have no audio."""
-        self.bot_speech.turn_started(at_s)
+        self.bot_speech.caller_began(at_s)
         prompted = self.bot_speech.prompted
         self._begun = LiveTurn(self._next_index, self.dialog_state, prompted=prompted)
         return self._begun
 
-    def new_turn(self, at_s: float) -> LiveTurn:
+    def take_turn(self, at_s: float) -> LiveTurn:
         """The turn that began, or one without speech, at this time.
 
         It becomes `turn` once there is audio to classify.
         """
-        turn, self._begun = self._begun or self.turn_started(at_s), None
+        turn, self._begun = self._begun or self.begin_turn(at_s), None
         self._next_index += 1
         return turn
 

@@ -77,7 +77,7 @@ class TurnDecider:
             return None
         self._commit(preview)
         if preview.to_say.action in SPOKEN:
-            preview.turn.guided()
+            preview.turn.mark_guided()
         return preview.decision
 
     def undecided(self) -> LiveTurn | None:
@@ -120,7 +120,7 @@ class TurnDecider:
             note = None if turn.phase in {TurnPhase.GUIDED, TurnPhase.ANSWERED} else turn.guidance
             provisional = speculative and self._turn_open
             if note is not None and not provisional:
-                turn.guided()
+                turn.mark_guided()
             return Reply(provisional and turn.to_say.action is Action.TRANSFER, note)
         preview = self._previewed(turn, text)
         silent = preview.to_say.action is Action.TRANSFER
@@ -132,7 +132,7 @@ class TurnDecider:
         self._commit(preview)
         note = turn.guidance
         if note is not None:
-            turn.guided()
+            turn.mark_guided()
         return Reply(silent, note, turn.decision)
 
     def transfer_request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
@@ -174,7 +174,7 @@ class TurnDecider:
         call, turn, decision = self._call, preview.turn, preview.decision
         self._state, self._reader = preview.state, preview.reader
         turn.settle(decision, preview.to_say, preview.text)
-        call.pending.decided(turn)
+        call.pending.replace_by(turn)
         call.turns.append(TurnRecord(decision, preview.text if call.keep_text else None))
         if not turn.is_read:
             call.faults.report("late", "reading not in time; the turn counts as unknown")

@@ -103,7 +103,7 @@ class LiveTurn:
             self.phase = TurnPhase.DROPPED
             self._settled.set()
 
-    async def settled(self) -> None:
+    async def wait_until_settled(self) -> None:
         """Wait while a decision is awaited."""
         if self.phase is TurnPhase.AWAITED:
             await self._settled.wait()
@@ -133,16 +133,16 @@ class LiveTurn:
         """Whether `to_say` went to the LLM or to the speech synthesis."""
         return self.phase in {TurnPhase.SAID, TurnPhase.GUIDED, TurnPhase.ANSWERED}
 
-    def said(self) -> None:
+    def mark_said(self) -> None:
         """A scripted prompt carried the decision."""
         self.phase = TurnPhase.SAID
 
-    def guided(self) -> None:
+    def mark_guided(self) -> None:
         """The LLM got guidance."""
         if self.phase is not TurnPhase.ANSWERED:
             self.phase = TurnPhase.GUIDED
 
-    def answered(self) -> None:
+    def mark_answered(self) -> None:
         """The LLM replied: its guidance is used up."""
         if self.phase is TurnPhase.GUIDED:
             self.phase = TurnPhase.ANSWERED
@@ -154,8 +154,8 @@ class PendingAcknowledgement:
     def __init__(self) -> None:
         self._turn: LiveTurn | None = None
 
-    def decided(self, turn: LiveTurn) -> None:
-        """This turn replaces the one before, if it has anything to say."""
+    def replace_by(self, turn: LiveTurn) -> None:
+        """Replace the one before; nothing is pending if this turn has nothing to say."""
         to_say = turn.to_say
         self._turn = turn if to_say is not None and to_say.action in SPOKEN else None
 

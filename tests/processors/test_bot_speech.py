@@ -35,16 +35,18 @@ def test_a_live_call_is_told_as_its_recording(bot: list[float], caller: list[flo
         for a, b in said
     ]
     heard = [VoiceTurn(i, a, b, None, VOICE) for i, (a, b) in enumerate(turns)]
-    floor = BotSpeechTracker()
-    steps = [(a, floor.bot_started) for a, _ in said] + [(b, floor.bot_stopped) for _, b in said]
-    steps += [(a, floor.turn_started) for a, _ in turns]
+    tracker = BotSpeechTracker()
+    steps = [(a, tracker.bot_started) for a, _ in said] + [
+        (b, tracker.bot_stopped) for _, b in said
+    ]
+    steps += [(a, tracker.turn_started) for a, _ in turns]
     live = []
-    for at, step in sorted(steps, key=lambda pair: (pair[0], pair[1] == floor.bot_started)):
+    for at, step in sorted(steps, key=lambda pair: (pair[0], pair[1] == tracker.bot_started)):
         if live:
-            live[-1] = (live[-1][0], live[-1][1] or floor.barge_in(at))
+            live[-1] = (live[-1][0], live[-1][1] or tracker.barge_in(at))
         step(at)
-        if step == floor.turn_started:
-            live.append((floor.prompted, False))
+        if step == tracker.turn_started:
+            live.append((tracker.prompted, False))
     words = Transcript(utterances).align(heard)
     assert [prompted for prompted, _ in live] == [one.prompted for one in words]
     assert [over for _, over in live][:-1] == [one.barge_in for one in words][:-1]
@@ -59,32 +61,32 @@ def test_a_barge_in_is_more_than_a_quick_answer(
     stops_s: float, *, cut: bool, expected: bool
 ) -> None:
     """People answer before a prompt is quite over; that is not impatience."""
-    floor = BotSpeechTracker()
-    floor.bot_started(8.0)
+    tracker = BotSpeechTracker()
+    tracker.bot_started(8.0)
     if stops_s < 10.0:
-        floor.bot_stopped(stops_s)
-    floor.turn_started(10.0)
+        tracker.bot_stopped(stops_s)
+    tracker.caller_began(10.0)
     if cut:
-        floor.interrupted()
+        tracker.interrupted()
     if stops_s >= 10.0:
-        floor.bot_stopped(stops_s)
-    floor.bot_started(12.0)
-    assert floor.barge_in(13.0) is expected
+        tracker.bot_stopped(stops_s)
+    tracker.bot_started(12.0)
+    assert tracker.barge_in(13.0) is expected
 
 
 def test_a_barge_in_is_known_while_the_bot_goes_on() -> None:
     """A bot that cannot be interrupted may still speak when the turn is read."""
-    floor = BotSpeechTracker()
-    floor.bot_started(8.0)
-    floor.turn_started(10.0)
-    assert not floor.barge_in(10.2)
-    assert floor.barge_in(11.0)
+    tracker = BotSpeechTracker()
+    tracker.bot_started(8.0)
+    tracker.caller_began(10.0)
+    assert not tracker.barge_in(10.2)
+    assert tracker.barge_in(11.0)
 
 
 def test_a_bot_that_never_spoke_was_not_interrupted() -> None:
     """A caller who speaks first interrupts nobody."""
-    floor = BotSpeechTracker()
-    floor.interrupted()
-    floor.turn_started(1.0)
-    assert not floor.prompted
-    assert not floor.barge_in(2.0)
+    tracker = BotSpeechTracker()
+    tracker.interrupted()
+    tracker.caller_began(1.0)
+    assert not tracker.prompted
+    assert not tracker.barge_in(2.0)

@@ -169,6 +169,7 @@ async def test_a_hand_over_that_got_lost_has_failed(pool: InferencePool) -> None
     async with running(*guarded.parts[:2]) as call:
         await take_turn(call, a_context(request))
         await asyncio.sleep(hand_over_state.LIMIT_S)
+        assert not guarded.call.hand_over.available(guarded.call.policy)
         (frame,) = await take_turn(call, a_context(request))
     assert guarded.actions == ["transfer", "offer_human"]
     assert "calls back" in frame.context.get_messages()[-1]["content"]

@@ -10,8 +10,8 @@ pytest.importorskip("onnx", reason="the extra `train` is not installed")
 from pipecat_deescalate.models.lab.training.features import HOP, MEL_BANDS, log_mel
 from pipecat_deescalate.models.lab.training.front_end import front_end
 from pipecat_deescalate.models.lab.training.onnx_builder import GraphBuilder, finish
+from pipecat_deescalate.models.onnx_session import open_session
 from pipecat_deescalate.models.readings import SAMPLE_RATE, Samples
-from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.voice import SAMPLES
 
 from ..audio import noise, speech_like, tone

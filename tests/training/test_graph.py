@@ -26,8 +26,8 @@ from pipecat_deescalate.models.lab.training.export import measure_ranges
 from pipecat_deescalate.models.lab.training.features import log_mel
 from pipecat_deescalate.models.lab.training.graph import Head, embedding_graph, voice_graph
 from pipecat_deescalate.models.lab.training.width_pruning import prune_width, shorten_keys
+from pipecat_deescalate.models.onnx_session import open_session
 from pipecat_deescalate.models.readings import Samples
-from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.voice import SAMPLES
 
 from ..audio import speech_like

@@ -18,8 +18,8 @@ from pipecat_deescalate.models.lab.training.int8_saturation import (
     avoid_saturation,
     requantised,
 )
+from pipecat_deescalate.models.onnx_session import open_session
 from pipecat_deescalate.models.registry import BUNDLED_VOICE
-from pipecat_deescalate.models.session import open_session
 from pipecat_deescalate.models.voice import LOGIT, SAMPLES
 
 from ..audio import speech_like

@@ -35,7 +35,7 @@ from pipecat_deescalate.models.lab.training.voice_teacher import (  # noqa: E402
     voice_teacher,
 )
 from pipecat_deescalate.models.lab.training.width_pruning import prune_width  # noqa: E402 - torch
-from pipecat_deescalate.models.session import open_session  # noqa: E402 - torch
+from pipecat_deescalate.models.onnx_session import open_session  # noqa: E402 - torch
 
 from ..audio import noise, speech_like  # noqa: E402 - torch
 

@@ -28,8 +28,8 @@ from pipecat_deescalate.models.lab.training.recipe import (
     load_recipe,
 )
 from pipecat_deescalate.models.lab.training.train_voice import TrainingResult, train_voice
+from pipecat_deescalate.models.onnx_session import open_session
 from pipecat_deescalate.models.readings import EmotionReading, Samples
-from pipecat_deescalate.models.session import open_session
 
 from ..audio import speech_like, write_audio
 from ..disk import fill_up, no_file_over

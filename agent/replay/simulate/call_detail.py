@@ -15,7 +15,7 @@ from ....models.audio.recording import read_audio
 from ....models.audio.samples import resample
 from ....models.readings import Cue, EmotionReading, TurnReading, UnknownReason, WordReading
 from ....models.voice import TIMELINE_STEP_S
-from ....policies.config import MitigationPolicy, agents_available
+from ....policies.config import MitigationPolicy, within_opening_hours
 from ....policies.decide import decide
 from ....policies.types import CallState, Decision, Evidence
 from ..transcript import Transcript
@@ -118,7 +118,7 @@ def _decided(
 ) -> list[Decision]:
     state, decisions = CallState(), []
     for turn, reading in zip(row["turns"], readings, strict=True):
-        humans = agents_available(policy, source.started_at, reading.ended_at_s)
+        humans = within_opening_hours(policy, source.started_at, reading.ended_at_s)
         state, decision = decide(state, Evidence(reading, turn["dialog_state"], humans), policy)
         decisions.append(decision)
     return decisions

@@ -14,6 +14,7 @@ import numpy as np
 from ....models.errors import DeescalateError
 from ....models.readings import Samples
 from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
+from ....models.text.cues import LANGUAGES
 from ....models.voice import load_classifier
 from ..alignment import read_untimed_at
 from ..call import TurnInput, VoiceCall, classify_call, read_call
@@ -51,7 +52,7 @@ class EvidenceSettings:
         voice = read_model(self.model or BUNDLED_VOICE).card["sha256"]
         words = [
             hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(WEIGHTS.glob("*.json"))
+            for path in sorted([*WEIGHTS.glob("*.json"), *LANGUAGES.glob("*.yaml")])
             if path.stem != BUNDLED_VOICE.stem
         ]
         return _digest([self.turns_key, voice, words, self.language])

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ....policies.config import MitigationPolicy, OpeningHours, Rules, agents_available
+from ....policies.config import MitigationPolicy, OpeningHours, Rules, within_opening_hours
 from ....policies.types import Action, Level
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ class CallBatch:
         longest = int(lengths[0]) if len(lengths) else 0
         return tuple(firsts[: int((lengths > step).sum())] + step for step in range(longest))
 
-    def agents_available(self, policy: MitigationPolicy) -> Bools | None:
+    def within_opening_hours(self, policy: MitigationPolicy) -> Bools | None:
         """Whether humans answer at the end of each turn; None if they always do."""
         hours = policy.opening_hours
         if hours is None or not any(self.started_at):
@@ -90,7 +90,7 @@ class CallBatch:
         if hours not in self._open:
             self._open[hours] = np.array(
                 [
-                    agents_available(policy, self.started_at[call], at_s)
+                    within_opening_hours(policy, self.started_at[call], at_s)
                     for call, at_s in zip(self.call_of_turn, self.ended_at_s.tolist(), strict=True)
                 ],
                 bool,
@@ -169,7 +169,7 @@ class _State:
 def replay(batch: CallBatch, policy: MitigationPolicy) -> Replay:
     """Decide all turns of all calls as `decide` would one by one."""
     limits = _Limits(policy, batch)
-    available = batch.agents_available(policy)
+    available = batch.within_opening_hours(policy)
     state = _State(len(batch.call_ids))
     found = Replay(
         np.zeros(batch.turns, np.int8),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...session import open_session
+from ...onnx_session import open_session
 from .encoder import Encoder
 from .graph import inputs_graph
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio.recording import read_audio
+from ...onnx_session import open_session
 from ...progress import Progress
 from ...readings import SAMPLE_RATE, Samples
-from ...session import open_session
 from ..channel_effects import Effect, telephone, with_effect
 from ..datasets import Clip, cached_rows
 from .encoder import CHANNELS, Encoder

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 
 from ...calibration import Calibration
+from ...onnx_session import open_session
 from ...readings import SAMPLE_RATE, Samples
-from ...session import open_session
 from ...voice import FORMAT, SAMPLES
 from .encoder import BASE_MODEL, Encoder
 from .graph import Head, voice_graph

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ...calibration import Calibration
 from ...errors import UnreadableInputError
 from ...files import whole_file
+from ...onnx_session import open_session
 from ...progress import Progress
 from ...readings import Samples
 from ...registry import write_model
-from ...session import open_session
 from ...voice import AFFECT, LOGIT, SAMPLES
 from ..datasets import (
     TRAIN_SPLIT,

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...session import open_session
+from ...onnx_session import open_session
 from .activation_stats import ActivationStats, measure_activations
 from .encoder import HEADS, Encoder, Layer, Linear
 from .graph import inputs_graph

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipecat_deescalate.agent.replay.simulate import recording_evidence
 from pipecat_deescalate.agent.replay.simulate.call_detail import ReportContent, serialize_call
 from pipecat_deescalate.agent.replay.simulate.call_index import CallIndex
 from pipecat_deescalate.agent.replay.simulate.call_source import Task
@@ -41,6 +43,7 @@ from pipecat_deescalate.agent.replay.simulate.transcript_lookup import Transcrip
 from pipecat_deescalate.agent.replay.simulate.vectorized import CallBatch
 from pipecat_deescalate.models.reader import VoiceTurn
 from pipecat_deescalate.models.readings import EmotionReading
+from pipecat_deescalate.models.text.cues import LANGUAGES
 from pipecat_deescalate.policies.config import load_policy
 
 from .killer import Killer
@@ -56,6 +59,18 @@ def tasks(calls: Path) -> list[Task]:
 def by_id(calls: Path) -> list[Task]:
     found = tasks_for(find_calls([str(calls)]), SETTINGS)
     return sorted(found, key=lambda task: task.source.call_id)
+
+
+def test_an_edited_language_makes_evidence_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cues of patterns that are no longer there would be replayed in silence."""
+    copied = shutil.copytree(LANGUAGES, tmp_path / "languages")
+    monkeypatch.setattr(recording_evidence, "LANGUAGES", copied)
+    before = SETTINGS.key
+    with (copied / "en.yaml").open("a") as file:
+        file.write("# a new pattern\n")
+    assert SETTINGS.key != before
 
 
 @contextmanager
