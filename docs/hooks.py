@@ -1,4 +1,4 @@
-"""What MkDocs is told besides mkdocs.yml, so that the same pages read well here and on the site.
+"""MkDocs hooks besides mkdocs.yml, so that the same pages read well here and on the site.
 
 The README and other files of the root become pages, without a copy in docs. Links that leave docs
 lead to the repository, after a look whether there is something at their end.

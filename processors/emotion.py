@@ -1,4 +1,4 @@
-"""Classifies each caller turn as it goes by, after every stretch of speech in it."""
+"""Classifies each caller turn, after every stretch of speech in it."""
 
 from __future__ import annotations
 

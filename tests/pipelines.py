@@ -62,7 +62,7 @@ class Scripted:
 
 
 class Tap(FrameProcessor):
-    """Notes every frame that goes by."""
+    """Notes every frame that passes."""
 
     def __init__(self) -> None:
         super().__init__(enable_direct_mode=True)

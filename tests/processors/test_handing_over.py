@@ -1,4 +1,4 @@
-"""Deciding to hand a call over: what the caller hears, and what the human is told."""
+"""Deciding to hand a call over: what the caller hears, and what the human gets."""
 
 from __future__ import annotations
 

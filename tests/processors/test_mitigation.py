@@ -1,4 +1,4 @@
-"""Decisions in a running pipeline: when they are made, and what the LLM is told."""
+"""Decisions in a running pipeline: when they are made, and what the LLM gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scripted bots say after a decision, and what LLMs are told in a second run."""
+"""What scripted bots say after a decision, and what LLMs get in a second run."""
 
 from __future__ import annotations
 
