@@ -39,13 +39,13 @@ def test_a_live_call_is_told_as_its_recording(bot: list[float], caller: list[flo
     steps = [(a, tracker.bot_started) for a, _ in said] + [
         (b, tracker.bot_stopped) for _, b in said
     ]
-    steps += [(a, tracker.turn_started) for a, _ in turns]
+    steps += [(a, tracker.caller_began) for a, _ in turns]
     live = []
     for at, step in sorted(steps, key=lambda pair: (pair[0], pair[1] == tracker.bot_started)):
         if live:
             live[-1] = (live[-1][0], live[-1][1] or tracker.barge_in(at))
         step(at)
-        if step == tracker.turn_started:
+        if step == tracker.caller_began:
             live.append((tracker.prompted, False))
     words = Transcript(utterances).align(heard)
     assert [prompted for prompted, _ in live] == [one.prompted for one in words]
