@@ -220,7 +220,7 @@ def demo_command(
         PhoneVendor | None, typer.Option(help="Also answer phone calls, at /phone.")
     ] = None,
 ) -> None:
-    """Talk in your browser to a bot that detects frustration; no keys needed."""
+    """Talk in your browser to a bot that detects frustration; no keys."""
     require_extra("demo", "aiortc", "fastapi", "uvicorn", "espeakng_loader", "pocketsphinx")
     from ..demo.command import run_demo
 
