@@ -29,7 +29,7 @@ test: $(VENV)/dev $(VENV)/package
 
 # The demo in Chromium, from the system's packages; skipped with a reason where there is none.
 test-browser: $(VENV)/dev $(VENV)/package
-	$(BIN)/python -m pytest -rs -n 3 tests/browser
+	$(BIN)/python -m pytest -rs $(PYTEST_ARGS) tests/browser
 
 test-training: $(VENV)/train $(VENV)/package
 	$(BIN)/python -m pytest -rs $(PYTEST_ARGS) tests/training tests/models/text/test_sentiment.py tests/models/text/test_request_classifier.py
