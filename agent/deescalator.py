@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from ..processors.prompts import PromptProcessor, Rewriter
 from ..processors.session.inference import InferencePool
 from ..processors.session.live_call import LiveCall, phrase_book
 from ..processors.transfer import TransferProcessor
+from ..processors.wiring import GuardParts, Wiring, complaints
 
 
 class Deescalator:
@@ -95,10 +95,13 @@ class Deescalator:
         self._mitigation = MitigationProcessor(self._call, max_wait=max_wait, scripted=scripted)
         self._prompts = PromptProcessor(self._call, rewriter=rewriter)
         self._transfer = TransferProcessor(transfer, call=self._call)
-
-    @cached_property
-    def _listen(self) -> PassThroughChain:
-        return PassThroughChain(self._emotion, self._mitigation)
+        self._listen = PassThroughChain(self._emotion, self._mitigation)
+        self._parts = GuardParts(
+            self._listen, self._prompts, self._transfer, transfers=transfer is not None
+        )
+        wiring = Wiring(self._parts, self._call)
+        for part in (self._emotion, self._mitigation, self._prompts, self._transfer):
+            part.wiring = wiring
 
     def listen(self) -> FrameProcessor:
         """Reads the turn, decides, and edits the LLM's next context; goes before the LLM."""
@@ -111,6 +114,14 @@ class Deescalator:
     def hand_over(self) -> FrameProcessor:
         """Runs the transfer after its announcement; goes after `transport.output()`."""
         return self._transfer
+
+    def check(self, pipeline: FrameProcessor) -> list[str]:
+        """What keeps the guard from its work in this pipeline, each with the line to write.
+
+        The same is checked when the pipeline starts, and goes to the log and to the record's
+        warnings. Empty if all is well, as far as the processors show it.
+        """
+        return complaints(pipeline, self._parts)
 
     def event_handler(self, event: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator that registers a handler for an event of one of the parts.
@@ -175,7 +186,8 @@ class Deescalator:
             model=self._classifier.name,
             policy=self._call.policy,
             turns=tuple(self._call.turns),
-            warnings=tuple(
-                f"{kind}: {count} times" for kind, count in self._call.faults.counts.items()
+            warnings=(
+                *self._call.warnings,
+                *(f"{kind}: {count} times" for kind, count in self._call.faults.counts.items()),
             ),
         )

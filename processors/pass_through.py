@@ -13,6 +13,7 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     OutputTransportMessageUrgentFrame,
+    StartFrame,
     SystemFrame,
     UserSpeakingFrame,
     UserStartedSpeakingFrame,
@@ -25,6 +26,7 @@ from pipecat.processors.frame_processor import FrameCallback, FrameDirection, Fr
 from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from .frames import CallerEmotionFrame
+from .wiring import Wiring
 
 DOWNSTREAM = FrameDirection.DOWNSTREAM
 
@@ -62,6 +64,14 @@ class PassThroughProcessor(FrameProcessor):
     )
     waiting = 0
     """The number of queued frames here that must not be overtaken."""
+    wiring: Wiring | None = None
+    """Checks the pipeline when it starts, for parts that belong to a guard."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Check the pipeline when it starts."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, StartFrame) and self.wiring is not None:
+            self.wiring.check(self.pipeline_worker.pipeline)
 
     def on_bypass(self, frame: Frame) -> None:
         """See a frame that was not queued; it was pushed on already."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from ...models.logs import get_logger
 from ...models.reader import CallReader
 from ...policies.config import MitigationPolicy
 from ...policies.empathy import Language, Moment, PhraseBook
@@ -15,6 +16,8 @@ from .bot_speech import BotSpeechTracker
 from .faults import Faults
 from .hand_over_state import HandOver
 from .turn_state import LiveTurn, PendingAcknowledgement
+
+log = get_logger("call")
 
 
 @lru_cache(maxsize=16)
@@ -47,6 +50,7 @@ class LiveCall:
         self.dialog_state: str | None = None
         self.turn: LiveTurn | None = None
         self.turns: list[TurnRecord] = []
+        self.warnings: list[str] = []
         self.used_phrases: frozenset[str] = frozenset()
         self.faults = Faults(call_id)
         self.bot_speech = BotSpeechTracker()
@@ -56,6 +60,12 @@ class LiveCall:
         self._next_index = 0
         self._begun: LiveTurn | None = None
         self._words: deque[str] = deque(maxlen=50)
+
+    def warn(self, text: str) -> None:
+        """Tell the operator, in the log and the record, what keeps the guard from its work."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            log.warning("the guard cannot do all its work", call_id=self.call_id, problem=text)
 
     def begin_turn(self, at_s: float) -> LiveTurn:
         """The caller began a turn at this time; it may yet turn out to have no audio."""
