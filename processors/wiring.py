@@ -87,7 +87,7 @@ def _missing(
 ) -> Iterator[str]:
     lost = {
         "guard.listen()": "the caller is not heard and nothing is decided",
-        "guard.speak()": "scripted prompts stay as they are",
+        "guard.speak()": "prompts are not rewritten, and guidance ends at a tool call",
     }
     if guard.transfers:
         lost["guard.hand_over()"] = "no call is handed over, callers are offered a call back"
@@ -190,9 +190,7 @@ def is_realtime(service: LLMService) -> bool:
     return about is not None and about.is_realtime_service  # a service may have no metadata
 
 
-def _placed(
-    processor: FrameProcessor, way: tuple[tuple[int, bool], ...] = ()
-) -> Iterator[_Placed]:
+def _placed(processor: FrameProcessor, way: tuple[tuple[int, bool], ...] = ()) -> Iterator[_Placed]:
     """Every processor of a pipeline with the way to it."""
     yield _Placed(processor, way)
     branches = isinstance(processor, ParallelPipeline)

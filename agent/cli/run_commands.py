@@ -1,4 +1,4 @@
-"""Commands that run what is there: `analyze`, `simulate`, `demo`, `bench`."""
+"""Commands that run what is there: `analyze`, `simulate`, `demo`, `doctor`, `bench`."""
 
 from __future__ import annotations
 
@@ -232,6 +232,21 @@ def demo_command(
         caller_channel=caller_channel,
         phone=phone is not None,
     )
+
+
+@app.command("doctor", rich_help_panel=COMMANDS)
+def doctor_command(
+    bot: Annotated[Path, typer.Argument(metavar="BOT.py", help="The bot's file.")],
+    as_json: Json = False,
+    out: Out = None,
+) -> None:
+    """Check the guard's place in a bot's pipeline, without a call.
+
+    Exit code 1 if something keeps it from that.
+    """
+    from ..doctor import run_doctor
+
+    raise typer.Exit(1 if run_doctor(bot, as_json=as_json, out=out) else 0)
 
 
 @app.command("bench", rich_help_panel=COMMANDS)
