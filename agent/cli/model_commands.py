@@ -34,6 +34,7 @@ class Trainable(StrEnum):
     WORDING = "wording"
     REQUESTS = "requests"
     FUSION = "fusion"
+    SPEAKERS = "speakers"
     TEACHER = "teacher"
 
 

@@ -29,7 +29,13 @@ def run_training(what: str, *, data: Path, out: Path, recipe: Path | None) -> st
     is the file of sentences.
     """
     out.mkdir(parents=True, exist_ok=True)
-    train = {"voice": _voice, "wording": _text, "requests": _requests, "fusion": _fusion}[what]
+    train = {
+        "voice": _voice,
+        "wording": _text,
+        "requests": _requests,
+        "fusion": _fusion,
+        "speakers": _speakers,
+    }[what]
     with stages() as progress:
         return train(data, out, recipe, progress)
 
@@ -78,6 +84,15 @@ def _fusion(data: Path, out: Path, _recipe: Path | None, _progress: Progress) ->
         f"{made}: ROC-AUC of held-out turns: voice {report.roc_auc_voice:.3f}, "
         f"words {report.roc_auc_words:.3f}, both {report.roc_auc_fused:.3f}"
     )
+
+
+def _speakers(data: Path, out: Path, _recipe: Path | None, progress: Progress) -> str:
+    from ...models.audio.speakers import WEIGHTS as SPEAKERS  # noqa: PLC0415 - beside its training
+    from ...models.lab.training.train_speakers import train_speakers  # noqa: PLC0415 - needs scipy
+
+    made = out / SPEAKERS.name
+    report = train_speakers(data, made, progress)
+    return f"{made}: from {report.calls} calls and {report.speakers} speakers"
 
 
 def run_clips(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...models.audio.memory_file import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
+from ...models.audio.speakers import TurnVoice, turn_voice, two_speakers
 from ...models.errors import AudioError, SamplesError
 from ...models.reader import CallReader, VoiceTurn, classify_voice
 from ...models.readings import Samples, TurnReading
@@ -141,7 +142,10 @@ def classify_call(
             if known_turns is None
             else cut_turns(blocks, known_turns, rules)
         )
-        turns = [classify_voice(turn, classifier) for turn in found]
+        turns, voices = [], []
+        for turn in found:
+            turns.append(classify_voice(turn, classifier))
+            voices.append(turn_voice(turn.samples, turn.sample_rate))
     if call.is_silent:
         raise AudioError(path, "holds only digital silence; is this the caller's channel?")
     return VoiceCall(
@@ -151,7 +155,7 @@ def classify_call(
         sample_rate=call.source_rate,
         model=classifier.name,
         turns=tuple(turns),
-        warnings=_warnings(call, turns),
+        warnings=(*_warnings(call, turns), *_shared(call, turns, voices)),
     )
 
 
@@ -259,3 +263,17 @@ def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
             f"a turn of {longest_s:.0f} s: only its last {MAX_TURN_S:.0f} s were analysed"
         )
     return tuple(warnings)
+
+
+def _shared(
+    call: CallAudio, turns: Sequence[VoiceTurn], voices: Sequence[TurnVoice | None]
+) -> tuple[str, ...]:
+    """A warning if the turns are by two people."""
+    known = [voice for voice in voices if voice is not None]
+    spoken_s = sum(turn.ended_at_s - turn.started_at_s for turn in turns)
+    if not two_speakers(known, spoken_s / (call.samples_read / SAMPLE_RATE)):
+        return ()
+    return (
+        "two voices on this channel: turns of both were read as the caller's. Use a recording with "
+        "a channel for each, or a transcript with times and speakers",
+    )
