@@ -6,14 +6,18 @@ from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from ...models.reader import CallReader
 from ...policies.config import MitigationPolicy
 from ...policies.empathy import Language, Moment, PhraseBook
 from ...policies.record import TurnRecord
+from ...policies.transfer.request import Utterance
 from .bot_speech import BotSpeechTracker
+from .caller_words import CallerWords
 from .faults import Faults
 from .hand_over_state import HandOver
+from .keypad import HUMAN_KEYS
 from .turn_state import LiveTurn, PendingAcknowledgement
 
 
@@ -26,7 +30,9 @@ def phrase_book(language: Language | Path) -> PhraseBook:
 class LiveCall:
     """One call; belongs to one event loop.
 
-    `reader` reads the words beside the voice; without it the voice counts alone.
+    `reader` reads the words beside the voice; without it the voice counts alone. `clock` is set by
+    what hears the call: the seconds of it so far. `prompt` is what the bot said last, `dialogue`
+    what both said, which is kept only with `keep_text`.
     """
 
     def __init__(
@@ -38,12 +44,19 @@ class LiveCall:
         reader: CallReader | None = None,
         agents_available: Callable[[], bool] | None = None,
         keep_text: bool = False,
+        human_keys: tuple[str, ...] = HUMAN_KEYS,
     ) -> None:
         self.policy = policy
         self.call_id = call_id
         self.book = book or phrase_book("en")
         self.reader = reader
         self.keep_text = keep_text
+        self.human_keys = human_keys
+        self.clock: Callable[[], float] = float
+        self.words = CallerWords()
+        self.prompt: str | None = None
+        self.dialogue: deque[Utterance] = deque(maxlen=500)
+        self.hears_bot = False
         self.dialog_state: str | None = None
         self.turn: LiveTurn | None = None
         self.turns: list[TurnRecord] = []
@@ -55,7 +68,8 @@ class LiveCall:
         self._active = True
         self._next_index = 0
         self._begun: LiveTurn | None = None
-        self._words: deque[str] = deque(maxlen=50)
+        self._before: LiveTurn | None = None
+        self._prompt_answered = False
 
     def begin_turn(self, at_s: float) -> LiveTurn:
         """The caller began a turn at this time; it may yet turn out to have no audio."""
@@ -71,26 +85,60 @@ class LiveCall:
         """
         turn, self._begun = self._begun or self.begin_turn(at_s), None
         self._next_index += 1
+        self._prompt_answered = True
         return turn
+
+    def hear(self, turn: LiveTurn) -> None:
+        """This is the caller's turn from now on."""
+        if turn is not self.turn:
+            self._before, self.turn = self.turn, turn
+
+    def forget_turn(self, turn: LiveTurn | None) -> None:
+        """The turn that began last was none: a cough, or a "mm-hmm"."""
+        self.bot_speech.caller_did_not_begin()
+        self._begun = None
+        if turn is not None and turn is self.turn and turn.decision is None:
+            turn.drop()
+            self.turn = self._before
+
+    def typed(self, text: str) -> LiveTurn | None:
+        """The caller wrote this: a turn of its own; None if it belongs to one under way."""
+        if not self._active or not text.strip():
+            return None
+        self.caller_said(text)
+        current = self.turn
+        if self._begun is not None or (current is not None and current.undecided):
+            return None
+        turn = self.take_turn(self.clock())
+        turn.was_typed(self.clock())
+        self.hear(turn)
+        return turn
+
+    def caller_said(self, text: str, *, whole: bool = False) -> None:
+        """The caller said this; `whole` if parts of it may have been said here before."""
+        if not text.strip() or not self._active:
+            return
+        (self.words.add_whole if whole else self.words.add)(text)
+        self._note("caller", text)
+
+    def bot_said(self, text: str) -> None:
+        """The bot said this; what it says without an answer in between is one prompt."""
+        text = text.strip()
+        if text:
+            self.prompt = text if self._prompt_answered else f"{self.prompt or ''} {text}".strip()
+            self._prompt_answered = False
+            self._note("bot", text)
+
+    def _note(self, speaker: Literal["caller", "bot"], text: str) -> None:
+        if self.keep_text:
+            self.dialogue.append(Utterance(speaker, text))
 
     def bot_started(self, at_s: float) -> None:
         """The caller hears the bot from this time on."""
         self.bot_speech.bot_started(at_s)
+        if self.turn is not None and not self.hears_bot:
+            self.turn.mark_answered()
         self.pending.bot_started()
-
-    def add_words(self, text: str) -> None:
-        """The caller said this; it counts in the next turn that is decided by `take_words`.
-
-        That is the turn under way or, if speech recognition is late, the one after it.
-        """
-        if text.strip() and self._active:
-            self._words.append(text)
-
-    def take_words(self) -> str | None:
-        """The words that did not count yet; None if there are none."""
-        words = " ".join(self._words) or None
-        self._words.clear()
-        return words
 
     @property
     def active(self) -> bool:
@@ -102,7 +150,7 @@ class LiveCall:
         self._active = on
         if on:
             return
-        self._words.clear()
+        self.words.count()
         if self.turn is not None:
             self.turn.drop()
             self.turn = None
