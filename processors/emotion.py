@@ -13,6 +13,7 @@ from pipecat.frames.frames import (
     LLMContextFrame,
     LLMContextUserTurnFrame,
     MetricsFrame,
+    SpeechControlParamsFrame,
     StartFrame,
     TranscriptionFrame,
     UserBackchannelFrame,
@@ -142,6 +143,9 @@ class EmotionProcessor(PassThroughProcessor):
             self._forget_if(dropped=self.capture.drop_stale())
         elif isinstance(frame, UserBackchannelFrame):
             self._acknowledged()
+        elif isinstance(frame, SpeechControlParamsFrame):
+            if frame.vad_params is not None:
+                self.capture.has_vad()
         elif isinstance(frame, StartFrame):
             self.caller.started(self)
 

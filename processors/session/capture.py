@@ -51,6 +51,10 @@ class TurnCapture:
         """Whether no audio came since speech began."""
         return self.elapsed_s == self._start_reported_at_s
 
+    def has_vad(self) -> None:
+        """A VAD reports speech in this call, though maybe none so far."""
+        self._vad_seen = True
+
     def audio(self, pcm: bytes, sample_rate: int, channels: int = 1) -> None:
         """Take the next PCM16 bytes: the first of several channels; a new rate starts a new buffer.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pipecat.frames.frames import LLMContextFrame
+from pipecat.frames.frames import Frame, LLMContextFrame, LLMContextUserTurnFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 
 from pipecat_deescalate.policies import MitigationPolicy
@@ -65,14 +65,20 @@ def _user(said: tuple[str, ...]) -> list[Any]:
 async def take_turn(
     call: Running, context: LLMContext, *, speculation: bool = False
 ) -> list[LLMContextFrame]:
-    """One caller turn, and its context once the reading is there."""
+    """One caller turn, and its context once the reading is there, as a user aggregator sends it."""
     readings = len(call.after.of(CallerEmotionFrame))
     await call.send(*speech(1.0))
     await call.sees(CallerEmotionFrame, readings + 1)
     before = len(call.after.of(LLMContextFrame))
+    await call.send(*([] if speculation else said_in(context)))
     await call.send(LLMContextFrame(context, speculation=speculation))
     await asyncio.sleep(0.1)
     return call.after.of(LLMContextFrame)[before:]
+
+
+def said_in(context: LLMContext) -> list[Frame]:
+    """The caller's words at the end of a context."""
+    return [LLMContextUserTurnFrame(context.get_messages()[-1]["content"], "")]
 
 
 async def follow(call: Running, context: LLMContext) -> list[LLMContextFrame]:

@@ -22,7 +22,7 @@ from pipecat_deescalate.processors import (
 )
 
 from ..pipelines import running, speech
-from .guarded import ANGRY, Guarded, a_context, follow, take_turn
+from .guarded import ANGRY, Guarded, a_context, follow, said_in, take_turn
 
 
 async def test_a_speculative_run_is_guided_but_decided_only_when_confirmed(
@@ -115,13 +115,14 @@ async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool
         await call.sees(LLMContextFrame)
         await call.send(EagerEndOfTurnCancelFrame(), *speech(1.0, opens=False))
         await call.sees(CallerEmotionFrame, 2)
+        await call.send(*said_in(context))
         await follow(call, context)
         context.add_message({**context.get_messages()[-1]})
         await call.send(*speech(1.0, closes=False))
         await call.sees(CallerEmotionFrame, 3)
         await call.send(LLMContextFrame(context, speculation=True))
         await asyncio.sleep(0.1)
-        await call.send(UserStoppedSpeakingFrame())
+        await call.send(UserStoppedSpeakingFrame(), *said_in(context))
         await call.until(lambda: len(guarded.actions) == 2)
         context.add_message({**context.get_messages()[-1]})
         await take_turn(call, context)
