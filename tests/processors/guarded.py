@@ -43,8 +43,11 @@ class Guarded:
         scripted = options.pop("scripted", False)
         max_wait = options.pop("max_wait", 0.15)
         policy = options.pop("policy", STEPS)
+        participant = options.pop("participant", None)
         self.call = LiveCall(policy, call_id="CA1", **options)
-        self.emotion = EmotionProcessor(self.model, call=self.call, pool=pool)
+        self.emotion = EmotionProcessor(
+            self.model, call=self.call, pool=pool, participant=participant
+        )
         self.mitigation = MitigationProcessor(self.call, max_wait=max_wait, scripted=scripted)
         self.transfer = TransferProcessor(self.desk, call=self.call, settle_s=0.0)
         self.parts = (self.emotion, self.mitigation, self.transfer)

@@ -131,7 +131,7 @@ def test_vad_frames_out_of_order_do_no_harm() -> None:
 
 
 def test_without_a_vad_a_turn_is_heard_from_its_start_to_its_stop() -> None:
-    """Where STT decides the turns no VAD frame ever comes; the caller must be heard all the same."""
+    """Where STT decides the turns no VAD frame ever comes; the caller must be heard still."""
     capture = TurnCapture(8_000)
     feed(capture, 3.0, 8_000)
     assert capture.turn_started()

@@ -128,3 +128,20 @@ async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool
         await take_turn(call, context)
     said = [[cue for cue, _ in turn.reading.cues] for turn in guarded.call.turns]
     assert said == [[], [Cue.REPEATS_REQUEST], [Cue.REPEATS_REQUEST]]
+
+
+async def test_an_eager_run_is_not_answered_from_the_turn_before(pool: InferencePool) -> None:
+    """A turn that a failed hand-over left undecided is over: it has no part in the next one."""
+    guarded = Guarded(pool, ANGRY)
+    guarded.call.hand_over.ready = True
+    context = a_context("no")
+    async with running(*guarded.parts[:2]) as call:
+        for _ in range(3):
+            await take_turn(call, context)
+        await take_turn(call, a_context("hello?"))
+        guarded.call.hand_over.end(ok=False)
+        *before, _stop = speech(1.0, closes=False)
+        await call.send(*before, LLMContextFrame(context, speculation=True))
+        frame = await call.sees(LLMContextFrame, 3)
+    assert frame.context is context
+    assert guarded.actions == ["empathize", "offer_human", "transfer"]
