@@ -108,7 +108,9 @@ class Fails(Slow):
             raise OSError("out of luck")
 
 
-async def test_an_error_in_a_frame_does_not_queue_all_later_audio() -> None:
+async def test_an_error_in_a_frame_does_not_queue_all_later_audio(
+    pipecat_errors: list[str],
+) -> None:
     """A frame that breaks is never done; waiting for it would cost each later frame a queue."""
     part = Fails()
     async with running(part) as call:
@@ -117,6 +119,7 @@ async def test_an_error_in_a_frame_does_not_queue_all_later_audio() -> None:
         await call.send(InterruptionFrame())
         await call.sees(InterruptionFrame)
         await call.until(lambda: not part.waiting)
+    pipecat_errors.clear()
 
 
 async def test_a_processor_of_prompts_queues_only_what_it_works_on() -> None:
