@@ -151,12 +151,12 @@ class MitigationProcessor(PassThroughProcessor):
 
     def typed(self, text: str) -> None:
         """The caller wrote this; it is decided with the reply to it, if one comes."""
-        if self._call.typed(text) is not None:
+        if self._call.typed(text, in_turn=self._decider.turn_open) is not None:
             self._decide_soon(at_once=self._bot is BotKind.SCRIPTED)
 
     def _keyed(self, text: str) -> None:
         """The caller keyed this, and nobody replies."""
-        if self._call.typed(text) is not None:
+        if self._call.typed(text, in_turn=self._decider.turn_open) is not None:
             self._decide_soon(at_once=True)
 
     def _decide_soon(self, *, at_once: bool) -> None:

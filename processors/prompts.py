@@ -8,6 +8,7 @@ from typing import Protocol
 from pipecat.frames.frames import (
     BotBackchannelFrame,
     Frame,
+    FunctionCallsStartedFrame,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
@@ -16,7 +17,7 @@ from pipecat.frames.frames import (
     TTSSpeakFrame,
     UserTurnInferenceCompletedFrame,
 )
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
+from pipecat.processors.frame_processor import FrameDirection
 
 from ..policies.empathy import Rewritten
 from ..policies.types import Decision
@@ -75,11 +76,6 @@ class PromptProcessor(PassThroughProcessor):
         self._reply: list[str] = []
         self._register_event_handler("on_rewritten")
 
-    async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as pipecat's own
-        """Announce that the bot's words pass here."""
-        await super().setup(setup)
-        self._call.hears_bot = True
-
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Push every frame on; prompts follow the decision."""
         await super().process_frame(frame, direction)
@@ -88,6 +84,9 @@ class PromptProcessor(PassThroughProcessor):
             self._replied(frame)
         elif isinstance(frame, (LLMFullResponseStartFrame, LLMFullResponseEndFrame)):
             self._reply_ended()
+        elif isinstance(frame, FunctionCallsStartedFrame):
+            if (turn := self._call.turn) is not None:
+                turn.calls_function = True
         elif isinstance(frame, TTSSpeakFrame):
             ours = isinstance(frame, (GuardSpeakFrame, BotBackchannelFrame))
             if direction is FrameDirection.DOWNSTREAM and not ours:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -56,7 +57,6 @@ class LiveCall:
         self.words = CallerWords()
         self.prompt: str | None = None
         self.dialogue: deque[Utterance] = deque(maxlen=500)
-        self.hears_bot = False
         self.dialog_state: str | None = None
         self.turn: LiveTurn | None = None
         self.turns: list[TurnRecord] = []
@@ -84,6 +84,10 @@ class LiveCall:
         It becomes `turn` once there is audio to classify.
         """
         turn, self._begun = self._begun or self.begin_turn(at_s), None
+        return self._numbered(turn)
+
+    def _numbered(self, turn: LiveTurn) -> LiveTurn:
+        turn.voice_turn = replace(turn.voice_turn, index=self._next_index)
         self._next_index += 1
         self._prompt_answered = True
         return turn
@@ -101,16 +105,19 @@ class LiveCall:
             turn.drop()
             self.turn = self._before
 
-    def typed(self, text: str) -> LiveTurn | None:
-        """The caller wrote this: a turn of its own; None if it belongs to one under way."""
+    def typed(self, text: str, *, in_turn: bool) -> LiveTurn | None:
+        """The caller wrote this: a turn of its own; None if it belongs to a spoken one."""
         if not self._active or not text.strip():
             return None
         self.caller_said(text)
-        current = self.turn
-        if self._begun is not None or (current is not None and current.undecided):
+        waits = self.turn is not None and self.turn.undecided and self.turn.is_over
+        if in_turn or waits:
             return None
-        turn = self.take_turn(self.clock())
-        turn.was_typed(self.clock())
+        at_s = self.clock()
+        self.bot_speech.caller_began(at_s)
+        prompted = self.bot_speech.prompted
+        turn = self._numbered(LiveTurn(0, self.dialog_state, prompted=prompted))
+        turn.was_typed(at_s)
         self.hear(turn)
         return turn
 
@@ -136,7 +143,7 @@ class LiveCall:
     def bot_started(self, at_s: float) -> None:
         """The caller hears the bot from this time on."""
         self.bot_speech.bot_started(at_s)
-        if self.turn is not None and not self.hears_bot:
+        if self.turn is not None and not self.turn.calls_function:
             self.turn.mark_answered()
         self.pending.bot_started()
 

@@ -56,13 +56,13 @@ class TurnDecider:
         self._max_wait = max_wait
         self._state = CallState()
         self._reader = call.reader
-        self._turn_open = False
+        self.turn_open = False
         self._preview: _Preview | None = None
         self._next_turn = asyncio.Event()
 
     def turn_started(self) -> None:
         """The caller began to speak."""
-        self._turn_open, self._preview = True, None
+        self.turn_open, self._preview = True, None
         self._call.words.turn_started()
         self._next_turn.set()
 
@@ -72,7 +72,7 @@ class TurnDecider:
 
     def turn_stopped(self) -> Decision | None:
         """The turn is over: the decision of a speculative run that this confirms, if any."""
-        self._turn_open = False
+        self.turn_open = False
         self._next_turn = asyncio.Event()
         preview, self._preview = self._preview, None
         if preview is None or preview.turn.phase is TurnPhase.DROPPED:
@@ -113,7 +113,7 @@ class TurnDecider:
         In a speculative run `guess` is what the caller is believed to have said in the open turn.
         """
         call, turn = self._call, self._call.turn
-        if turn is not None and turn.is_over and self._turn_open:
+        if turn is not None and turn.is_over and self.turn_open:
             turn = None  # another one began, of which nothing was heard yet
         if turn is not None and turn.undecided and not call.hand_over.under_way:
             await turn.read_within(self._max_wait)
@@ -121,7 +121,7 @@ class TurnDecider:
             return Reply(silent=True)
         if turn is None or turn.phase is TurnPhase.DROPPED:
             return Reply()
-        provisional = speculative and self._turn_open
+        provisional = speculative and self.turn_open
         if turn.to_say is not None:
             note = None if turn.phase is TurnPhase.ANSWERED else turn.guidance
             if note is not None and not provisional:

@@ -33,8 +33,9 @@ class LiveTurn:
 
     `dialog_state` is the bot's when the turn began; `prompted` says whether the bot spoke since
     the turn before, `barge_in` whether the caller interrupted it; `is_over` that the turn
-    strategies closed the turn. `decision` is the turn's own;
-    `to_say` is what the reply carries: `decision`, or an earlier one that the caller did not hear.
+    strategies closed the turn, `calls_function` that the LLM works before it replies. `decision` is
+    the turn's own; `to_say` is what the reply carries: `decision`, or an earlier one that the
+    caller did not hear.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class LiveTurn:
         self.dialog_state = dialog_state
         self.prompted = prompted
         self.barge_in = False
-        self.is_over = False
+        self.is_over = self.calls_function = False
         self.phase = TurnPhase.OPEN
         self.voice_turn = _unread(index, 0.0, 0.0)
         self.decision: Decision | None = None

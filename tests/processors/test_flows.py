@@ -11,6 +11,7 @@ from pipecat.flows import FlowManager, FlowsFunctionSchema, NodeConfig
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     Frame,
+    FunctionCallsStartedFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
@@ -106,6 +107,8 @@ async def test_guidance_lasts_until_the_llm_has_said_something(
         await says(call, "my pizza is cold")
         await call.until(lambda: bot.llm.runs)
         if filler:
+            await call.send(FunctionCallsStartedFrame(function_calls=[]))
+            await call.sees(FunctionCallsStartedFrame)
             await call.send(TTSSpeakFrame("One moment."), BotStartedSpeakingFrame())
             await asyncio.sleep(0.1)
         await call.send(LLMRunFrame())
