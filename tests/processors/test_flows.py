@@ -108,7 +108,7 @@ async def test_guidance_lasts_until_the_llm_has_said_something(
         await call.until(lambda: bot.llm.runs)
         if filler:
             await call.send(FunctionCallsStartedFrame(function_calls=[]))
-            await call.sees(FunctionCallsStartedFrame)
+            await call.until(lambda: bot.call.turn and bot.call.turn.calls_function)
             await call.send(TTSSpeakFrame("One moment."), BotStartedSpeakingFrame())
             await asyncio.sleep(0.1)
         await call.send(LLMRunFrame())
