@@ -38,7 +38,6 @@ class CallerFilter:
         self._call = call
         self._on_muted = on_muted
         self._participant = participant
-        self._others: set[str] = set()
         self._said_by_others: list[str] = []
         self._aggregator: FrameProcessor | None = None
         self._muted = self._attached = False
@@ -60,18 +59,14 @@ class CallerFilter:
         if self._participant is None:
             self._participant = user
             return True
-        if user not in self._others:
-            self._others.add(user)
+        if user not in self._call.others:
+            self._call.others.add(user)
             self._attach()
             self._call.faults.report(
                 "participants",
                 "a second participant is not read; name the caller: Deescalator(participant=...)",
             )
         return False
-
-    def is_other(self, user_id: str | None) -> bool:
-        """Whether somebody else than the caller is known by this id."""
-        return user_id in self._others
 
     def take_words(self, frame: TranscriptionFrame | LLMContextUserTurnFrame) -> None:
         """Keep what the caller said."""
@@ -81,7 +76,7 @@ class CallerFilter:
                 text = text.replace(said, " ", 1)
             self._said_by_others.clear()
             self._call.caller_said(text.strip(), whole=True)
-        elif not self.is_other(frame.user_id):
+        elif frame.user_id not in self._call.others:
             self._call.caller_said(frame.text)
 
     def mute(self, *, on: bool) -> None:
@@ -90,7 +85,7 @@ class CallerFilter:
         self._attach()
 
     def _attach(self) -> None:
-        needed = self._muted or bool(self._others)
+        needed = self._muted or bool(self._call.others)
         if self._aggregator is None or needed is self._attached:
             return
         self._attached = needed
@@ -105,5 +100,5 @@ class CallerFilter:
         if isinstance(frame, InputAudioRawFrame):
             if self._muted and self.is_callers(frame):
                 self._on_muted(frame)
-        elif isinstance(frame, TranscriptionFrame) and self.is_other(frame.user_id):
+        elif isinstance(frame, TranscriptionFrame) and frame.user_id in self._call.others:
             self._said_by_others.append(frame.text.strip())

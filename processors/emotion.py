@@ -141,6 +141,8 @@ class EmotionProcessor(PassThroughProcessor):
             self.call.bot_speech.interrupted()
         elif isinstance(frame, LLMContextFrame):
             self._forget_if(dropped=self.capture.drop_stale())
+            if frame.speculation:  # the LLM replies before the end of the turn
+                self._request(self.capture.so_far())
         elif isinstance(frame, UserBackchannelFrame):
             self._acknowledged()
         elif isinstance(frame, SpeechControlParamsFrame):

@@ -73,7 +73,7 @@ class WrittenInput:
                 self._run(frame)
         elif isinstance(frame, RTVISendTextFrame):
             taken, self._taken = self._taken, None
-            if frame.text.strip() != taken:
+            if frame.text.strip() != taken and frame.user_id not in self._call.others:
                 self._on_written(frame.text)
         elif isinstance(frame, InputDTMFFrame):
             self._keyed_at = _now()

@@ -104,6 +104,11 @@ class TurnCapture:
         self._stopped_at_s = buffer.elapsed_s
         return self._placed(buffer.snapshot())
 
+    def so_far(self) -> TurnAudio | None:
+        """The turn up to now, where no VAD reports a pause in it."""
+        open_turn = not self._vad_seen and self._up_to_now().is_speaking
+        return self._placed(self._buffer.snapshot()) if open_turn else None
+
     def muted(self) -> TurnAudio | None:
         """The caller is not heard from now on: the turn so far, if somebody was speaking."""
         if not self._up_to_now().is_speaking:

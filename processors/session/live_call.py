@@ -32,7 +32,8 @@ class LiveCall:
     """One call; belongs to one event loop.
 
     `reader` reads the words beside the voice; without it the voice counts alone. `clock` is set by
-    what hears the call: the seconds of it so far. `prompt` is what the bot said last, `dialogue`
+    what hears the call: the seconds of it so far. `others` are participants who are not the caller,
+    by their ids. `prompt` is what the bot said last, `dialogue`
     what both said, which is kept only with `keep_text`.
     """
 
@@ -54,6 +55,7 @@ class LiveCall:
         self.keep_text = keep_text
         self.human_keys = human_keys
         self.clock: Callable[[], float] = float
+        self.others: set[str] = set()
         self.words = CallerWords()
         self.prompt: str | None = None
         self.dialogue: deque[Utterance] = deque(maxlen=500)

@@ -195,7 +195,7 @@ class TurnDecider:
         turn.settle(decision, preview.to_say, preview.text)
         call.pending.replace_by(turn)
         call.turns.append(TurnRecord(decision, preview.text if call.keep_text else None))
-        if not turn.is_read:
+        if not turn.is_read and not ahead:
             call.faults.report("late", "reading not in time; the turn counts as unknown")
         if decision.action is Action.TRANSFER:
             call.hand_over.begin()

@@ -9,6 +9,7 @@ import pytest
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
+    EagerTranscriptionFrame,
     FunctionCallResultFrame,
     FunctionCallsStartedFrame,
     ProposedUserStartedSpeakingFrame,
@@ -22,6 +23,7 @@ from pipecat.turns.user_mute import (
 from pipecat.turns.user_start import VADUserTurnStartStrategy
 from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import (
+    EagerUserTurnStrategies,
     ExternalUserTurnStrategies,
     FilterIncompleteUserTurnStrategies,
 )
@@ -117,6 +119,27 @@ async def test_turns_that_speech_recognition_decides_are_heard(pool: InferencePo
     assert bot.call.turns[0].reading.started_at_s == pytest.approx(0.2)
     assert bot.call.turns[0].reading.ended_at_s == pytest.approx(1.5)
     assert bot.guarded.model.heard[0] == (16_000 * 1.5, 16_000)
+
+
+@pytest.mark.parametrize("text", ["yes I told you that", ASKS])
+async def test_an_eager_run_is_decided_with_the_voice(text: str, pool: InferencePool) -> None:
+    """The reply is made before the turn is over: what it should say is due then, once."""
+    bot = Bot(pool, 0.97, strategies=EagerUserTurnStrategies())
+    sound = audio_frames(1.5)
+    async with running(*bot.parts) as call:
+        await call.send(*sound[:10], ProposedUserStartedSpeakingFrame(), *sound[10:])
+        await call.send(EagerTranscriptionFrame(text, "caller", ""))
+        await asyncio.sleep(0.3)
+        assert bot.call.turns == []
+        await call.send(recognised(text), ProposedUserStoppedSpeakingFrame())
+        await asyncio.sleep(2.0)
+    (turn,) = bot.call.turns
+    assert turn.text == text
+    assert turn.reading.voice.p_negative == 0.97
+    assert bot.call.words.waiting() is None
+    assert bot.call.faults.counts == {}
+    assert len(bot.guarded.desk.requests) == (text == ASKS)
+    assert [bot.llm.guided(run) for run in range(len(bot.llm.runs))] == [True] * (text != ASKS)
 
 
 async def test_speech_to_speech_is_heard_and_not_decided(pool: InferencePool) -> None:

@@ -12,6 +12,7 @@ from pipecat.frames.frames import (
     InterruptionFrame,
     LLMMessagesAppendFrame,
     TTSSpeakFrame,
+    UserAudioRawFrame,
 )
 from pipecat.processors.aggregators.dtmf_aggregator import DTMFAggregator
 from pipecat.processors.frameworks.rtvi import models as rtvi_models
@@ -70,6 +71,18 @@ async def test_what_an_rtvi_client_types_is_known_by_name(
         await call.until(lambda: bot.guarded.desk.requests)
         await asyncio.sleep(2.0)
     assert bot.said == [ASKS]
+
+
+async def test_what_somebody_else_types_is_not_the_callers(pool: InferencePool) -> None:
+    """A supervisor in the room asks for no human."""
+    bot = Bot(pool)
+    async with running(*bot.parts, rtvi=True) as call:
+        for user in "AB":
+            await call.send(UserAudioRawFrame(bytes(640), 16_000, 1, user_id=user))
+        await call.until(lambda: bot.call.others)
+        await call.worker.rtvi.handle_message(sent(ASKS, run=False), "B")
+        await asyncio.sleep(3.0)
+    assert bot.call.turns == []
 
 
 async def test_a_typed_turn_is_guided(pool: InferencePool) -> None:
