@@ -91,12 +91,17 @@ class WrittenInput:
     def _pressed(self, key: str) -> None:
         if self._entry is not None:
             self._entry.cancel()
-        ends = key == "#" and bool(self._keys)
-        self._keys += "" if ends else key
-        self._entry = self._spawn(self._entered(0.0 if ends else ENTRY_S))
+        if key == "#" and self._keys:
+            self._entered()
+        else:
+            self._keys += key
+            self._entry = self._spawn(self._pause())
 
-    async def _entered(self, after_s: float) -> None:
-        await asyncio.sleep(after_s)
+    async def _pause(self) -> None:
+        await asyncio.sleep(ENTRY_S)
+        self._entered()
+
+    def _entered(self) -> None:
         entry, self._keys = self._keys, ""
         call = self._call
         if human_key([entry], call.human_keys, call.prompt, call.dialog_state):

@@ -113,13 +113,15 @@ class LiveCall:
             return None
         self.caller_said(text)
         waits = self.turn is not None and self.turn.undecided and self.turn.is_over
-        if in_turn or waits:
-            return None
+        return None if in_turn or waits else self.turn_of_words()
+
+    def turn_of_words(self) -> LiveTurn:
+        """A turn that was not heard: its words are all there is."""
         at_s = self.clock()
         self.bot_speech.caller_began(at_s)
         prompted = self.bot_speech.prompted
         turn = self._numbered(LiveTurn(0, self.dialog_state, prompted=prompted))
-        turn.was_typed(at_s)
+        turn.was_not_spoken(at_s)
         self.hear(turn)
         return turn
 

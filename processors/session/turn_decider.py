@@ -115,6 +115,9 @@ class TurnDecider:
         call, turn = self._call, self._call.turn
         if turn is not None and turn.is_over and self.turn_open:
             turn = None  # another one began, of which nothing was heard yet
+        unheard = turn is None or not (turn.undecided or turn.is_spoken)
+        if unheard and not speculative and not self.turn_open and call.words.waiting():
+            turn = call.turn_of_words()  # of a bot whose turns nobody reports
         if turn is not None and turn.undecided and not call.hand_over.under_way:
             await turn.read_within(self._max_wait)
         if call.hand_over.under_way:

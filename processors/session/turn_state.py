@@ -78,12 +78,17 @@ class LiveTurn:
         self._read.set()
         return self.reading
 
-    def was_typed(self, at_s: float) -> None:
-        """The caller wrote the turn: there is no voice to wait for."""
+    def was_not_spoken(self, at_s: float) -> None:
+        """There is no voice to wait for."""
         voice = EmotionReading(None, "none", 0.0, 0.0, UnknownReason.NOT_SPOKEN)
         self.voice_turn = VoiceTurn(self.voice_turn.index, at_s, at_s, None, voice)
         self.is_over = True
         self._read.set()
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether a voice belongs to it."""
+        return self.voice_turn.voice.reason is not UnknownReason.NOT_SPOKEN
 
     @property
     def undecided(self) -> bool:

@@ -26,7 +26,7 @@ from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
 from ..pipelines import Running, audio_frames, running, speech
 from .bots import ASKS, Bot, Prepare, hears, recognised, says
-from .guarded import Guarded
+from .guarded import Guarded, a_context, said_in
 
 OPERATORS = "The caller was fucking angry and wants to speak to a human agent."
 
@@ -104,6 +104,18 @@ async def test_words_are_read_in_view_of_what_the_bot_asked(pool: InferencePool)
         await says(call, "one two three")
         await says(call, "four")
     assert reader.prompts == ["Which card is it?", "All right. And your PIN?", "All right."]
+
+
+async def test_words_count_where_nobody_reports_turns(pool: InferencePool) -> None:
+    """A bot of one's own may know contexts alone; who asks it for a human must be heard."""
+    guarded = Guarded(pool, 0.05, reader=CallReader())
+    async with running(*guarded.parts) as call:
+        for count, text in enumerate(("my card is blocked", ASKS), 1):
+            context = a_context(text)
+            await call.send(*said_in(context), LLMContextFrame(context))
+            await call.until(lambda n=count: len(guarded.actions) == n)
+        await call.send(LLMContextFrame(context))
+    assert guarded.actions == ["proceed", "transfer"]
 
 
 async def test_a_late_transcription_counts_in_the_next_turn(pool: InferencePool) -> None:
