@@ -89,12 +89,10 @@ class CallerFilter:
         if self._aggregator is None or needed is self._attached:
             return
         self._attached = needed
-        change = (
-            self._aggregator.add_event_handler
-            if needed
-            else (self._aggregator.remove_event_handler)
-        )
-        change(_BEFORE, self._see)
+        if needed:
+            self._aggregator.add_event_handler(_BEFORE, self._see)
+        else:
+            self._aggregator.remove_event_handler(_BEFORE, self._see)
 
     def _see(self, _aggregator: FrameProcessor, frame: Frame) -> None:
         if isinstance(frame, InputAudioRawFrame):

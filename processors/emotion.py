@@ -153,7 +153,8 @@ class EmotionProcessor(PassThroughProcessor):
 
     def _count_muted(self, frame: InputAudioRawFrame) -> None:
         """The call's time goes on while nothing is heard."""
-        self.capture.audio(bytes(len(frame.audio)), frame.sample_rate, frame.num_channels)
+        silence = bytes(len(frame.audio))
+        self._take(InputAudioRawFrame(silence, frame.sample_rate, frame.num_channels))
 
     def _turn_started(self) -> None:
         self._forget_if(dropped=self.capture.drop_stale())
@@ -169,10 +170,10 @@ class EmotionProcessor(PassThroughProcessor):
 
     def _acknowledged(self) -> None:
         """What the caller said was no turn: "mm-hmm", while the bot goes on."""
-        last = self.call.turn
+        last, wordless = self.call.turn, self.call.words.waiting() is None
         if self.capture.drop_speech():
             self._forget_if(dropped=True)
-        elif last is not None and last.is_over and self.call.words.waiting() is None:
+        elif last is not None and last.is_over and last.undecided and wordless:
             self.call.forget_turn(last)
 
     def _forget_if(self, *, dropped: bool) -> None:

@@ -77,7 +77,12 @@ class TurnCapture:
         return self._drop()
 
     def drop_speech(self) -> bool:
-        """Drop what was said in this turn, which is none of its own; whether there was any."""
+        """Drop what was said in this turn, which is none of its own; whether there was any.
+
+        Without a VAD nobody would report what the caller says next in an open turn: it is kept.
+        """
+        if self._turn_open and not self._vad_seen:
+            return False
         self._no_turn = self._turn_open
         return self._drop()
 

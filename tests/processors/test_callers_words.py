@@ -26,7 +26,7 @@ from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
 
 from ..pipelines import Running, audio_frames, running, speech
 from .bots import ASKS, Bot, Prepare, hears, recognised, says
-from .guarded import Guarded, a_context, said_in
+from .guarded import Guarded, a_context, said_in, take_turn
 
 OPERATORS = "The caller was fucking angry and wants to speak to a human agent."
 
@@ -196,6 +196,21 @@ async def test_a_backchannel_is_no_turn(*, late: bool, pool: InferencePool) -> N
     (turn,) = bot.call.turns
     assert turn.text == "my card is blocked"
     assert Cue.BARGES_IN not in {cue for cue, _ in turn.reading.cues}
+
+
+async def test_a_backchannel_after_its_turn_ended_undoes_it(pool: InferencePool) -> None:
+    """Speech recognition is slower than the end of a turn that has no words."""
+    guarded = Guarded(pool, 0.97)
+    async with running(*guarded.parts) as call:
+        await call.send(*speech(0.4))
+        await call.sees(CallerEmotionFrame)
+        await call.send(UserBackchannelFrame("mm-hmm", "caller", ""))
+        await asyncio.sleep(3.0)
+        assert guarded.actions == []
+        await take_turn(call, a_context("no"))
+        await call.send(UserBackchannelFrame("mm-hmm", "caller", ""))
+        await asyncio.sleep(3.0)
+    assert guarded.actions == ["empathize"]
 
 
 async def test_the_turn_after_a_cough_answers_the_prompt(pool: InferencePool) -> None:
