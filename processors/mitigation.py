@@ -124,7 +124,7 @@ class MitigationProcessor(PassThroughProcessor):
             if self._bot is BotKind.SPEECH_TO_SPEECH:
                 return frame
             guess = last_user_text(context) if frame.speculation else None
-            call.prompt = call.prompt or last_assistant_text(context)
+            call.prompt_in_context = last_assistant_text(context)
             reply = await self._decider.reply(speculative=frame.speculation, guess=guess)
             if reply.decided is not None:
                 self._spawn(self._act(reply.decided))

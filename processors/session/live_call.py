@@ -21,6 +21,8 @@ from .hand_over_state import HandOver
 from .keypad import HUMAN_KEYS
 from .turn_state import LiveTurn, PendingAcknowledgement
 
+PROMPT_CHARS = 1_000
+
 
 @lru_cache(maxsize=16)
 def phrase_book(language: Language | Path) -> PhraseBook:
@@ -33,8 +35,7 @@ class LiveCall:
 
     `reader` reads the words beside the voice; without it the voice counts alone. `clock` is set by
     what hears the call: the seconds of it so far. `others` are participants who are not the caller,
-    by their ids. `prompt` is what the bot said last, `dialogue`
-    what both said, which is kept only with `keep_text`.
+    by their ids. `dialogue` is what caller and bot said, which is kept only with `keep_text`.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class LiveCall:
         self.clock: Callable[[], float] = float
         self.others: set[str] = set()
         self.words = CallerWords()
-        self.prompt: str | None = None
+        self.prompt_in_context: str | None = None
         self.dialogue: deque[Utterance] = deque(maxlen=500)
         self.dialog_state: str | None = None
         self.turn: LiveTurn | None = None
@@ -71,6 +72,7 @@ class LiveCall:
         self._next_index = 0
         self._begun: LiveTurn | None = None
         self._before: LiveTurn | None = None
+        self._said = ""
         self._prompt_answered = False
 
     def begin_turn(self, at_s: float) -> LiveTurn:
@@ -136,9 +138,14 @@ class LiveCall:
         """The bot said this; what it says without an answer in between is one prompt."""
         text = text.strip()
         if text:
-            self.prompt = text if self._prompt_answered else f"{self.prompt or ''} {text}".strip()
-            self._prompt_answered = False
+            said = text if self._prompt_answered else f"{self._said} {text}".strip()
+            self._said, self._prompt_answered = said[-PROMPT_CHARS:], False
             self._note("bot", text)
+
+    @property
+    def prompt(self) -> str | None:
+        """What the bot said last or, where nobody hears that, what its context has of it."""
+        return self._said or self.prompt_in_context
 
     def _note(self, speaker: Literal["caller", "bot"], text: str) -> None:
         if self.keep_text:

@@ -106,6 +106,19 @@ async def test_words_are_read_in_view_of_what_the_bot_asked(pool: InferencePool)
     assert reader.prompts == ["Which card is it?", "All right. And your PIN?", "All right."]
 
 
+async def test_where_nobody_hears_the_bot_its_context_says_what_it_asked(
+    pool: InferencePool,
+) -> None:
+    """A bot without `speak()` asks questions, too, and the last one counts."""
+    guarded = Guarded(pool, 0.05, reader=(reader := Asked()))
+    async with running(*guarded.parts) as call:
+        for asked in ("Which card?", "Which month?"):
+            context = a_context("The blue one")
+            context.set_messages([{"role": "assistant", "content": asked}, *context.messages])
+            await take_turn(call, context)
+    assert reader.prompts == ["Which card?", "Which month?"]
+
+
 async def test_words_count_where_nobody_reports_turns(pool: InferencePool) -> None:
     """A bot of one's own may know contexts alone; who asks it for a human must be heard."""
     guarded = Guarded(pool, 0.05, reader=CallReader())
