@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pipecat.frames.frames import (
+    InterimTranscriptionFrame,
     LLMContextFrame,
     LLMMessagesAppendFrame,
     LLMMessagesUpdateFrame,
@@ -180,13 +181,14 @@ async def test_the_participant_may_be_named(pool: InferencePool) -> None:
 
 
 async def test_a_scripted_bot_hears_the_caller_alone(pool: InferencePool) -> None:
-    """Without an aggregator the other's transcriptions pass us themselves."""
+    """Without an aggregator others' transcriptions pass us, and guesses at the caller's own."""
     guarded = Guarded(pool, 0.05, reader=CallReader(), scripted=True)
     async with running(*guarded.parts) as call:
         for user in "AB":
             await call.send(UserAudioRawFrame(bytes(640), 16_000, 1, user_id=user))
         await call.until(lambda: guarded.call.faults.counts)
-        await call.send(recognised(ASKS, "B"), *speech(1.0))
+        await call.send(recognised(ASKS, "B"), InterimTranscriptionFrame(ASKS, "A", ""))
+        await call.send(*speech(1.0))
         await call.until(lambda: guarded.actions)
     assert guarded.actions == ["proceed"]
 
