@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..processors.mitigation import MitigationProcessor
 from ..processors.pass_through import PassThroughChain
 from ..processors.prompts import PromptProcessor, Rewriter
 from ..processors.session.inference import InferencePool
+from ..processors.session.keypad import HUMAN_KEYS
 from ..processors.session.live_call import LiveCall, phrase_book
 from ..processors.transfer import TransferProcessor
 from ..processors.wiring import GuardParts, Wiring, complaints
@@ -57,6 +58,8 @@ class Deescalator:
         keep_text: whether the record and the human who takes the call get the caller's words.
         max_wait: how long a reply waits for its reading, in seconds.
         scripted: whether the bot has no LLM; by default seen from the pipeline.
+        participant: the caller's id in a room with others; by default whoever is heard first.
+        human_keys: keypad entries that ask for a human where the bot asked for no number.
         pool: threads for the model; by default those of the process.
 
     Raises:
@@ -77,6 +80,8 @@ class Deescalator:
         keep_text: bool = False,
         max_wait: float = 0.15,
         scripted: bool | None = None,
+        participant: str | None = None,
+        human_keys: Sequence[str] = HUMAN_KEYS,
         pool: InferencePool | None = None,
     ) -> None:
         if not isinstance(policy, MitigationPolicy):
@@ -90,8 +95,11 @@ class Deescalator:
             reader=CallReader(language=book.language, words=words),
             agents_available=agents_available,
             keep_text=keep_text,
+            human_keys=tuple(human_keys),
         )
-        self._emotion = EmotionProcessor(self._classifier, call=self._call, pool=pool)
+        self._emotion = EmotionProcessor(
+            self._classifier, call=self._call, pool=pool, participant=participant
+        )
         self._mitigation = MitigationProcessor(self._call, max_wait=max_wait, scripted=scripted)
         self._prompts = PromptProcessor(self._call, rewriter=rewriter)
         self._transfer = TransferProcessor(transfer, call=self._call)
@@ -122,6 +130,13 @@ class Deescalator:
         warnings. Empty if all is well, as far as the processors show it.
         """
         return complaints(pipeline, self._parts)
+
+    def caller_typed(self, text: str) -> None:
+        """Take text from the caller that no speech recognition heard, before the LLM runs on it.
+
+        For a text channel of the bot's own. RTVI's `send-text` is seen without it.
+        """
+        self._mitigation.typed(text)
 
     def event_handler(self, event: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator that registers a handler for an event of one of the parts.

@@ -39,6 +39,7 @@ class UnknownReason(StrEnum):
     SILENT = "silent"
     MODEL_FAILED = "model failed"
     LATE = "not read in time"
+    NOT_SPOKEN = "not spoken"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,6 @@ from pipecat.processors.aggregators.llm_response_universal import LLMUserAggrega
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.llm_service import LLMService
 
-from ..policies.transfer.request import Utterance
-
 
 def with_guidance(frame: LLMContextFrame, guidance: str) -> LLMContextFrame:
     """The same run with one more developer message; the shared context is not changed."""
@@ -32,44 +30,23 @@ def with_guidance(frame: LLMContextFrame, guidance: str) -> LLMContextFrame:
     return LLMContextFrame(context=edited, speculation=frame.speculation)
 
 
-class CallerWords:
-    """The caller's words in the contexts of one call; each message counts for one turn only.
+def last_user_text(context: LLMContext) -> str | None:
+    """The last message, if it has the role `user`.
 
-    A bot that is interrupted before it speaks leaves an unanswered message behind, although its
-    turn was decided.
+    In a speculative run that is what the caller said, as the user aggregator guesses it. In any
+    other it may be the operator's: no words of a caller.
     """
-
-    def __init__(self) -> None:
-        self._counted: LLMContextMessage | None = None
-
-    def new_in(self, context: LLMContext) -> str | None:
-        """What the caller said since the bot last spoke and was not counted; None if nothing."""
-        said: list[str] = []
-        for message in reversed(context.get_messages()):
-            role = _role(message)
-            if role in {"assistant", "tool"} or message is self._counted:
-                break
-            if role == "user":
-                said.append(standard_message_text(message).strip())
-        return " ".join(part for part in reversed(said) if part) or None
-
-    def count(self, context: LLMContext) -> None:
-        """Count everything up to here: its turn is decided."""
-        users = (one for one in reversed(context.get_messages()) if _role(one) == "user")
-        self._counted = next(users, None)
+    messages = context.get_messages()
+    if not messages or _role(messages[-1]) != "user":
+        return None
+    return standard_message_text(messages[-1]).strip() or None
 
 
-def transcript(context: LLMContext) -> tuple[Utterance, ...]:
-    """The dialogue so far, without tool calls and instructions."""
-    lines = []
-    for message in context.get_messages():
-        text = standard_message_text(message).strip()
-        role = _role(message)
-        if text and role == "user":
-            lines.append(Utterance("caller", text))
-        elif text and role == "assistant":
-            lines.append(Utterance("bot", text))
-    return tuple(lines)
+def last_assistant_text(context: LLMContext) -> str | None:
+    """What the bot said last, as far as the context shows."""
+    said = (one for one in reversed(context.get_messages()) if _role(one) == "assistant")
+    texts = (standard_message_text(message).strip() for message in said)
+    return next(filter(None, texts), None)
 
 
 class BotKind(Enum):
@@ -82,7 +59,7 @@ class BotKind(Enum):
     @classmethod
     def of(cls, pipeline: FrameProcessor) -> Self:
         """The kind that the pipeline shows: an LLM service, a user aggregator, or neither."""
-        parts = list(_parts(pipeline))
+        parts = list(parts_of(pipeline))
         services = [part for part in parts if isinstance(part, LLMService)]
         if any(_is_realtime(service) for service in services):
             return cls.SPEECH_TO_SPEECH
@@ -91,15 +68,16 @@ class BotKind(Enum):
         return cls.SCRIPTED
 
 
+def parts_of(processor: FrameProcessor) -> Iterator[FrameProcessor]:
+    """A processor and all within it, in the order of a pipeline."""
+    yield processor
+    for inner in processor.processors:
+        yield from parts_of(inner)
+
+
 def _is_realtime(service: LLMService) -> bool:
     about: LLMServiceMetadataFrame | None = service.service_metadata_frame()
     return about is not None and about.is_realtime_service  # a service may have no metadata
-
-
-def _parts(processor: FrameProcessor) -> Iterator[FrameProcessor]:
-    yield processor
-    for inner in processor.processors:
-        yield from _parts(inner)
 
 
 def _role(message: LLMContextMessage) -> str | None:

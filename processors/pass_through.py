@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from operator import attrgetter
 from typing import ClassVar
@@ -62,10 +63,13 @@ class PassThroughProcessor(FrameProcessor):
         RTVIServerMessageFrame,
         CallerEmotionFrame,
     )
-    waiting = 0
-    """The number of queued frames here that must not be overtaken."""
     wiring: Wiring | None = None
     """Checks the pipeline when it starts, for parts that belong to a guard."""
+
+    def __init__(self, *, name: str | None = None, enable_direct_mode: bool = False) -> None:
+        super().__init__(name=name, enable_direct_mode=enable_direct_mode)
+        self.waiting: deque[Frame] = deque()
+        """The queued frames here that must not be overtaken."""
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Check the pipeline when it starts."""
@@ -76,7 +80,7 @@ class PassThroughProcessor(FrameProcessor):
     def on_bypass(self, frame: Frame) -> None:
         """See a frame that was not queued; it was pushed on already."""
 
-    def on_enqueue(self, frame: Frame) -> None:
+    def on_enqueue(self, frame: Frame, direction: FrameDirection) -> None:
         """See a frame before it is queued; in the queue, system frames overtake it."""
 
     async def queue_frame(
@@ -91,9 +95,9 @@ class PassThroughProcessor(FrameProcessor):
             await beyond.queue_frame(frame, direction)
             self.on_bypass(frame)
             return
-        self.on_enqueue(frame)
+        self.on_enqueue(frame, direction)
         if isinstance(frame, SystemFrame):
-            self.waiting += 1
+            self.waiting.append(frame)
             callback = partial(self._processed, callback)
         await super().queue_frame(frame, direction, callback)
 
@@ -104,7 +108,8 @@ class PassThroughProcessor(FrameProcessor):
         frame: Frame,
         direction: FrameDirection,
     ) -> None:
-        self.waiting -= 1
+        while self.waiting and self.waiting.popleft() is not frame:
+            pass  # one before it raised an error, and was never reported as processed
         if callback is not None:
             await callback(processor, frame, direction)
 

@@ -8,10 +8,14 @@ from typing import Protocol
 from pipecat.frames.frames import (
     BotBackchannelFrame,
     Frame,
+    FunctionCallsStartedFrame,
     InterruptionFrame,
     LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
     LLMTextFrame,
     TTSSpeakFrame,
+    UserTurnInferenceCompletedFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
 
@@ -44,8 +48,8 @@ class PromptProcessor(PassThroughProcessor):
     """Adds the decision to the next `TTSSpeakFrame`, once; place it before the TTS.
 
     A decision that went to the LLM as guidance changes no prompt. If the LLM calls a tool first,
-    its second run, whose context comes upstream, gets the same guidance. Backchannels are not
-    changed.
+    its next run gets the same guidance, until it says something. Backchannels are not changed.
+    What the bot says is noted in the call: `LiveCall.prompt`.
 
     While a call is handed over the bot's own prompts are dropped, and so are interruptions: an
     interruption makes the transport discard audio that the line has not played yet.
@@ -69,6 +73,7 @@ class PromptProcessor(PassThroughProcessor):
         self._call = call
         self._rewriter = rewriter
         self._rewrite_limit_s = rewrite_limit_s
+        self._reply: list[str] = []
         self._register_event_handler("on_rewritten")
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -76,18 +81,36 @@ class PromptProcessor(PassThroughProcessor):
         await super().process_frame(frame, direction)
         passed: Frame | None = frame
         if isinstance(frame, LLMTextFrame):
+            self._replied(frame)
+        elif isinstance(frame, (LLMFullResponseStartFrame, LLMFullResponseEndFrame)):
+            self._reply_ended()
+        elif isinstance(frame, FunctionCallsStartedFrame):
             if (turn := self._call.turn) is not None:
-                turn.mark_answered()
+                turn.calls_function = True
         elif isinstance(frame, TTSSpeakFrame):
             ours = isinstance(frame, (GuardSpeakFrame, BotBackchannelFrame))
             if direction is FrameDirection.DOWNSTREAM and not ours:
                 passed = await self._prompt(frame)
+            if passed is not None and not isinstance(frame, BotBackchannelFrame):
+                self._call.bot_said(frame.text)
         elif isinstance(frame, LLMContextFrame) and direction is FrameDirection.UPSTREAM:
             passed = self._follow_up(frame)
         elif isinstance(frame, InterruptionFrame) and direction is FrameDirection.DOWNSTREAM:
+            self._reply_ended()
             passed = None if self._call.hand_over.under_way else frame
         if passed is not None:
             await self.push_frame(passed, direction)
+        elif isinstance(frame, LLMContextFrame):  # no reply will say that the turn is complete
+            await self.push_frame(UserTurnInferenceCompletedFrame(), direction)
+
+    def _replied(self, frame: LLMTextFrame) -> None:
+        if (turn := self._call.turn) is not None and frame.text.strip():
+            turn.mark_answered()
+        self._reply.append(frame.text if frame.includes_inter_frame_spaces else f"{frame.text} ")
+
+    def _reply_ended(self) -> None:
+        said, self._reply = "".join(self._reply), []
+        self._call.bot_said(said)
 
     async def _prompt(self, frame: TTSSpeakFrame) -> TTSSpeakFrame | None:
         turn = self._call.turn
@@ -100,7 +123,8 @@ class PromptProcessor(PassThroughProcessor):
         try:
             prompt = frame.text
             said = await self._rewritten(prompt, turn.unsaid, turn)
-            frame.text, self._call.used_phrases = said.text, said.used
+            frame.text = said.text
+            self._call.used_phrases |= said.used
             await self._call_event_handler("on_rewritten", prompt, said.text)
         except Exception as error:  # noqa: BLE001 - the bot must speak
             self._call.faults.report("prompt", "rewriting failed; the prompt is unchanged", error)

@@ -106,14 +106,14 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *processors: FrameProcessor, rate: int = 16_000, end: str = "end"
+    *processors: FrameProcessor, rate: int = 16_000, end: str = "end", rtvi: bool = False
 ) -> AsyncIterator[Running]:
     """Run processors in a real worker; at the end, `end` or `cancel` it (or it did so itself)."""
     before, after = Tap(), Tap()
     worker = PipelineWorker(
         Pipeline([before, *processors, after]),
         params=PipelineParams(audio_in_sample_rate=rate, enable_metrics=True),
-        enable_rtvi=False,
+        enable_rtvi=rtvi,
         idle_timeout_secs=None,
     )
     started = asyncio.Event()

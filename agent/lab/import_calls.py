@@ -11,18 +11,20 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, Field
 from rich.console import Console
 
 from ...models.audio.recording import CallerChannel, open_call
-from ...models.errors import DeescalateError
+from ...models.errors import AudioError, DeescalateError
 from ...models.lab.annotation.call_table import CallsError, CallTurn, file_complaint, write_turns
+from ...models.lab.annotation.clips import cut
 from ...models.lab.annotation.jsonl import read_lines
 from ...models.lab.annotation.validation import load_calls
 from ...models.progress import Progress
 from ...models.readings import Cue
 from ...models.text.cues import find_cues
-from ...models.voice import EmotionClassifier, load_classifier
+from ...models.voice import SILENCE_PEAK, EmotionClassifier, load_classifier
 from ..console import UsageError, complaint, stages
 from ..replay.call import classify_call
 from ..replay.segments import TurnRules, find_turns
@@ -283,10 +285,30 @@ def _recording_of(record: _Record, options: Import) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
+def _check_heard(record: _Record, recording: Path, channel: CallerChannel | None) -> None:
+    """A turn that is silent in its recording was cut at times that are not the recording's.
+
+    Raises:
+        AudioError: there is one, or one that begins after the recording's end.
+    """
+    timed = [turn for turn in record.turns if turn.ended_at_s > turn.started_at_s]
+    spans_s = [(turn.started_at_s, turn.ended_at_s) for turn in timed]
+    for at, samples in cut(recording, channel, spans_s, pad_s=0.0):
+        if np.ptp(samples) < 2 * SILENCE_PEAK:
+            start_s, end_s = spans_s[at]
+            raise AudioError(
+                recording,
+                f"silent from {start_s:.2f} to {end_s:.2f} s, where call {record.call_id} has "
+                f"turn {timed[at].index}: these are not the times of this recording",
+            )
+
+
 def _of_record(record: _Record, options: Import) -> Iterator[CallTurn]:
     recording = _recording_of(record, options)
     audio = _name(recording, options) if recording else None
     channel = options.caller_channel if recording and _is_stereo(recording, options) else None
+    if recording is not None:
+        _check_heard(record, recording, channel)
     transferred = any(turn.action == "transfer" for turn in record.turns)
     for turn in record.turns:
         asks = any(cue.cue == "asks_for_human" for cue in (turn.words.cues if turn.words else ()))

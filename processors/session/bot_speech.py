@@ -26,7 +26,7 @@ class BotSpeechTracker:
 
     def __init__(self) -> None:
         self._bot: deque[_BotSpeech] = deque(maxlen=16)
-        self._turn_s = self._turn_before_s = -math.inf
+        self._turns_s = deque([-math.inf] * 3, maxlen=3)
 
     def bot_started(self, at_s: float) -> None:
         """The caller hears the bot from now on."""
@@ -44,20 +44,27 @@ class BotSpeechTracker:
 
     def caller_began(self, at_s: float) -> None:
         """The caller began a turn at this time, which may be a moment ago."""
-        self._turn_before_s, self._turn_s = self._turn_s, at_s
+        self._turns_s.append(at_s)
+
+    def caller_did_not_begin(self) -> None:
+        """What began last was no turn."""
+        self._turns_s.pop()
+        self._turns_s.appendleft(-math.inf)
 
     @property
     def prompted(self) -> bool:
         """Whether the bot began to speak between the starts of the last turn and of this one."""
-        return any(self._turn_before_s <= one.started_s < self._turn_s for one in self._bot)
+        before_s, turn_s = self._turns_s[-2], self._turns_s[-1]
+        return any(before_s <= one.started_s < turn_s for one in self._bot)
 
     def barge_in(self, now_s: float) -> bool:
         """Whether the caller began this turn while the bot spoke, as `CallReader.read` has it.
 
         A bot that was cut off counts however short the overlap: it stopped for the caller.
         """
-        before = [one for one in self._bot if one.started_s < self._turn_s]
+        turn_s = self._turns_s[-1]
+        before = [one for one in self._bot if one.started_s < turn_s]
         if not before:
             return False
-        overlap_s = min(before[-1].stopped_s, now_s) - self._turn_s
+        overlap_s = min(before[-1].stopped_s, now_s) - turn_s
         return overlap_s > BARGE_IN_S or (before[-1].cut and overlap_s > 0)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...models.reader import CallReader
-from ...models.readings import TurnReading
+from ...models.readings import Cue, TurnReading, WordReading
 from ...policies.decide import decide
 from ...policies.empathy import guidance
 from ...policies.record import TurnRecord
-from ...policies.transfer.request import TransferRequest, Utterance, transfer_request
+from ...policies.transfer.request import TransferRequest, transfer_request
 from ...policies.types import Action, CallState, Decision, Evidence
+from .keypad import entries_in, human_key
 from .live_call import LiveCall
 from .turn_state import SPOKEN, LiveTurn, TurnPhase
 
@@ -55,13 +56,14 @@ class TurnDecider:
         self._max_wait = max_wait
         self._state = CallState()
         self._reader = call.reader
-        self._turn_open = True
+        self.turn_open = False
         self._preview: _Preview | None = None
         self._next_turn = asyncio.Event()
 
     def turn_started(self) -> None:
         """The caller began to speak."""
-        self._turn_open, self._preview = True, None
+        self.turn_open, self._preview = True, None
+        self._call.words.turn_started()
         self._next_turn.set()
 
     def withdrawn(self) -> None:
@@ -70,12 +72,12 @@ class TurnDecider:
 
     def turn_stopped(self) -> Decision | None:
         """The turn is over: the decision of a speculative run that this confirms, if any."""
-        self._turn_open = False
+        self.turn_open = False
         self._next_turn = asyncio.Event()
         preview, self._preview = self._preview, None
         if preview is None or preview.turn.phase is TurnPhase.DROPPED:
             return None
-        self._commit(preview)
+        self._commit(preview, ahead=True)
         if preview.to_say.action in SPOKEN:
             preview.turn.mark_guided()
         return preview.decision
@@ -83,63 +85,72 @@ class TurnDecider:
     def undecided(self) -> LiveTurn | None:
         """The turn that is still to be decided; None if there is none."""
         turn = self._call.turn
-        if turn is None or turn.decision is not None or self._call.hand_over.under_way:
+        if turn is None or not turn.undecided or self._call.hand_over.under_way:
             return None
         return turn
 
     async def decide(self, turn: LiveTurn) -> Decision | None:
         """Decide a turn that is over; None if it was decided meanwhile.
 
-        If a prompt waits for it, it is decided on the words recognised until then; else on the
-        voice, once no context can be expected any more.
+        If a prompt waits for it, at once; else when no context can be expected any more. The words
+        that came until then count.
         """
         try:
             if turn.phase is not TurnPhase.AWAITED:
                 await self._no_context()
             await turn.read_within(self._max_wait)
-            dropped = turn.phase is TurnPhase.DROPPED
-            if turn.decision is not None or dropped or self._call.hand_over.under_way:
+            if not turn.undecided or self._call.hand_over.under_way:
                 return None
-            text = self._call.take_words() if turn.phase is TurnPhase.AWAITED else None
-            preview = self._previewed(turn, text)
+            preview = self._previewed(turn, self._call.words.waiting())
             self._commit(preview)
             return preview.decision
         finally:
             turn.give_up()
 
-    async def reply(self, text: str | None, *, speculative: bool) -> Reply:
-        """Decide a turn whose reply comes from an LLM; `text` is what the caller said."""
+    async def reply(self, *, speculative: bool = False, guess: str | None = None) -> Reply:
+        """Decide a turn whose reply comes from an LLM.
+
+        In a speculative run `guess` is what the caller is believed to have said in the open turn.
+        """
         call, turn = self._call, self._call.turn
-        if turn is not None and turn.decision is None and not call.hand_over.under_way:
+        if turn is not None and turn.is_over and self.turn_open:
+            turn = None  # another one began, of which nothing was heard yet
+        unheard = turn is None or not (turn.undecided or turn.is_spoken)
+        if unheard and not speculative and not self.turn_open and call.words.waiting():
+            turn = call.turn_of_words()  # of a bot whose turns nobody reports
+        if turn is not None and turn.undecided and not call.hand_over.under_way:
             await turn.read_within(self._max_wait)
         if call.hand_over.under_way:
             return Reply(silent=True)
         if turn is None or turn.phase is TurnPhase.DROPPED:
             return Reply()
+        provisional = speculative and self.turn_open
         if turn.to_say is not None:
-            note = None if turn.phase in {TurnPhase.GUIDED, TurnPhase.ANSWERED} else turn.guidance
-            provisional = speculative and self._turn_open
+            note = None if turn.phase is TurnPhase.ANSWERED else turn.guidance
             if note is not None and not provisional:
                 turn.mark_guided()
             return Reply(provisional and turn.to_say.action is Action.TRANSFER, note)
+        text = call.words.waiting()
+        if provisional or text is None:
+            text = " ".join(filter(None, (text, guess))) or None
         preview = self._previewed(turn, text)
         silent = preview.to_say.action is Action.TRANSFER
-        if speculative and self._turn_open:
+        if provisional:
             self._preview = preview
             spoken = preview.to_say.action in SPOKEN
             return Reply(silent, guidance(preview.to_say, text) if spoken else None)
         self._preview = None
-        self._commit(preview)
+        self._commit(preview, ahead=speculative)
         note = turn.guidance
         if note is not None:
             turn.mark_guided()
         return Reply(silent, note, turn.decision)
 
-    def transfer_request(self, transcript: tuple[Utterance, ...] = ()) -> TransferRequest:
+    def transfer_request(self) -> TransferRequest:
         """What the human gets; words only where they are kept."""
-        kept = transcript if self._call.keep_text else ()
-        note = self._reader.prosody_note if self._reader else None
-        return transfer_request(self._call.call_id, self._call.turns, transcript=kept, manner=note)
+        call, note = self._call, self._reader.prosody_note if self._reader else None
+        said = tuple(call.dialogue)
+        return transfer_request(call.call_id, call.turns, transcript=said, manner=note)
 
     def _previewed(self, turn: LiveTurn, text: str | None) -> _Preview:
         """What would be decided about this turn now; nothing is remembered."""
@@ -155,28 +166,39 @@ class TurnDecider:
         return _Preview(turn, text, state, reader, decision, call.pending.merge(decision, highest))
 
     def _read(self, turn: LiveTurn, text: str | None, reader: CallReader | None) -> TurnReading:
-        """Voice and words together, in view of the call so far."""
-        if reader is None:
-            return turn.reading
-        try:
-            return reader.read(
-                turn.voice_turn,
-                text,
-                dialog_state=turn.dialog_state if turn.prompted else None,
-                barge_in=turn.barge_in,
-            )
-        except Exception as error:  # noqa: BLE001 - the voice remains
-            self._call.faults.report("words", "text classification failed; using voice only", error)
-            return turn.reading
+        """Voice, words and keys together, in view of the call so far."""
+        entries, spoken = entries_in(text or "")
+        prompt, state = self._call.prompt, turn.dialog_state if turn.prompted else None
+        reading = turn.reading
+        if reader is not None:
+            try:
+                reading = reader.read(
+                    turn.voice_turn,
+                    spoken,
+                    dialog_state=state,
+                    barge_in=turn.barge_in,
+                    prompt=prompt,
+                )
+            except Exception as error:  # noqa: BLE001 - the voice remains
+                self._call.faults.report(
+                    "words", "text classification failed; using voice only", error
+                )
+        key = human_key(entries, self._call.human_keys, prompt, state)
+        if key is None:
+            return reading
+        words = reading.words or WordReading(None)
+        asks = (Cue.ASKS_FOR_HUMAN, f"key {key}")
+        return replace(reading, words=replace(words, cues=(*words.cues, asks)))
 
-    def _commit(self, preview: _Preview) -> None:
-        """Make a preview the decision about its turn."""
+    def _commit(self, preview: _Preview, *, ahead: bool = False) -> None:
+        """Make a preview the decision about its turn; `ahead` if its words are still to come."""
         call, turn, decision = self._call, preview.turn, preview.decision
         self._state, self._reader = preview.state, preview.reader
+        (call.words.count_ahead if ahead else call.words.count)()
         turn.settle(decision, preview.to_say, preview.text)
         call.pending.replace_by(turn)
         call.turns.append(TurnRecord(decision, preview.text if call.keep_text else None))
-        if not turn.is_read:
+        if not turn.is_read and not ahead:
             call.faults.report("late", "reading not in time; the turn counts as unknown")
         if decision.action is Action.TRANSFER:
             call.hand_over.begin()

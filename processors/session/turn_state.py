@@ -32,8 +32,10 @@ class LiveTurn:
     """A caller turn. Processors read its attributes and change them by its methods alone.
 
     `dialog_state` is the bot's when the turn began; `prompted` says whether the bot spoke since
-    the turn before, `barge_in` whether the caller interrupted it. `decision` is the turn's own;
-    `to_say` is what the reply carries: `decision`, or an earlier one that the caller did not hear.
+    the turn before, `barge_in` whether the caller interrupted it; `is_over` that the turn
+    strategies closed the turn, `calls_function` that the LLM works before it replies. `decision` is
+    the turn's own; `to_say` is what the reply carries: `decision`, or an earlier one that the
+    caller did not hear.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class LiveTurn:
         self.dialog_state = dialog_state
         self.prompted = prompted
         self.barge_in = False
+        self.is_over = self.calls_function = False
         self.phase = TurnPhase.OPEN
         self.voice_turn = _unread(index, 0.0, 0.0)
         self.decision: Decision | None = None
@@ -74,6 +77,23 @@ class LiveTurn:
             self.voice_turn = replace(voice_turn, index=self.voice_turn.index)
         self._read.set()
         return self.reading
+
+    def was_not_spoken(self, at_s: float) -> None:
+        """There is no voice to wait for."""
+        voice = EmotionReading(None, "none", 0.0, 0.0, UnknownReason.NOT_SPOKEN)
+        self.voice_turn = VoiceTurn(self.voice_turn.index, at_s, at_s, None, voice)
+        self.is_over = True
+        self._read.set()
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether a voice belongs to it."""
+        return self.voice_turn.voice.reason is not UnknownReason.NOT_SPOKEN
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a decision is still to come."""
+        return self.decision is None and self.phase is not TurnPhase.DROPPED
 
     @property
     def is_read(self) -> bool:
@@ -130,8 +150,8 @@ class LiveTurn:
 
     @property
     def delivered(self) -> bool:
-        """Whether `to_say` went to the LLM or to the speech synthesis."""
-        return self.phase in {TurnPhase.SAID, TurnPhase.GUIDED, TurnPhase.ANSWERED}
+        """Whether the bot's words carried `to_say`."""
+        return self.phase in {TurnPhase.SAID, TurnPhase.ANSWERED}
 
     def mark_said(self) -> None:
         """A scripted prompt carried the decision."""

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from fastapi import Response, WebSocket
 from httpx import AsyncClient
+from pipecat.audio.dtmf.types import KeypadEntry
+from pipecat.frames.frames import InputDTMFFrame, UserAudioRawFrame
 from pipecat.runner.types import RunnerArguments
 from pipecat.runner.utils import parse_telephony_websocket
 
@@ -33,7 +35,7 @@ from pipecat_deescalate.policies.transfer.vendors import FunctionTransfer, Twili
 from pipecat_deescalate.policies.types import Action
 
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
-from ..pipelines import Scripted, running
+from ..pipelines import Desk, Scripted, running
 from ..processors.guarded import a_context, take_turn
 from ..telephony import RATE, FakeTwilio, answering, serving
 from .demo.phone_bot import HUM, HUM_S, FakeOpenAI, PhoneBot, a_transport, callers_speech
@@ -335,3 +337,26 @@ async def test_the_dialog_state_reaches_the_policy() -> None:
     assert [turn.decision.action for turn in record.turns] == [Action.PROCEED] * 2
     assert {turn.decision.evidence.dialog_state for turn in record.turns} == {"payment"}
     assert [turn.text for turn in record.turns] == ["no", "no"]
+
+
+async def test_what_is_typed_or_keyed_reaches_the_guard() -> None:
+    """An operator sets and calls this on the guard, not on its parts."""
+    guard = Deescalator(
+        "balanced",
+        Scripted(0.05),
+        transfer=(desk := Desk()),
+        scripted=False,
+        keep_text=True,
+        participant="B",
+        human_keys=("9",),
+    )
+    async with running(guard.listen(), guard.speak(), guard.hand_over()) as call:
+        await call.send(UserAudioRawFrame(bytes(640), 16_000, 1, user_id="A"))
+        guard.caller_typed("my card is blocked")
+        await call.until(lambda: guard.record().turns)
+        await call.send(*(InputDTMFFrame(KeypadEntry(key)) for key in "0#9#"))
+        await call.until(lambda: desk.requests)
+    record = guard.record()
+    assert [turn.text for turn in record.turns] == ["my card is blocked", "DTMF: 9"]
+    assert record.duration_s == 0.0
+    assert record.warnings == ("participants: 1 times",)

@@ -15,6 +15,7 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     LLMContextFrame,
+    TTSSpeakFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
     VADUserStartedSpeakingFrame,
@@ -32,7 +33,7 @@ from pipecat_deescalate.processors import CallerEmotionFrame
 
 from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
 from ..pipelines import Desk, Running, running
-from ..processors.guarded import a_context
+from ..processors.guarded import a_context, said_in
 
 __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 
@@ -62,8 +63,8 @@ class Line:
         self.words = [one["text"] for one in lines if one["speaker"] == "caller"]
         bot = [one for one in lines if one["speaker"] == "bot"]
         self.bot = sorted(
-            [(one["start_s"], one["dialog_state"]) for one in bot]
-            + [(one["end_s"], None) for one in bot]
+            [(one["start_s"], one["dialog_state"], one["text"]) for one in bot]
+            + [(one["end_s"], None, None) for one in bot]
         )
         self.windows = self.silence = 0
         self.turn_open = False
@@ -74,15 +75,17 @@ class Line:
         self.windows += 1
         self.silence = 0 if speech else self.silence + 1
         while self.bot and self.bot[0][0] <= self.windows * WINDOW_MS / 1000:
-            await self._bot(self.bot.pop(0)[1])
+            await self._bot(*self.bot.pop(0)[1:])
         if changed:
             await self._vad(speech)
         stopped_s = RULES.stop_s + (self.silence - 1) * WINDOW_MS / 1000
         if self.turn_open and not speech and stopped_s >= RULES.gap_s:
             await self._turn_over()
 
-    async def _bot(self, state: str | None) -> None:
+    async def _bot(self, state: str | None, text: str | None) -> None:
         await self._settled()
+        if text is not None:
+            await self.call.send(TTSSpeakFrame(text))
         frame: Frame = BotStoppedSpeakingFrame() if state is None else BotStartedSpeakingFrame()
         self.guard.dialog_state = state or self.guard.dialog_state
         await self.call.worker.queue_frame(frame, FrameDirection.UPSTREAM)
@@ -101,7 +104,8 @@ class Line:
         self.turn_open = False
         decided = len(self.guard.record().turns)
         context = a_context(self.words[decided])
-        await self.call.send(UserStoppedSpeakingFrame(), LLMContextFrame(context))
+        await self.call.send(UserStoppedSpeakingFrame(), *said_in(context))
+        await self.call.send(LLMContextFrame(context))
         await self.call.until(lambda: len(self.guard.record().turns) > decided)
 
     async def _settled(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pipecat.frames.frames import LLMContextFrame
+from pipecat.frames.frames import Frame, LLMContextFrame, LLMContextUserTurnFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 
 from pipecat_deescalate.policies import MitigationPolicy
@@ -43,8 +43,11 @@ class Guarded:
         scripted = options.pop("scripted", False)
         max_wait = options.pop("max_wait", 0.15)
         policy = options.pop("policy", STEPS)
+        participant = options.pop("participant", None)
         self.call = LiveCall(policy, call_id="CA1", **options)
-        self.emotion = EmotionProcessor(self.model, call=self.call, pool=pool)
+        self.emotion = EmotionProcessor(
+            self.model, call=self.call, pool=pool, participant=participant
+        )
         self.mitigation = MitigationProcessor(self.call, max_wait=max_wait, scripted=scripted)
         self.transfer = TransferProcessor(self.desk, call=self.call, settle_s=0.0)
         self.parts = (self.emotion, self.mitigation, self.transfer)
@@ -65,14 +68,20 @@ def _user(said: tuple[str, ...]) -> list[Any]:
 async def take_turn(
     call: Running, context: LLMContext, *, speculation: bool = False
 ) -> list[LLMContextFrame]:
-    """One caller turn, and its context once the reading is there."""
+    """One caller turn, and its context once the reading is there, as a user aggregator sends it."""
     readings = len(call.after.of(CallerEmotionFrame))
     await call.send(*speech(1.0))
     await call.sees(CallerEmotionFrame, readings + 1)
     before = len(call.after.of(LLMContextFrame))
+    await call.send(*([] if speculation else said_in(context)))
     await call.send(LLMContextFrame(context, speculation=speculation))
     await asyncio.sleep(0.1)
     return call.after.of(LLMContextFrame)[before:]
+
+
+def said_in(context: LLMContext) -> list[Frame]:
+    """The caller's words at the end of a context."""
+    return [LLMContextUserTurnFrame(context.get_messages()[-1]["content"], "")]
 
 
 async def follow(call: Running, context: LLMContext) -> list[LLMContextFrame]:

@@ -93,6 +93,7 @@ def test_a_turn_that_ends_in_mid_speech_is_given_out() -> None:
 def test_a_turn_without_speech_has_no_samples() -> None:
     """A turn that only the transcript knows is a turn; what was heard around it is not its own."""
     capture = TurnCapture(8_000)
+    capture.has_vad()
     feed(capture, 3.0, 8_000)
     capture.turn_started()
     feed(capture, 1.0, 8_000)
@@ -127,3 +128,95 @@ def test_vad_frames_out_of_order_do_no_harm() -> None:
     feed(capture, 1.0, 8_000)
     assert capture.speech_stopped(0.2) is not None
     assert capture.speech_stopped(0.2) is not None
+
+
+def test_without_a_vad_a_turn_is_heard_from_its_start_to_its_stop() -> None:
+    """Where STT decides the turns no VAD frame ever comes; the caller must be heard still."""
+    capture = TurnCapture(8_000)
+    feed(capture, 3.0, 8_000)
+    assert capture.turn_started()
+    feed(capture, 2.0, 8_000)
+    audio = capture.turn_stopped()
+    assert audio is not None
+    assert (audio.started_at_s, audio.ended_at_s) == (pytest.approx(3.0), pytest.approx(5.0))
+    assert len(audio.samples) == 8_000 * (0.5 + 2.0)
+
+
+def test_a_vad_that_speaks_up_in_a_turn_is_believed() -> None:
+    """Where both report, the VAD knows better when speech began and ended."""
+    capture = TurnCapture(8_000)
+    capture.turn_started()
+    feed(capture, 1.0, 8_000)
+    assert not capture.speech_started(0.2)
+    feed(capture, 1.0, 8_000)
+    audio = capture.speech_stopped(0.2)
+    assert audio is not None
+    assert audio.ended_at_s == pytest.approx(1.8)
+    assert capture.turn_stopped() is None
+
+
+def test_a_cough_hides_no_turn_without_speech() -> None:
+    """A turn that only the transcript knows still is one, however long ago somebody coughed."""
+    capture = TurnCapture(8_000)
+    capture.speech_started(0.2)
+    feed(capture, 0.3, 8_000)
+    capture.speech_stopped(0.2)
+    feed(capture, 5.0, 8_000)
+    assert capture.drop_stale()
+    assert not capture.drop_stale()
+    capture.turn_started()
+    feed(capture, 1.0, 8_000)
+    audio = capture.turn_stopped()
+    assert audio is not None
+    assert audio.samples.size == 0
+    assert audio.started_at_s == pytest.approx(6.3)
+
+
+def test_a_mute_ends_speech_whose_stop_is_lost() -> None:
+    """Else the turn would hold all the silence of the mute, and the next turn with it."""
+    capture = TurnCapture(8_000)
+    capture.speech_started(0.0)
+    capture.turn_started()
+    feed(capture, 1.0, 8_000)
+    before = capture.muted()
+    feed(capture, 5.0, 8_000)
+    capture.unmuted()
+    feed(capture, 3.0, 8_000)
+    assert before is not None
+    assert before.ended_at_s == pytest.approx(1.0)
+    assert capture.speech_started(0.0)
+    feed(capture, 1.0, 8_000)
+    after = capture.speech_stopped(0.0)
+    assert after is not None
+    assert (after.started_at_s, after.ended_at_s) == (pytest.approx(9.0), pytest.approx(10.0))
+    assert capture.muted() is None
+
+
+@pytest.mark.parametrize(("speaks_s", "ends_s"), [(0.2, 1.0), (2.0, 5.0)])
+def test_who_speaks_on_after_a_mute_is_heard(speaks_s: float, ends_s: float) -> None:
+    """A VAD that was deaf meanwhile reports no new start; its late stop alone is no speech."""
+    capture = TurnCapture(8_000)
+    capture.speech_started(0.0)
+    capture.turn_started()
+    feed(capture, 1.0, 8_000)
+    capture.muted()
+    feed(capture, 2.0, 8_000)
+    capture.unmuted()
+    feed(capture, speaks_s + 0.2, 8_000)
+    audio = capture.speech_stopped(0.2)
+    assert audio is not None
+    assert audio.ended_at_s == pytest.approx(ends_s)
+
+
+def test_without_a_vad_a_turn_goes_on_after_a_mute() -> None:
+    """Its next start is the next turn's; what is left of this one must be heard."""
+    capture = TurnCapture(8_000)
+    capture.turn_started()
+    feed(capture, 1.0, 8_000)
+    assert capture.muted() is not None
+    feed(capture, 1.0, 8_000)
+    capture.unmuted()
+    feed(capture, 1.0, 8_000)
+    audio = capture.turn_stopped()
+    assert audio is not None
+    assert audio.ended_at_s == pytest.approx(3.0)

@@ -10,10 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pipecat.audio.vad.vad_analyzer import VADParams
 from pipecat.frames.frames import (
     InputAudioRawFrame,
     InterruptionFrame,
     MetricsFrame,
+    SpeechControlParamsFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
     VADUserStartedSpeakingFrame,
@@ -278,6 +280,7 @@ async def test_a_turn_without_speech_is_unknown(pool: InferencePool) -> None:
     """A turn that only the transcript knows is still a turn; the model has nothing to hear."""
     model = Scripted(0.9)
     async with running(EmotionProcessor(model, pool=pool)) as call:
+        await call.send(SpeechControlParamsFrame(vad_params=VADParams()))
         await call.send(*audio_frames(1.0), UserStartedSpeakingFrame(), UserStoppedSpeakingFrame())
         frame = await call.sees(CallerEmotionFrame)
     assert frame.reading.voice.reason is UnknownReason.TOO_SHORT

@@ -6,7 +6,15 @@ import asyncio
 import datetime
 
 import pytest
-from pipecat.frames.frames import EndFrame, Frame, LLMContextFrame
+from pipecat.frames.frames import (
+    EndFrame,
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
+    TTSSpeakFrame,
+)
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipecat_deescalate.models.reader import CallReader
@@ -15,6 +23,7 @@ from pipecat_deescalate.policies.types import Action
 from pipecat_deescalate.processors import (
     GuardSpeakFrame,
     InferencePool,
+    PromptProcessor,
     TransferCallFrame,
 )
 from pipecat_deescalate.processors.session import hand_over_state
@@ -50,7 +59,7 @@ async def test_persistent_distress_is_announced_then_handed_over(pool: Inference
     assert requests == [request]
     assert request.call_id == "CA1"
     assert request.asked == "I said no"
-    assert [line.text for line in request.transcript] == ["I said no"]
+    assert [line.text for line in request.transcript] == 3 * ["I said no"]
     assert [turn.action for turn in request.turns][-1] is Action.TRANSFER
 
 
@@ -239,11 +248,40 @@ async def test_the_human_reads_the_dialogue_before_a_turn_without_words(
     """What the bot said to a caller who then only shouts must not be missing."""
     guarded = Guarded(pool, ANGRY, keep_text=True)
     context = a_context("my bill is wrong")
-    async with running(*guarded.parts) as call:
-        for _ in range(2):
-            await take_turn(call, context)
-        context.add_message({"role": "assistant", "content": "Which bill?"})
+    parts = (guarded.emotion, guarded.mitigation, PromptProcessor(guarded.call), guarded.transfer)
+    reply = [LLMTextFrame("Which"), LLMTextFrame(" bill?")]
+    async with running(*parts) as call:
+        await take_turn(call, context)
+        await call.send(LLMFullResponseStartFrame(), *reply, LLMFullResponseEndFrame())
+        await call.sees(LLMFullResponseEndFrame)
+        await take_turn(call, context)
+        await call.send(TTSSpeakFrame("One moment."))
+        await call.sees(TTSSpeakFrame)
         await call.send(*speech(1.0))
         await call.until(lambda: guarded.desk.requests)
-    said = [line.text for line in guarded.desk.requests[0].transcript]
-    assert said == ["my bill is wrong", "Which bill?"]
+    said = [(line.speaker, line.text) for line in guarded.desk.requests[0].transcript]
+    assert said == [
+        ("caller", "my bill is wrong"),
+        ("bot", "Which bill?"),
+        ("caller", "my bill is wrong"),
+        ("bot", "One moment."),
+    ]
+
+
+async def test_a_hand_over_that_breaks_is_called_off(pool: InferencePool) -> None:
+    """A bot that waits a minute for a hand-over that never began is a dead line."""
+    guarded = Guarded(pool, ANGRY)
+    push = guarded.mitigation.push_frame
+
+    async def breaks(frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        if isinstance(frame, TransferCallFrame):
+            raise OSError("no more")
+        await push(frame, direction)
+
+    guarded.mitigation.push_frame = breaks  # type: ignore[method-assign]  # the break
+    async with running(*guarded.parts) as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        assert len(await take_turn(call, a_context("hello?"))) == 1
+    assert guarded.call.hand_over.failed
+    assert guarded.desk.requests == []

@@ -16,6 +16,7 @@ from pipecat.frames.frames import (
     Frame,
     InterruptionFrame,
     LLMContextFrame,
+    LLMTextFrame,
     TTSSpeakFrame,
     UserStartedSpeakingFrame,
     UserStoppedSpeakingFrame,
@@ -31,6 +32,7 @@ from pipecat_deescalate.policies.types import Action, Decision
 from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     InferencePool,
+    PromptProcessor,
 )
 
 from ..pipelines import running, speech
@@ -50,8 +52,10 @@ async def test_the_llm_is_guided_by_a_copy_for_one_run(pool: InferencePool) -> N
     async def _(_processor: FrameProcessor, decision: Decision) -> None:
         decisions.append(decision)
 
-    async with running(*guarded.parts) as call:
+    async with running(*guarded.parts, PromptProcessor(guarded.call)) as call:
         (edited,) = await take_turn(call, context)
+        await call.send(LLMTextFrame("I am sorry."))
+        await call.sees(LLMTextFrame)
         (again,) = await follow(call, context)
     messages = edited.context.get_messages()
     assert messages[:-1] == context.get_messages()

@@ -99,6 +99,29 @@ async def test_what_goes_by_goes_by_both_ways(
         await call.until(lambda: [f for f in call.before.up if isinstance(f, UserSpeakingFrame)])
 
 
+class Fails(Slow):
+    """Breaks on the start of speech."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, VADUserStartedSpeakingFrame):
+            raise OSError("out of luck")
+
+
+async def test_an_error_in_a_frame_does_not_queue_all_later_audio(
+    pipecat_errors: list[str],
+) -> None:
+    """A frame that breaks is never done; waiting for it would cost each later frame a queue."""
+    part = Fails()
+    async with running(part) as call:
+        await call.send(VADUserStartedSpeakingFrame())
+        await call.sees(VADUserStartedSpeakingFrame)
+        await call.send(InterruptionFrame())
+        await call.sees(InterruptionFrame)
+        await call.until(lambda: not part.waiting)
+    pipecat_errors.clear()
+
+
 async def test_a_processor_of_prompts_queues_only_what_it_works_on() -> None:
     """Turns and messages to the client go by it some ten times a second."""
     going_by = [VADUserStartedSpeakingFrame(), OutputTransportMessageUrgentFrame(message={})]
@@ -106,12 +129,12 @@ async def test_a_processor_of_prompts_queues_only_what_it_works_on() -> None:
     async with running(prompts) as call:
         for frame in going_by:
             await prompts.queue_frame(frame)
-            assert prompts.waiting == 0
+            assert not prompts.waiting
             await call.sees(type(frame), 1)
         await prompts.queue_frame(InterruptionFrame())
-        assert prompts.waiting == 1
+        assert len(prompts.waiting) == 1
         await call.sees(InterruptionFrame, 1)
-        assert prompts.waiting == 0
+        assert not prompts.waiting
 
 
 async def test_the_bots_audio_keeps_its_place_on_the_way_past_the_transfer() -> None:

@@ -18,7 +18,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from pipecat_deescalate.policies.empathy import PhraseBook, Rewritten
+from pipecat_deescalate.policies.empathy import Moment, PhraseBook, Rewritten
 from pipecat_deescalate.policies.rewriter import LlmRewriter
 from pipecat_deescalate.policies.types import Decision
 from pipecat_deescalate.processors import (
@@ -275,3 +275,15 @@ async def test_a_prompt_waits_as_long_as_the_operator_lets_it(pool: InferencePoo
         assert not call.after.of(TTSSpeakFrame)
         guarded.model.gate.set()
         assert (await call.sees(TTSSpeakFrame)).text != PROMPT
+
+
+async def test_what_is_said_while_a_rewriter_works_is_remembered(pool: InferencePool) -> None:
+    """Else the same sentence comes again in the call, which never repeats one."""
+    guarded, parts = scripted(pool, ANGRY, rewriter=Slow(0.05))
+    async with running(*parts) as call:
+        await call.send(*speech(1.0))
+        await call.until(lambda: guarded.actions)
+        await asyncio.sleep(0.02)
+        said = guarded.call.sentence(Moment.TRANSFER_FAILED)
+        await call.sees(TTSSpeakFrame)
+    assert said in guarded.call.used_phrases

@@ -22,7 +22,7 @@ from pipecat_deescalate.processors import (
 )
 
 from ..pipelines import running, speech
-from .guarded import ANGRY, Guarded, a_context, follow, take_turn
+from .guarded import ANGRY, Guarded, a_context, follow, said_in, take_turn
 
 
 async def test_a_speculative_run_is_guided_but_decided_only_when_confirmed(
@@ -115,15 +115,33 @@ async def test_a_speculative_run_is_not_remembered_as_a_turn(pool: InferencePool
         await call.sees(LLMContextFrame)
         await call.send(EagerEndOfTurnCancelFrame(), *speech(1.0, opens=False))
         await call.sees(CallerEmotionFrame, 2)
+        await call.send(*said_in(context))
         await follow(call, context)
         context.add_message({**context.get_messages()[-1]})
         await call.send(*speech(1.0, closes=False))
         await call.sees(CallerEmotionFrame, 3)
         await call.send(LLMContextFrame(context, speculation=True))
         await asyncio.sleep(0.1)
-        await call.send(UserStoppedSpeakingFrame())
+        await call.send(UserStoppedSpeakingFrame(), *said_in(context))
         await call.until(lambda: len(guarded.actions) == 2)
         context.add_message({**context.get_messages()[-1]})
         await take_turn(call, context)
     said = [[cue for cue, _ in turn.reading.cues] for turn in guarded.call.turns]
     assert said == [[], [Cue.REPEATS_REQUEST], [Cue.REPEATS_REQUEST]]
+
+
+async def test_an_eager_run_is_not_answered_from_the_turn_before(pool: InferencePool) -> None:
+    """A turn that a failed hand-over left undecided is over: it has no part in the next one."""
+    guarded = Guarded(pool, ANGRY)
+    guarded.call.hand_over.ready = True
+    context = a_context("no")
+    async with running(*guarded.parts[:2]) as call:
+        for _ in range(3):
+            await take_turn(call, context)
+        await take_turn(call, a_context("hello?"))
+        guarded.call.hand_over.end(ok=False)
+        *before, _stop = speech(1.0, closes=False)
+        await call.send(*before, LLMContextFrame(context, speculation=True))
+        frame = await call.sees(LLMContextFrame, 3)
+    assert frame.context is context
+    assert guarded.actions == ["empathize", "offer_human", "transfer"]

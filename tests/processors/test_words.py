@@ -23,7 +23,7 @@ from pipecat_deescalate.models.reader import CallReader
 from pipecat_deescalate.models.readings import Cue
 from pipecat_deescalate.policies.config import load_policy
 from pipecat_deescalate.processors import CallerEmotionFrame, InferencePool
-from pipecat_deescalate.processors.context import CallerWords
+from pipecat_deescalate.processors.session.caller_words import CallerWords
 
 from ..pipelines import audio_frames, running, speech
 from .guarded import Guarded, follow
@@ -91,19 +91,39 @@ async def test_a_turn_of_words_alone_interrupts_nobody(pool: InferencePool) -> N
     assert [[cue for cue, _ in seen] for seen in turns] == [[Cue.BARGES_IN], []]
 
 
-def test_words_are_new_behind_those_that_counted() -> None:
-    """A caller who says the same again, or whose bot rewrites the context, must be heard."""
-    words, context = CallerWords(), LLMContext([{"role": "user", "content": "one"}])
-    assert words.new_in(context) == "one"
-    assert words.new_in(context) == "one"
-    words.count(context)
-    assert words.new_in(context) is None
-    context.add_message({"role": "user", "content": "two"})
-    assert words.new_in(context) == "two"
-    context.add_message({"role": "assistant", "content": "What?"})
-    assert words.new_in(context) is None
-    context.add_message({"role": "user", "content": "one"})
-    assert words.new_in(context) == "one"
-    words.count(context)
-    context.set_messages([*context.get_messages()[:3], {"role": "user", "content": "one"}])
-    assert words.new_in(context) == "one"
+def test_words_count_once_and_late_ones_in_the_next_turn() -> None:
+    """Counted twice, a single request would look like a second one; dropped, it is not heard."""
+    words = CallerWords()
+    assert words.waiting() is None
+    words.add("I want")
+    words.add("a human")
+    assert words.waiting() == "I want a human"
+    words.count()
+    assert words.waiting() is None
+    words.add("please")
+    assert words.waiting() == "please"
+
+
+def test_parts_and_the_whole_of_what_was_said_count_once() -> None:
+    """Where transcriptions pass beside what the aggregator makes of them, all comes twice."""
+    words = CallerWords()
+    words.add("yes")
+    words.add("my card")
+    words.add_whole("my card is blocked")
+    assert words.waiting() == "yes my card is blocked"
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_the_words_of_a_turn_that_was_guessed_count_once(*, late: bool) -> None:
+    """An eager run is decided on its guess; the turn's words come before or after that."""
+    words = CallerWords()
+    words.turn_started()
+    if not late:
+        words.add("a human please")
+    words.count_ahead()
+    if late:
+        words.add("a human please")
+    assert words.waiting() is None
+    words.turn_started()
+    words.add("hello?")
+    assert words.waiting() == "hello?"

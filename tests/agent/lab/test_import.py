@@ -25,7 +25,7 @@ from pipecat_deescalate.models.lab.annotation.call_table import CallsError, Call
 from pipecat_deescalate.models.lab.annotation.selection import Sampling
 from pipecat_deescalate.models.lab.annotation.validation import load_calls
 
-from ...audio import CALLS, CALM, ESCALATING, write_audio
+from ...audio import CALLS, CALM, ESCALATING, noise, write_audio
 from ...commands import deescalate
 from ...disk import no_file_over
 
@@ -115,6 +115,28 @@ def test_records_of_calls_become_turns(tmp_path: Path) -> None:
     source.write_text(f"{json.dumps(recorded)}\n{json.dumps(live)}\n")
     assert bring(tmp_path / "none.jsonl", source) == 1
     assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_a_turn_that_is_silent_in_its_recording_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Silence that is labelled as an angry turn spoils whatever is trained on it."""
+    record = analyze_call(ESCALATING, caller_channel=LEFT).to_dict()
+    live = {**record, "call_id": "live-1", "source": "live", "turns": record["turns"][:2]}
+    live["turns"][0].update(started_at_s=0.0, ended_at_s=1.0)
+    source, out = tmp_path / "records.jsonl", tmp_path / "calls.jsonl"
+    source.write_text(json.dumps(live))
+    silence, sound = np.zeros(8_000, np.float32), noise(4.0, 8_000)
+    write_audio(tmp_path / "live-1.wav", np.r_[silence, silence, sound], 8_000, "pcm16.wav")
+    assert bring(out, source, recordings=tmp_path, caller_channel=None) == 1
+    error = capsys.readouterr().err
+    assert "live-1.wav" in error
+    assert "call live-1" in error
+    assert "turn 0" in error
+    live["turns"][0].update(started_at_s=2.0, ended_at_s=3.0)
+    live["turns"][1].update(started_at_s=3.0, ended_at_s=4.0)
+    source.write_text(json.dumps(live))
+    assert bring(out, source, recordings=tmp_path, caller_channel=None) == 0
 
 
 def test_a_table_keeps_its_recordings_when_it_moves(tmp_path: Path) -> None:
