@@ -82,7 +82,7 @@ class BotKind(Enum):
     @classmethod
     def of(cls, pipeline: FrameProcessor) -> Self:
         """The kind that the pipeline shows: an LLM service, a user aggregator, or neither."""
-        parts = list(_parts(pipeline))
+        parts = list(parts_of(pipeline))
         services = [part for part in parts if isinstance(part, LLMService)]
         if any(_is_realtime(service) for service in services):
             return cls.SPEECH_TO_SPEECH
@@ -96,10 +96,11 @@ def _is_realtime(service: LLMService) -> bool:
     return about is not None and about.is_realtime_service  # a service may have no metadata
 
 
-def _parts(processor: FrameProcessor) -> Iterator[FrameProcessor]:
+def parts_of(processor: FrameProcessor) -> Iterator[FrameProcessor]:
+    """A processor and all within it, in the order of a pipeline."""
     yield processor
     for inner in processor.processors:
-        yield from _parts(inner)
+        yield from parts_of(inner)
 
 
 def _role(message: LLMContextMessage) -> str | None:

@@ -7,10 +7,16 @@ from typing import Protocol
 
 from pipecat.frames.frames import (
     BotBackchannelFrame,
+    EagerTranscriptionFrame,
     Frame,
+    InterimTranscriptionFrame,
     InterruptionFrame,
     LLMContextFrame,
     LLMTextFrame,
+    SpeechOutputAudioRawFrame,
+    TextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
     TTSSpeakFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
@@ -22,6 +28,9 @@ from .frames import GuardSpeakFrame
 from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
 from .session.turn_state import LiveTurn, TurnPhase
+
+_BOT_SPEECH = (TextFrame, TTSSpeakFrame, TTSAudioRawFrame, SpeechOutputAudioRawFrame)
+_CALLER_WORDS = (TranscriptionFrame, InterimTranscriptionFrame, EagerTranscriptionFrame)
 
 
 class Rewriter(Protocol):
@@ -48,7 +57,8 @@ class PromptProcessor(PassThroughProcessor):
     changed.
 
     While a call is handed over the bot's own prompts are dropped, and so are interruptions: an
-    interruption makes the transport discard audio that the line has not played yet.
+    interruption makes the transport discard audio that the line has not played yet. Once a human
+    has the call, or may have it, everything that the bot says is dropped.
 
     `rewriter` has `rewrite_limit_s` seconds at most; after that the phrase bank is used.
 
@@ -74,6 +84,9 @@ class PromptProcessor(PassThroughProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Push every frame on; prompts follow the decision."""
         await super().process_frame(frame, direction)
+        taken = self._call.hand_over.taken
+        if taken and isinstance(frame, _BOT_SPEECH) and not isinstance(frame, _CALLER_WORDS):
+            return
         passed: Frame | None = frame
         if isinstance(frame, LLMTextFrame):
             if (turn := self._call.turn) is not None:
@@ -85,7 +98,7 @@ class PromptProcessor(PassThroughProcessor):
         elif isinstance(frame, LLMContextFrame) and direction is FrameDirection.UPSTREAM:
             passed = self._follow_up(frame)
         elif isinstance(frame, InterruptionFrame) and direction is FrameDirection.DOWNSTREAM:
-            passed = None if self._call.hand_over.under_way else frame
+            passed = None if self._call.hand_over.under_way and not taken else frame
         if passed is not None:
             await self.push_frame(passed, direction)
 

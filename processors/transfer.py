@@ -12,6 +12,7 @@ from ..policies.config import MitigationPolicy
 from ..policies.empathy import Moment
 from ..policies.transfer.request import TransferOutcome, TransferRequest, TransferTarget
 from .frames import GuardSpeakFrame, TransferCallFrame, transfer_message
+from .hang_up import HangUps
 from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
 
@@ -24,9 +25,10 @@ class TransferProcessor(PassThroughProcessor):
 
     A `TransferCallFrame` arrives when all audio before it was written to the line. `settle_s`
     seconds later, when the line has played it, a task asks `target`, which has `limit_s` seconds.
-    If the transfer fails, the caller hears so and the bot goes on. This processor neither ends the
-    pipeline nor hangs up, and the transport must not either: serializers hang up by default when
-    a pipeline ends (set `auto_hang_up=False`).
+    If the transfer fails, the caller hears so and the bot goes on. If it is accepted, the bot is
+    silent until `resume`; if nobody knows, until `resume` or for a minute. Once the target was
+    asked, the end of the pipeline hangs nobody up unless the transfer failed, whatever the
+    serializer's `auto_hang_up` says.
 
     An `EndFrame` waits for a transfer that is under way (and `MitigationProcessor` keeps it from
     the transport, which would close the line). So does the clean-up, for `GRACE_S`, once the
@@ -51,6 +53,7 @@ class TransferProcessor(PassThroughProcessor):
         self._call = call or LiveCall(MitigationPolicy(), call_id=self.name)
         self._settle_s = settle_s
         self._limit_s = limit_s
+        self._hang_ups = HangUps()
         self._task: asyncio.Task[None] | None = None
         self._asked = self._ending = False
         self._register_event_handler("on_outcome")
@@ -64,9 +67,13 @@ class TransferProcessor(PassThroughProcessor):
         """Cancel a transfer that is still under way; one that was asked for may end first."""
         self._ending = True
         if self._task is not None:
+            late = False
             if self._asked:
-                await asyncio.wait({self._task}, timeout=GRACE_S)
+                _, pending = await asyncio.wait({self._task}, timeout=GRACE_S)
+                late = bool(pending)
             await self.cancel_task(self._task)
+            if late:
+                await self._conclude(TransferOutcome(False, "cancelled", unknown=True))
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -87,10 +94,16 @@ class TransferProcessor(PassThroughProcessor):
             return
         self._task = self.create_task(self._hand_over(self._target, request))
 
+    def resume(self) -> None:
+        """Let the bot go on: it has the call back."""
+        self._hang_ups.release()
+        self._call.hand_over.resume()
+
     async def _hand_over(self, target: TransferTarget, request: TransferRequest) -> None:
         await asyncio.sleep(self._settle_s)
         self._asked = True
         try:
+            self._hang_ups.hold(self.pipeline_worker.pipeline)  # a vendor may close the line first
             async with asyncio.timeout(self._limit_s):
                 outcome = await target.transfer(request)
         except (Exception, asyncio.CancelledError) as error:
@@ -98,9 +111,19 @@ class TransferProcessor(PassThroughProcessor):
             if task is not None and task.cancelling():
                 raise  # we are cancelled, not something inside the target
             self._call.faults.report("transfer", "the transfer target failed", error)
-            outcome = TransferOutcome(False, f"raised {type(error).__name__}")
-        self._call.hand_over.end(ok=outcome.ok)
-        if not outcome.ok and not self._ending:
+            outcome = TransferOutcome.raised(error)
+        await self._conclude(outcome)
+
+    async def _conclude(self, outcome: TransferOutcome) -> None:
+        if outcome.status == "failed":
+            self._hang_ups.release()
+        elif outcome.status == "unknown":
+            self._call.faults.report(
+                "transfer unknown",
+                "nobody knows whether the call was handed over; ask there, then guard.resume()",
+            )
+        self._call.hand_over.end(ok=outcome.ok, unknown=outcome.unknown)
+        if outcome.status == "failed" and not self._ending:
             sentence = self._call.sentence(Moment.TRANSFER_FAILED)
             await self.pipeline_worker.queue_frame(GuardSpeakFrame(sentence))
         await self.push_frame(RTVIServerMessageFrame(data=transfer_message(outcome)))

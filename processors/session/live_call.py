@@ -83,7 +83,7 @@ class LiveCall:
 
         That is the turn under way or, if speech recognition is late, the one after it.
         """
-        if text.strip() and self._active:
+        if text.strip() and self.active:
             self._words.append(text)
 
     def take_words(self) -> str | None:
@@ -94,8 +94,11 @@ class LiveCall:
 
     @property
     def active(self) -> bool:
-        """Whether turns are read and decided; switching off drops the turn under way."""
-        return self._active
+        """Whether turns are read and decided: not while a human has the call, or may have it.
+
+        Switching off drops the turn under way.
+        """
+        return self._active and not self.hand_over.taken
 
     @active.setter
     def active(self, on: bool) -> None:
