@@ -110,7 +110,7 @@ class TransferProcessor(PassThroughProcessor):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise  # we are cancelled, not something inside the target
-            self._call.faults.report("transfer", "the transfer target failed", error)
+            self._call.faults.report("transfer", "the transfer target raised an error", error)
             outcome = TransferOutcome.raised(error)
         await self._conclude(outcome)
 

@@ -104,7 +104,7 @@ async def test_once_means_once_when_it_was_cancelled_or_broke() -> None:
     second = asyncio.create_task(once.transfer(REQUEST))
     await asyncio.sleep(0)
     first.cancel()
-    assert await second == TransferOutcome(False, "cancelled", 1, repeated=True)
+    assert await second == TransferOutcome(False, "cancelled", repeated=True, unknown=True)
     desk.answers.set()
     other = transfer_request("another call", [])
     with pytest.raises(ValueError, match=SECRET):

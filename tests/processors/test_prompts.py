@@ -260,7 +260,7 @@ async def test_an_interruption_stops_the_bot_but_no_hand_over(pool: InferencePoo
         assert len(call.after.of(InterruptionFrame)) == 1
         await call.until(lambda: guarded.desk.requests)
         guarded.desk.gate.set()
-        await call.until(lambda: not guarded.call.hand_over.under_way)
+        await call.until(lambda: guarded.call.hand_over.taken)
         await call.send(InterruptionFrame())
         await call.sees(InterruptionFrame, 2)
 

@@ -52,7 +52,12 @@ async def test_frames_flow_while_the_call_is_handed_over() -> None:
     assert desk.requests == [REQUEST]
     assert outcomes == [TransferOutcome(True, "accepted")]
     (message,) = call.after.of(RTVIServerMessageFrame)
-    assert message.data == {"type": "caller-transfer", "ok": True, "detail": "accepted"}
+    assert message.data == {
+        "type": "caller-transfer",
+        "ok": True,
+        "status": "accepted",
+        "detail": "accepted",
+    }
     assert not call.after.of(GuardSpeakFrame)
 
 
@@ -82,7 +87,7 @@ async def test_a_second_request_is_ignored(caplog: pytest.LogCaptureFixture) -> 
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("failure", ["refused", "raises", "cancels", "hangs"])
+@pytest.mark.parametrize("failure", ["refused", "raises", "cancels"])
 async def test_a_failed_transfer_is_said_and_the_bot_goes_on(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,10 +95,8 @@ async def test_a_failed_transfer_is_said_and_the_bot_goes_on(
     caplog.set_level(logging.DEBUG, "pipecat_deescalate")
     errors = {"raises": OSError("secret token 123"), "cancels": asyncio.CancelledError()}
     desk = Desk(ok=False, error=errors.get(failure))
-    if failure == "hangs":
-        desk.gate.clear()
     state = a_call()
-    processor = TransferProcessor(desk, call=state, settle_s=0.0, limit_s=0.1)
+    processor = TransferProcessor(desk, call=state, settle_s=0.0)
     async with running(processor) as call:
         assert state.hand_over.ready
         await call.send(TransferCallFrame(REQUEST))
