@@ -18,7 +18,7 @@ from ..hygiene import no_tasks_left, no_threads_left, pipecat_errors
 from ..pipelines import Scripted
 from ..telephony import FakeTwilio, answering
 from .demo.phone_bot import PhoneBot
-from .test_deescalator import CHARGED_TWICE, NO, at_once, transfer_to, until
+from .test_deescalator import CHARGED_TWICE, NO, at_once, until
 
 __all__ = ["no_tasks_left", "no_threads_left", "pipecat_errors"]
 
@@ -54,20 +54,6 @@ async def test_a_bot_that_ends_hangs_up_no_call_that_a_human_has(
             await phone.say(CHARGED_TWICE)
             await asyncio.wait_for(bot.ended.wait(), 8)
     assert twilio.requests == ([("CA1", {"Status": "completed"})] if hangs_up else [])
-
-
-async def test_a_line_that_the_vendor_closes_hangs_up_no_call() -> None:
-    """Twilio ends the stream before it answers, and most bots cancel their pipeline then."""
-    async with FakeTwilio() as twilio:
-        bot = PhoneBot(
-            lambda sid: Deescalator(at_once(), Scripted(0.95), transfer_to(twilio), call_id=sid),
-            hang_up_at=twilio.base_url,
-        )
-        async with answering(bot) as url, twilio.dial(url) as phone:
-            await phone.say(CHARGED_TWICE)
-            await asyncio.wait_for(bot.ended.wait(), 8)
-    ((_, form),) = twilio.requests
-    assert "Twiml" in form
 
 
 async def test_the_bot_does_not_talk_over_the_human() -> None:
