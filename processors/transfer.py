@@ -26,7 +26,7 @@ class TransferProcessor(PassThroughProcessor):
     A `TransferCallFrame` arrives when all audio before it was written to the line. `settle_s`
     seconds later, when the line has played it, a task asks `target`, which has `limit_s` seconds.
     If the transfer fails, the caller hears so and the bot goes on. If it is accepted, the bot is
-    silent until `resume`; if nobody knows, until `resume` or for a minute. Once the target was
+    silent until `resume`; if the outcome is unknown, for a minute at most. Once the target was
     asked, the end of the pipeline hangs nobody up unless the transfer failed, whatever the
     serializer's `auto_hang_up` says.
 
@@ -92,12 +92,16 @@ class TransferProcessor(PassThroughProcessor):
                 "transfer again", "ignored transfer: already transferred, or no target configured"
             )
             return
+        if not self._call.hand_over.under_way:
+            self._call.hand_over.begin()  # the bot's own code asks for it
         self._task = self.create_task(self._hand_over(self._target, request))
 
     def resume(self) -> None:
-        """Let the bot go on: it has the call back."""
-        self._hang_ups.release()
-        self._call.hand_over.resume()
+        """Let the bot go on: it has the call back. Nothing happens before there is an outcome."""
+        hand_over = self._call.hand_over
+        if hand_over.taken or not hand_over.under_way:
+            self._hang_ups.release()
+        hand_over.resume()
 
     async def _hand_over(self, target: TransferTarget, request: TransferRequest) -> None:
         await asyncio.sleep(self._settle_s)

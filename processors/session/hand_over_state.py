@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -29,19 +30,22 @@ class HandOver:
         self._agents_available = agents_available
         self._silent_until: float | None = None  # None: no transfer was decided
         self._answered = False
+        self._clock: Callable[[], float] = time.monotonic
         self._ended = asyncio.Event()
         self._ended.set()
 
     def begin(self) -> None:
         """A transfer was decided."""
-        self._silent_until = _now() + LIMIT_S
+        self._clock = asyncio.get_running_loop().time  # that of its timers
+        self._silent_until = self._clock() + LIMIT_S
+        self._answered = False
         self._ended.clear()
 
     def end(self, *, ok: bool, unknown: bool = False) -> None:
         """The target answered: a human has the call, may have it (`unknown`), or has not."""
         self.ready = False
         self._answered = ok or unknown
-        self._silent_until = math.inf if ok else _now() + LIMIT_S * unknown
+        self._silent_until = math.inf if ok else self._clock() + LIMIT_S * unknown
         self._ended.set()
 
     def resume(self) -> None:
@@ -66,7 +70,7 @@ class HandOver:
 
         A hand-over that got lost in the pipeline ends after `LIMIT_S`.
         """
-        return self._silent_until is not None and _now() < self._silent_until
+        return self._silent_until is not None and self._clock() < self._silent_until
 
     @property
     def taken(self) -> bool:
@@ -84,8 +88,3 @@ class HandOver:
                 "agents", "agents_available raised; nobody counts as available", error
             )
             return False
-
-
-def _now() -> float:
-    """By the loop's clock, which is that of its timers."""
-    return asyncio.get_running_loop().time()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fastapi import WebSocket
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.serializers.plivo import PlivoFrameSerializer
 from pipecat.serializers.telnyx import TelnyxFrameSerializer
 from pipecat.serializers.twilio import TwilioFrameSerializer
-from pipecat.transports.websocket.server import WebsocketServerParams, WebsocketServerTransport
+from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
 
 from pipecat_deescalate.processors.hang_up import HangUps
 
@@ -31,7 +32,9 @@ def test_every_serializer_that_hangs_up_is_held(kind: type[Any]) -> None:
     shared = kind.InputParams()
     secret = "api_key" if kind is TelnyxFrameSerializer else "auth_token"
     mine, other = (kind(**SERIALIZERS[kind], **{secret: "x"}, params=shared) for _ in range(2))
-    transport = WebsocketServerTransport(WebsocketServerParams(serializer=mine))
+    line: Any = None  # nobody calls
+    websocket = WebSocket({"type": "websocket", "headers": []}, line, line)
+    transport = FastAPIWebsocketTransport(websocket, FastAPIWebsocketParams(serializer=mine))
     pipeline = Pipeline([Pipeline([transport.input()]), transport.output()])
     hang_ups = HangUps()
     hang_ups.hold(pipeline)
