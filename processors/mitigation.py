@@ -100,6 +100,8 @@ class MitigationProcessor(PassThroughProcessor):
                 self._words.count(context)
                 self._spawn(self._act(reply.decided))
             if reply.silent:
+                if self._call.hand_over.taken:
+                    self._words.count(context)  # they were said to the human
                 return None
             return frame if reply.guidance is None else with_guidance(frame, reply.guidance)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the bot

@@ -67,10 +67,7 @@ class TransferProcessor(PassThroughProcessor):
         """Cancel a transfer that is still under way; one that was asked for may end first."""
         self._ending = True
         if self._task is not None:
-            late = False
-            if self._asked:
-                _, pending = await asyncio.wait({self._task}, timeout=GRACE_S)
-                late = bool(pending)
+            late = self._asked and (await asyncio.wait({self._task}, timeout=GRACE_S))[1]
             await self.cancel_task(self._task)
             if late:
                 await self._conclude(TransferOutcome(False, "cancelled", unknown=True))
@@ -106,8 +103,11 @@ class TransferProcessor(PassThroughProcessor):
     async def _hand_over(self, target: TransferTarget, request: TransferRequest) -> None:
         await asyncio.sleep(self._settle_s)
         self._asked = True
+        try:  # before the target is asked: a vendor may close the line before it answers
+            self._hang_ups.hold(self.pipeline_worker.pipeline)
+        except Exception as error:  # noqa: BLE001 - the caller needs the human all the same
+            self._call.faults.report("hang up", "the serializer may hang up at the end", error)
         try:
-            self._hang_ups.hold(self.pipeline_worker.pipeline)  # a vendor may close the line first
             async with asyncio.timeout(self._limit_s):
                 outcome = await target.transfer(request)
         except (Exception, asyncio.CancelledError) as error:

@@ -6,7 +6,7 @@ import asyncio
 import datetime
 
 import pytest
-from pipecat.frames.frames import EndFrame, Frame, LLMContextFrame
+from pipecat.frames.frames import EndFrame, Frame, LLMContextFrame, TranscriptionFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from pipecat_deescalate.models.reader import CallReader
@@ -101,19 +101,25 @@ async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferenceP
 
 async def test_two_humans_are_not_listened_to(pool: InferencePool) -> None:
     """What a caller says to the human is neither read nor kept; once resumed, it is the bot's."""
-    guarded = Guarded(pool, ANGRY, reader=CallReader())
+    guarded = Guarded(pool, ANGRY, reader=CallReader(), keep_text=True)
+    context, secret = a_context("no"), "my secret"
     async with running(*guarded.parts) as call:
         for _ in range(3):
-            await take_turn(call, a_context("no"))
+            await take_turn(call, context)
         await call.until(lambda: guarded.call.hand_over.taken)
         read = len(guarded.model.heard)
-        await call.send(*speech(1.0))
-        await follow(call, a_context("my secret"))
+        context.add_message({"role": "user", "content": secret})
+        await call.send(TranscriptionFrame(secret, "caller", ""), *speech(1.0))
+        await follow(call, context)
         assert len(guarded.model.heard) == read
         assert not guarded.call.active
         guarded.transfer.resume()
-        (frame,) = await take_turn(call, a_context("let me talk to a real person please"))
+        request = "let me talk to a real person please"
+        context.add_message({"role": "user", "content": request})
+        await call.send(TranscriptionFrame(request, "caller", ""))
+        (frame,) = await take_turn(call, context)
     assert guarded.actions[3:] == ["offer_human"]
+    assert guarded.call.turns[3].text == request
     assert "calls back" in frame.context.get_messages()[-1]["content"]
     assert len(guarded.desk.requests) == 1
 
