@@ -138,6 +138,15 @@ class Deescalator:
         """
         self._mitigation.typed(text)
 
+    def resume(self) -> None:
+        """Let the bot speak and the guard listen again after a hand-over.
+
+        Call it when the human is gone and the caller is back, or when an outcome was `unknown` and
+        you know that nobody took the call. No second hand-over follows: callers are offered a call
+        back.
+        """
+        self._transfer.resume()
+
     def event_handler(self, event: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator that registers a handler for an event of one of the parts.
 
@@ -168,7 +177,8 @@ class Deescalator:
     def active(self) -> bool:
         """Whether the guard is at work; set it to False and the bot behaves as without a guard.
 
-        A transfer that was already announced goes on.
+        A transfer that was already announced goes on. False once a human has the call, or may have
+        it: `resume` ends that.
         """
         return self._call.active
 

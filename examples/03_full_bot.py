@@ -61,7 +61,7 @@ async def call(websocket: WebSocket) -> None:
     """Run one call."""
     await websocket.accept()
     _, twilio = await parse_telephony_websocket(websocket)
-    # Otherwise the end of the pipeline would hang up the call that was just handed over.
+    # With auto_hang_up, Pipecat's serializer needs the account, and hangs up when the bot ends.
     serializer = TwilioFrameSerializer(
         stream_sid=twilio["stream_id"],
         call_sid=twilio["call_id"],

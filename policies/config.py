@@ -11,7 +11,15 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ..models.errors import PolicyError, first_complaint
 from .types import Action
@@ -62,22 +70,28 @@ class Rules(_Strict):
 
 
 class OpeningHours(_Strict):
-    """When humans answer, in the time zone where they work."""
+    """When humans answer, in the time zone where they work.
+
+    Hours that pass midnight belong to the day on which they open. `opens` equal to `closes` is all
+    day, as is 00:00 to 24:00.
+    """
 
     timezone: str = "UTC"
-    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
     opens: time
     closes: time
 
     @field_validator("opens", "closes", mode="before")
     @classmethod
-    def _written_as_a_time(cls, value: object) -> object:
+    def _written_as_a_time(cls, value: object, info: ValidationInfo) -> object:
         """YAML reads an unquoted 17:00 as a number, and an offset would contradict the zone."""
+        if info.field_name == "closes" and value in ("24:00", "24:00:00"):
+            return time(0)
         if isinstance(value, time) and value.tzinfo is None:
             return value
         if isinstance(value, str) and _CLOCK.fullmatch(value):
             return value
-        raise ValueError('write it in quotes as "HH:MM"')
+        raise ValueError('write it in quotes, such as "09:00"')
 
     @field_validator("timezone")
     @classmethod
@@ -89,13 +103,12 @@ class OpeningHours(_Strict):
         return name
 
     def is_open(self, at: datetime) -> bool:
-        """Whether humans answer at this moment (an aware datetime).
-
-        Hours that pass midnight belong to the day on which they open.
-        """
+        """Whether humans answer at this moment (an aware datetime)."""
         local = at.astimezone(ZoneInfo(self.timezone))
         now, today = local.time(), local.weekday()
-        if self.opens <= self.closes:
+        if self.opens == self.closes:
+            return _WEEKDAYS[today] in self.days
+        if self.opens < self.closes:
             return _WEEKDAYS[today] in self.days and self.opens <= now < self.closes
         if now >= self.opens:
             return _WEEKDAYS[today] in self.days

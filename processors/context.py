@@ -61,7 +61,7 @@ class BotKind(Enum):
         """The kind that the pipeline shows: an LLM service, a user aggregator, or neither."""
         parts = list(parts_of(pipeline))
         services = [part for part in parts if isinstance(part, LLMService)]
-        if any(_is_realtime(service) for service in services):
+        if any(is_realtime(service) for service in services):
             return cls.SPEECH_TO_SPEECH
         if services or any(isinstance(part, LLMUserAggregator) for part in parts):
             return cls.LLM
@@ -75,7 +75,8 @@ def parts_of(processor: FrameProcessor) -> Iterator[FrameProcessor]:
         yield from parts_of(inner)
 
 
-def _is_realtime(service: LLMService) -> bool:
+def is_realtime(service: LLMService) -> bool:
+    """Whether an LLM service takes and gives speech."""
     about: LLMServiceMetadataFrame | None = service.service_metadata_frame()
     return about is not None and about.is_realtime_service  # a service may have no metadata
 

@@ -85,4 +85,9 @@ def decision_message(decision: Decision) -> dict[str, Any]:
 
 def transfer_message(outcome: TransferOutcome) -> dict[str, Any]:
     """A transfer's outcome as a message to RTVI clients."""
-    return {"type": "caller-transfer", "ok": outcome.ok, "detail": outcome.detail}
+    return {
+        "type": "caller-transfer",
+        "ok": outcome.ok,
+        "status": outcome.status,
+        "detail": outcome.detail,
+    }

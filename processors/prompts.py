@@ -7,13 +7,19 @@ from typing import Protocol
 
 from pipecat.frames.frames import (
     BotBackchannelFrame,
+    EagerTranscriptionFrame,
     Frame,
     FunctionCallsStartedFrame,
+    InterimTranscriptionFrame,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
+    SpeechOutputAudioRawFrame,
+    TextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
     TTSSpeakFrame,
     UserTurnInferenceCompletedFrame,
 )
@@ -26,6 +32,9 @@ from .frames import GuardSpeakFrame
 from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
 from .session.turn_state import LiveTurn, TurnPhase
+
+_BOT_SPEECH = (TextFrame, TTSSpeakFrame, TTSAudioRawFrame, SpeechOutputAudioRawFrame)
+_CALLER_WORDS = (TranscriptionFrame, InterimTranscriptionFrame, EagerTranscriptionFrame)
 
 
 class Rewriter(Protocol):
@@ -52,7 +61,8 @@ class PromptProcessor(PassThroughProcessor):
     What the bot says is noted in the call: `LiveCall.prompt`.
 
     While a call is handed over the bot's own prompts are dropped, and so are interruptions: an
-    interruption makes the transport discard audio that the line has not played yet.
+    interruption makes the transport discard audio that the line has not played yet. Once a human
+    has the call, or may have it, everything that the bot says is dropped.
 
     `rewriter` has `rewrite_limit_s` seconds at most; after that the phrase bank is used.
 
@@ -79,6 +89,9 @@ class PromptProcessor(PassThroughProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Push every frame on; prompts follow the decision."""
         await super().process_frame(frame, direction)
+        taken = self._call.hand_over.taken
+        if taken and isinstance(frame, _BOT_SPEECH) and not isinstance(frame, _CALLER_WORDS):
+            return
         passed: Frame | None = frame
         if isinstance(frame, LLMTextFrame):
             self._replied(frame)
@@ -97,7 +110,7 @@ class PromptProcessor(PassThroughProcessor):
             passed = self._follow_up(frame)
         elif isinstance(frame, InterruptionFrame) and direction is FrameDirection.DOWNSTREAM:
             self._reply_ended()
-            passed = None if self._call.hand_over.under_way else frame
+            passed = None if self._call.hand_over.under_way and not taken else frame
         if passed is not None:
             await self.push_frame(passed, direction)
         elif isinstance(frame, LLMContextFrame):  # no reply will say that the turn is complete

@@ -12,6 +12,7 @@ from ..policies.config import MitigationPolicy
 from ..policies.empathy import Moment
 from ..policies.transfer.request import TransferOutcome, TransferRequest, TransferTarget
 from .frames import GuardSpeakFrame, TransferCallFrame, transfer_message
+from .hang_up import HangUps
 from .pass_through import SPEECH, TURNS, PassThroughProcessor
 from .session.live_call import LiveCall
 
@@ -24,9 +25,10 @@ class TransferProcessor(PassThroughProcessor):
 
     A `TransferCallFrame` arrives when all audio before it was written to the line. `settle_s`
     seconds later, when the line has played it, a task asks `target`, which has `limit_s` seconds.
-    If the transfer fails, the caller hears so and the bot goes on. This processor neither ends the
-    pipeline nor hangs up, and the transport must not either: serializers hang up by default when
-    a pipeline ends (set `auto_hang_up=False`).
+    If the transfer fails, the caller hears so and the bot goes on. If it is accepted, the bot is
+    silent until `resume`; if the outcome is unknown, for a minute at most. Once the target was
+    asked, the end of the pipeline hangs nobody up unless the transfer failed, whatever the
+    serializer's `auto_hang_up` says.
 
     An `EndFrame` waits for a transfer that is under way (and `MitigationProcessor` keeps it from
     the transport, which would close the line). So does the clean-up, for `GRACE_S`, once the
@@ -51,6 +53,7 @@ class TransferProcessor(PassThroughProcessor):
         self._call = call or LiveCall(MitigationPolicy(), call_id=self.name)
         self._settle_s = settle_s
         self._limit_s = limit_s
+        self._hang_ups = HangUps()
         self._task: asyncio.Task[None] | None = None
         self._asked = self._ending = False
         self._register_event_handler("on_outcome")
@@ -64,9 +67,10 @@ class TransferProcessor(PassThroughProcessor):
         """Cancel a transfer that is still under way; one that was asked for may end first."""
         self._ending = True
         if self._task is not None:
-            if self._asked:
-                await asyncio.wait({self._task}, timeout=GRACE_S)
+            late = self._asked and (await asyncio.wait({self._task}, timeout=GRACE_S))[1]
             await self.cancel_task(self._task)
+            if late:
+                await self._conclude(TransferOutcome(False, "cancelled", unknown=True))
         await super().cleanup()  # type: ignore[no-untyped-call]  # pipecat's has no types
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -85,11 +89,24 @@ class TransferProcessor(PassThroughProcessor):
                 "transfer again", "ignored transfer: already transferred, or no target configured"
             )
             return
+        if not self._call.hand_over.under_way:
+            self._call.hand_over.begin()  # the bot's own code asks for it
         self._task = self.create_task(self._hand_over(self._target, request))
+
+    def resume(self) -> None:
+        """Let the bot go on: it has the call back. Nothing happens before there is an outcome."""
+        hand_over = self._call.hand_over
+        if hand_over.taken or not hand_over.under_way:
+            self._hang_ups.release()
+        hand_over.resume()
 
     async def _hand_over(self, target: TransferTarget, request: TransferRequest) -> None:
         await asyncio.sleep(self._settle_s)
         self._asked = True
+        try:  # before the target is asked: a vendor may close the line before it answers
+            self._hang_ups.hold(self.pipeline_worker.pipeline)
+        except Exception as error:  # noqa: BLE001 - the caller needs the human all the same
+            self._call.faults.report("hang up", "the serializer may hang up at the end", error)
         try:
             async with asyncio.timeout(self._limit_s):
                 outcome = await target.transfer(request)
@@ -97,10 +114,20 @@ class TransferProcessor(PassThroughProcessor):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise  # we are cancelled, not something inside the target
-            self._call.faults.report("transfer", "the transfer target failed", error)
-            outcome = TransferOutcome(False, f"raised {type(error).__name__}")
-        self._call.hand_over.end(ok=outcome.ok)
-        if not outcome.ok and not self._ending:
+            self._call.faults.report("transfer", "the transfer target raised an error", error)
+            outcome = TransferOutcome.raised(error)
+        await self._conclude(outcome)
+
+    async def _conclude(self, outcome: TransferOutcome) -> None:
+        if outcome.status == "failed":
+            self._hang_ups.release()
+        elif outcome.status == "unknown":
+            self._call.faults.report(
+                "transfer unknown",
+                "nobody knows whether the call was handed over; ask there, then guard.resume()",
+            )
+        self._call.hand_over.end(ok=outcome.ok, unknown=outcome.unknown)
+        if outcome.status == "failed" and not self._ending:
             sentence = self._call.sentence(Moment.TRANSFER_FAILED)
             await self.pipeline_worker.queue_frame(GuardSpeakFrame(sentence))
         await self.push_frame(RTVIServerMessageFrame(data=transfer_message(outcome)))

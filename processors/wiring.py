@@ -22,6 +22,7 @@ from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.turns.user_turn_processor import UserTurnProcessor
 from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 
+from .context import is_realtime
 from .session.live_call import LiveCall
 
 LLM_BOT = "Pipeline([transport.input(), stt, user_aggregator, guard.listen(), llm, guard.speak(), tts, transport.output(), guard.hand_over(), assistant_aggregator])"  # noqa: E501 - a line to copy
@@ -182,12 +183,6 @@ def _installed() -> Iterator[str]:
             "pipecat-ai-flows is installed beside Pipecat's own flows, which replace it. "
             "Write: pip uninstall pipecat-ai-flows, and import from pipecat.flows"
         )
-
-
-def is_realtime(service: LLMService) -> bool:
-    """Whether an LLM service takes and gives speech."""
-    about = service.service_metadata_frame()
-    return about is not None and about.is_realtime_service  # a service may have no metadata
 
 
 def _placed(processor: FrameProcessor, way: tuple[tuple[int, bool], ...] = ()) -> Iterator[_Placed]:

@@ -66,7 +66,7 @@ class PhoneLine:
                 await websocket.close(code, error.detail)
 
     async def _call(self, websocket: WebSocket, start: Start) -> None:
-        # Without auto_hang_up=False the end of the pipeline would cut off a call just handed over.
+        # With auto_hang_up, the serializer would need the account's credentials.
         serializer = TwilioFrameSerializer(
             stream_sid=start.stream_sid,
             call_sid=start.call_sid,

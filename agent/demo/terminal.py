@@ -90,8 +90,8 @@ class CallView:
         elif kind == "demo-hand-over":
             self._hand_over(message["packet"])
         elif kind == "caller-transfer":
-            done = "accepted" if message["ok"] else "failed"
-            self._line(None, "transfer", f"{done}: {message['detail']}", "bold red")
+            outcome = f"{message['status']}: {message['detail']}"
+            self._line(None, "transfer", outcome, "bold red")
         elif kind == "demo-ended":
             self._line(None, "", message["message"], "dim")
 

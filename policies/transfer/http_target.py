@@ -30,6 +30,7 @@ JSON = "application/json"
 _MAX_ID = 500
 _MAX_BODY = 64 * 1024
 _MAX_DELAY_S = 4.0
+_GATEWAY_LOST = {502, 504, 520, 524}
 
 log = get_logger("transfer")
 
@@ -50,9 +51,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
+    """`lost`: the request may have been carried out. `arrived`: somebody answered it, or may have.
+
+    `repeated`: this refuses what an earlier attempt has done already.
+    """
+
     detail: str
     retry: bool
     wait_s: float = 0.0
+    lost: bool = False
+    arrived: bool = False
+    repeated: bool = False
 
 
 class Sender:
@@ -60,7 +69,8 @@ class Sender:
 
     Retried: 429 (after its Retry-After), failed connections, and, if the vendor's request is
     repeatable, 5xx, timeouts and dropped connections. Final: every other status, including
-    redirects. Each attempt opens a connection and closes it, so that nothing outlives a call.
+    redirects. If an attempt may have been carried out and no later one is accepted, the outcome
+    is unknown. Each attempt opens a connection and closes it, so that nothing outlives a call.
     `proxy` is the URL of an HTTP proxy; the environment's is not used.
     """
 
@@ -82,22 +92,29 @@ class Sender:
         """Send it. Never raises for what a vendor or a network does."""
         deadline = self._clock() + self._limits.budget_s
         events = log.bind(target=vendor.name, call_id=call_id)
-        attempt = 0
+        attempt, lost, arrived = 0, "", ""  # the last detail of that kind
         while True:
             attempt += 1
             left = deadline - self._clock()
             result = await self._attempt(
                 message, vendor, call_id, min(self._limits.attempt_s, left)
             )
+            if isinstance(result, _Failed) and result.repeated and arrived:
+                result = f"{arrived}, then {result.detail}"
             if isinstance(result, str):
                 events.info("transfer accepted", attempts=attempt, detail=result)
                 return TransferOutcome(True, result, attempt)
+            lost = result.detail if result.lost else lost
+            arrived = result.detail if result.arrived else arrived
             jitter_s = backoff_s(attempt, self._limits.first_delay_s, _MAX_DELAY_S)
             wait_s = max(result.wait_s, jitter_s)
             again = result.retry and attempt < self._limits.attempts
             if not again or self._clock() + wait_s >= deadline:
-                events.warning("transfer failed", attempts=attempt, detail=result.detail)
-                return TransferOutcome(False, result.detail, attempt)
+                event = "transfer outcome unknown" if lost else "transfer failed"
+                after = f"{lost}, then " if lost and not result.lost else ""
+                detail = f"{after}{result.detail}"
+                events.warning(event, attempts=attempt, detail=detail)
+                return TransferOutcome(False, detail, attempt, unknown=bool(lost))
             events.info("transfer attempt failed", attempt=attempt, detail=result.detail)
             await self._sleep(wait_s)
 
@@ -109,7 +126,8 @@ class Sender:
             async with httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy) as transport:
                 answer = await post(transport, message, timeout_s=timeout_s, max_bytes=_MAX_BODY)
         except NoHttpAnswerError as error:
-            return _Failed(str(error), retry=vendor.repeatable or not error.was_sent)
+            sent = error.was_sent
+            return _Failed(str(error), vendor.repeatable or not sent, lost=sent, arrived=sent)
         except Exception as error:  # noqa: BLE001 - the call goes on, and the text may hold a secret
             return _Failed(type(error).__name__, retry=False)
         return _judge(answer, vendor, call_id)
@@ -145,6 +163,10 @@ class HttpTarget:
         """The vendor's own error code in an error answer, if it has one."""
         return None
 
+    def repeats(self, status: int, code: str | None) -> bool:
+        """Whether this refusal of a second attempt shows that the first one was carried out."""
+        return False
+
 
 def to_json(value: object) -> bytes:
     """A value as compact JSON in UTF-8."""
@@ -168,12 +190,19 @@ def _judge(answer: HttpAnswer, vendor: HttpTarget, call_id: str) -> str | _Faile
         if vendor.accepts(body, call_id):
             return said
         if body is None:
-            return _Failed(f"{said}, cut short", retry=vendor.repeatable)
+            return _Failed(f"{said}, cut short", vendor.repeatable, lost=True, arrived=True)
         return _Failed(f"{said}, but not {vendor.name}'s answer", retry=False)
     if 300 <= status < 400:
         return _Failed(f"{said}, a redirect: correct the address", retry=False)
     code = vendor.error_code(body) if body else None
     detail = f"{said}, code {code}" if code else said
-    # 429 and 503 say that nothing was done; after another 5xx something may have been.
-    retry = status in {429, 503} or (status >= 500 and vendor.repeatable)
-    return _Failed(detail, retry, retry_after_s(answer.headers.get("retry-after", "")) or 0.0)
+    # 429 and 503 say that nothing was done; after another 5xx something may have been. A gateway
+    # (502, 504) has lost the answer; 500 is the vendor's own word that it failed.
+    return _Failed(
+        detail,
+        retry=status in {429, 503} or (status >= 500 and vendor.repeatable),
+        wait_s=retry_after_s(answer.headers.get("retry-after", "")) or 0.0,
+        lost=status in _GATEWAY_LOST,
+        arrived=status >= 500,
+        repeated=vendor.repeats(status, code),
+    )

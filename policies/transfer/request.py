@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from ...models.logs import get_logger
 from ..record import TurnRecord
@@ -70,14 +70,27 @@ class TransferRequest:
 class TransferOutcome:
     """How a transfer ended: `ok` if the vendor accepted it; `detail` is fit for a log.
 
-    `attempts` counts requests that were started. `repeated` is set for a second request
-    for the same call: nothing was sent, and the outcome is that of the first.
+    `unknown` if an answer was lost: the call may have been handed over or not. `attempts` counts
+    requests that were started. `repeated` is set for a second request for the same call: nothing
+    was sent, and the outcome is that of the first.
     """
 
     ok: bool
     detail: str
     attempts: int = 1
     repeated: bool = False
+    unknown: bool = False
+
+    @property
+    def status(self) -> Literal["accepted", "failed", "unknown"]:
+        """The three outcomes in one word."""
+        return "accepted" if self.ok else "unknown" if self.unknown else "failed"
+
+    @classmethod
+    def raised(cls, error: BaseException, *, lost: bool = False) -> Self:
+        """The outcome of a target that raised; unknown if an answer was `lost`, or looks so."""
+        lost = lost or isinstance(error, TimeoutError | ConnectionResetError | BrokenPipeError)
+        return cls(False, f"raised {type(error).__name__}", unknown=lost)
 
 
 class TransferTarget(Protocol):
@@ -169,7 +182,8 @@ class OnceOnly:
     """A target that takes each call once, however many requests arrive, even concurrently.
 
     A later request waits for the first one and gets its outcome as `repeated`. A transfer that
-    failed or was cancelled is not tried again either. The last `remembered` calls are remembered.
+    failed or was cancelled (then its outcome is unknown) is not tried again either. The last
+    `remembered` calls are remembered.
     """
 
     def __init__(self, target: TransferTarget, *, remembered: int = 4096) -> None:
@@ -184,11 +198,11 @@ class OnceOnly:
             return replace(await asyncio.shield(first), repeated=True)
         outcome = asyncio.get_running_loop().create_future()
         self._remember(request.call_id, outcome)
-        result = TransferOutcome(False, "cancelled", 1)
+        result = TransferOutcome(False, "cancelled", unknown=True)
         try:
             result = await self._target.transfer(request)
         except Exception as error:
-            result = TransferOutcome(False, f"raised {type(error).__name__}", 1)
+            result = TransferOutcome.raised(error)
             raise
         finally:
             outcome.set_result(result)
@@ -223,6 +237,9 @@ class WithPacket:
         try:
             outcome = await self._packet_to.transfer(request)
         except Exception as error:  # noqa: BLE001 - the call must not fail with its packet
-            outcome = TransferOutcome(False, f"raised {type(error).__name__}")
+            outcome = TransferOutcome.raised(error)
         if not outcome.ok:
-            log.warning("transfer packet not delivered", detail=outcome.detail)
+            lost = "transfer packet perhaps not delivered"
+            log.warning(
+                lost if outcome.unknown else "transfer packet not delivered", detail=outcome.detail
+            )

@@ -29,7 +29,8 @@ class WebhookTransfer(HttpTarget):
     Environment: DEESCALATE_WEBHOOK_SECRET ("whsec_" and the base64 of 24 to 64 random bytes).
 
     Any 2xx accepts, whatever its body, as the scheme says. `webhook-id` is the call id, the same in
-    every attempt, and receivers drop ids that they have seen. So it is repeatable.
+    every attempt, and receivers drop ids that they have seen, with a 2xx or 409. So it is
+    repeatable.
     """
 
     name = "webhook"
@@ -60,6 +61,10 @@ class WebhookTransfer(HttpTarget):
     def accepts(self, body: bytes | None, call_id: str) -> bool:
         """Any body, or none."""
         return True
+
+    def repeats(self, status: int, code: str | None) -> bool:
+        """409: the id was seen before."""
+        return status == 409
 
 
 def _webhook_key(secret: SecretStr) -> bytes:

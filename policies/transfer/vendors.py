@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlencode
 from xml.etree import ElementTree
 
+import httpx
 from pydantic import SecretStr
 
 from ...models.http import Message, address, secret
@@ -24,6 +25,13 @@ from .request import TransferOutcome, TransferRequest
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _FORM = "application/x-www-form-urlencoded"
+_LOST = (
+    httpx.ReadTimeout,
+    httpx.WriteTimeout,
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.RemoteProtocolError,
+)
 
 log = get_logger("transfer")
 
@@ -142,6 +150,10 @@ class TelnyxTransfer(HttpTarget):
         first = errors[0] if isinstance(errors, list) and errors else None
         return _code(first.get("code")) if isinstance(first, dict) else None
 
+    def repeats(self, status: int, code: str | None) -> bool:
+        """90018: the call has ended, as it does for the bot once it is transferred."""
+        return code == "90018"
+
 
 class PlivoTransfer(HttpTarget):
     """Sends a live Plivo call to XML of yours, which dials the human.
@@ -235,8 +247,9 @@ class DailySipTransfer(HttpTarget):
 class FunctionTransfer:
     """Hands over by a function of yours, such as a transport's own `sip_call_transfer`.
 
-    The function takes the request and returns None, or anything else if it failed; its return
-    value is not logged. It is called once and has `budget_s` seconds.
+    The function takes the request and returns None, a `TransferOutcome`, or anything else if it
+    failed; its return value is not logged. It is called once and has `budget_s` seconds. If they
+    run out, or it raises because an answer was lost, the outcome is unknown.
     """
 
     def __init__(
@@ -249,16 +262,20 @@ class FunctionTransfer:
         """Hand the call over."""
         try:
             async with asyncio.timeout(self._budget_s):
-                refused = await self._function(request)
+                answer = await self._function(request)
         except TimeoutError:
-            outcome = TransferOutcome(False, "no answer in time")
+            outcome = TransferOutcome(False, "no answer in time", unknown=True)
         except Exception as error:  # noqa: BLE001 - foreign code must not end the call
-            outcome = TransferOutcome(False, f"raised {type(error).__name__}")
+            outcome = TransferOutcome.raised(error, lost=isinstance(error, _LOST))
         else:
-            outcome = TransferOutcome(refused is None, "accepted" if refused is None else "refused")
+            outcome = (
+                answer
+                if isinstance(answer, TransferOutcome)
+                else TransferOutcome(answer is None, "accepted" if answer is None else "refused")
+            )
         if not outcome.ok:
             log.warning(
-                "transfer failed",
+                "transfer outcome unknown" if outcome.unknown else "transfer failed",
                 target="function",
                 call_id=request.call_id,
                 attempts=1,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,50 +18,64 @@ LIMIT_S = 60.0
 class HandOver:
     """The hand-over of one call.
 
-    `ready` is set while the pipeline has a transfer target; without one, no human counts as
-    available.
+    `ready` is set while the pipeline has a transfer target and no transfer was tried; else no human
+    counts as available. The bot is silent from the decision until the transfer failed, or until
+    `resume`. While nobody knows the outcome, it is silent for `LIMIT_S` at most: the caller may
+    still be here.
     """
 
     def __init__(self, faults: Faults, agents_available: Callable[[], bool] | None = None) -> None:
         self.ready = False
-        self._failed = False
         self._faults = faults
         self._agents_available = agents_available
-        self._since: float | None = None
+        self._silent_until: float | None = None  # None: no transfer was decided
+        self._answered = False
+        self._clock: Callable[[], float] = time.monotonic
         self._ended = asyncio.Event()
+        self._ended.set()
 
     def begin(self) -> None:
         """A transfer was decided."""
-        self._since = _now()
+        self._clock = asyncio.get_running_loop().time  # that of its timers
+        self._silent_until = self._clock() + LIMIT_S
+        self._answered = False
         self._ended.clear()
 
-    def end(self, *, ok: bool) -> None:
-        """The hand-over ended; after a failure no human counts as available."""
-        self._since = None
-        self.ready = self.ready and ok
-        self._failed = self._failed or not ok
+    def end(self, *, ok: bool, unknown: bool = False) -> None:
+        """The target answered: a human has the call, may have it (`unknown`), or has not."""
+        self.ready = False
+        self._answered = ok or unknown
+        self._silent_until = math.inf if ok else self._clock() + LIMIT_S * unknown
         self._ended.set()
 
+    def resume(self) -> None:
+        """The bot has the call back, if a human had it or may have had it."""
+        if self.taken:
+            self.end(ok=False)
+
     async def wait_until_ended(self) -> None:
-        """Wait while a hand-over is under way."""
-        if self._since is None:
-            return
+        """Wait until the outcome of a hand-over is known, or is not to be expected any more."""
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._since + LIMIT_S):
+            async with asyncio.timeout_at(self._silent_until):
                 await self._ended.wait()
 
     @property
     def failed(self) -> bool:
-        """Whether a transfer failed, or never reached the target."""
-        return self._failed or (self._since is not None and not self.under_way)
+        """Whether the bot has the call although it was to be handed over."""
+        return self._silent_until is not None and not self.under_way
 
     @property
     def under_way(self) -> bool:
-        """Whether the bot is silent because the outcome of a hand-over is not known yet.
+        """Whether the bot is silent: a human was decided on, has the call, or may have it.
 
-        False after `LIMIT_S` at the latest, in case the hand-over got lost in the pipeline.
+        A hand-over that got lost in the pipeline ends after `LIMIT_S`.
         """
-        return self._since is not None and _now() - self._since < LIMIT_S
+        return self._silent_until is not None and self._clock() < self._silent_until
+
+    @property
+    def taken(self) -> bool:
+        """Whether a human has the call, or may have it."""
+        return self._answered and self.under_way
 
     def available(self, policy: MitigationPolicy) -> bool:
         """Whether a human could take the call now."""
@@ -72,8 +88,3 @@ class HandOver:
                 "agents", "agents_available raised; nobody counts as available", error
             )
             return False
-
-
-def _now() -> float:
-    """By the loop's clock, which is that of its timers."""
-    return asyncio.get_running_loop().time()

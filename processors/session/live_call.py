@@ -121,7 +121,7 @@ class LiveCall:
 
     def typed(self, text: str, *, in_turn: bool) -> LiveTurn | None:
         """The caller wrote this: a turn of its own; None if it belongs to a spoken one."""
-        if not self._active or not text.strip():
+        if not self.active or not text.strip():
             return None
         self.caller_said(text)
         waits = self.turn is not None and self.turn.undecided and self.turn.is_over
@@ -139,7 +139,7 @@ class LiveCall:
 
     def caller_said(self, text: str, *, whole: bool = False) -> None:
         """The caller said this; `whole` if parts of it may have been said here before."""
-        if not text.strip() or not self._active:
+        if not text.strip() or not self.active:
             return
         (self.words.add_whole if whole else self.words.add)(text)
         self._note("caller", text)
@@ -170,8 +170,11 @@ class LiveCall:
 
     @property
     def active(self) -> bool:
-        """Whether turns are read and decided; switching off drops the turn under way."""
-        return self._active
+        """Whether turns are read and decided: not while a human has the call, or may have it.
+
+        Switching off drops the turn under way.
+        """
+        return self._active and not self.hand_over.taken
 
     @active.setter
     def active(self, on: bool) -> None:

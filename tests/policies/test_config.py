@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,10 @@ def test_presets_differ_in_the_promised_order() -> None:
         ("dialog_states: {pin: {max_empaty: 1}}", "dialog_states.pin.max_empaty: unknown key"),
         ("dialog_states: {pin: {memory: 0.5}}", "dialog_states.pin.memory: unknown key"),
         ("opening_hours: {opens: '9:00', closes: '17:00', timezone: Mars}", "opening_hours"),
+        ("opening_hours: {opens: '24:00', closes: '17:00'}", "opening_hours.opens: must be a time"),
+        ("opening_hours: {opens: '8:00', closes: '17:00'}", 'opens: write it in quotes, such as "'),
+        ("opening_hours: {opens: [8], closes: '17:00'}", 'opens: write it in quotes, such as "'),
+        ("opening_hours: {opens: '08:00', closes: '17:00', days: []}", "opening_hours.days: "),
         ("{least_turn_evidence: 2, max_turn_evidence: 1}", "must not be above max_turn_evidence"),
         ("highest_action: shout", "highest_action: must be "),
         ("[1, 2]", "a policy is a mapping"),
@@ -88,3 +92,24 @@ def test_opening_hours_follow_the_local_clock() -> None:
     assert night.is_open(datetime(2026, 3, 6, 23, 0, tzinfo=UTC))
     assert night.is_open(datetime(2026, 3, 7, 5, 0, tzinfo=UTC))
     assert not night.is_open(datetime(2026, 3, 6, 5, 0, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"), [("00:00", "00:00"), ("00:00", "24:00"), ("09:00", "09:00")]
+)
+def test_hours_that_close_when_they_open_are_all_day(opens: str, closes: str) -> None:
+    """Who answers around the clock must not count as never there."""
+    hours = OpeningHours(days=("fri",), opens=opens, closes=closes)
+    friday = datetime(2026, 3, 6, tzinfo=UTC)
+    for hour in (0, 8, 9, 12, 23):
+        assert hours.is_open(friday + timedelta(hours=hour))
+        assert not hours.is_open(friday + timedelta(hours=hour - 24))
+        assert not hours.is_open(friday + timedelta(hours=hour + 24))
+
+
+def test_a_day_may_end_at_24_00() -> None:
+    """Operators write the end of a day in this way; it must not be the beginning of it."""
+    evening = OpeningHours(days=("fri",), opens="08:00", closes="24:00")
+    assert evening.is_open(datetime(2026, 3, 6, 23, 59, tzinfo=UTC))
+    assert not evening.is_open(datetime(2026, 3, 7, 0, 0, tzinfo=UTC))
+    assert not evening.is_open(datetime(2026, 3, 6, 7, 0, tzinfo=UTC))

@@ -181,6 +181,74 @@ async def test_daily_is_asked_again_only_if_nothing_was_done(
     assert outcome.ok is (attempts == 2)
 
 
+SEEN_BEFORE = {
+    "webhook": Reply(409, "duplicate"),
+    "telnyx": Reply(422, '{"errors": [{"code": "90018", "title": "Call has already ended"}]}'),
+}
+
+
+@pytest.mark.parametrize("fault", ["hang", "drop", 502, 504, 500])
+@pytest.mark.parametrize("vendor", SEEN_BEFORE)
+async def test_what_a_vendor_has_done_before_is_done(
+    vendor: str, fault: str | int, server: FakeServer, naps: Naps
+) -> None:
+    """A caller must not hear that nobody could be reached while the desk has the call."""
+    first = Reply(fault) if isinstance(fault, int) else AMBIGUOUS[fault][0]
+    server.replies = [first, SEEN_BEFORE[vendor]]
+    outcome = await target(vendor, server.url, naps, attempt_s=0.2).transfer(REQUEST)
+    assert (outcome.status, outcome.attempts) == ("accepted", 2)
+    assert f", then HTTP {SEEN_BEFORE[vendor].status}" in outcome.detail
+
+
+@pytest.mark.parametrize("before", [[], [Reply(429)]])
+@pytest.mark.parametrize("vendor", SEEN_BEFORE)
+async def test_a_conflict_at_the_first_attempt_is_a_refusal(
+    vendor: str, before: list[Reply], server: FakeServer, naps: Naps
+) -> None:
+    """Nothing of ours arrived before it: nobody has the call."""
+    server.replies = [*before, SEEN_BEFORE[vendor]]
+    outcome = await target(vendor, server.url, naps).transfer(REQUEST)
+    assert outcome.status == "failed"
+
+
+@pytest.mark.parametrize("last", [Reply(400, '{"code": 21220}'), Reply(404), Reply(500), HANG])
+@pytest.mark.parametrize("vendor", REPEATABLE)
+async def test_after_a_lost_answer_a_refusal_says_nothing(
+    vendor: str,
+    last: Reply,
+    server: FakeServer,
+    naps: Naps,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The call may be the human's, or over because it was: nobody knows, and nobody may say so."""
+    server.replies = [Reply(drop=True), last]
+    outcome = await target(vendor, server.url, naps, attempt_s=0.2, attempts=3).transfer(REQUEST)
+    assert outcome.status == "unknown"
+    assert not outcome.ok
+    assert "transfer outcome unknown" in caplog.text
+    assert "transfer failed" not in caplog.text
+
+
+@pytest.mark.parametrize("fault", [*AMBIGUOUS, 502, 504])
+async def test_a_lost_answer_that_is_not_asked_for_again_is_unknown(
+    fault: str | int, server: FakeServer, naps: Naps
+) -> None:
+    """Daily may be ringing the human: the caller must not hear that it is not."""
+    server.replies = [Reply(fault) if isinstance(fault, int) else AMBIGUOUS[fault][0]]
+    outcome = await target("daily", server.url, naps, attempt_s=0.2).transfer(REQUEST)
+    assert outcome.status == "unknown"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_vendor_that_says_it_failed_has_failed(
+    status: int, server: FakeServer, naps: Naps
+) -> None:
+    """Nothing was lost on the way: a caller must not wait in silence for an outage to end."""
+    server.replies = [Reply(status)]
+    outcome = await target("twilio", server.url, naps).transfer(REQUEST)
+    assert (outcome.status, outcome.detail) == ("failed", f"HTTP {status}")
+
+
 async def test_a_vendor_that_never_answers_costs_no_more_than_the_budget(
     server: FakeServer,
 ) -> None:

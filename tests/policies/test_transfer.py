@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import httpx
 import pytest
 
 from pipecat_deescalate.policies import Level
@@ -104,7 +105,7 @@ async def test_once_means_once_when_it_was_cancelled_or_broke() -> None:
     second = asyncio.create_task(once.transfer(REQUEST))
     await asyncio.sleep(0)
     first.cancel()
-    assert await second == TransferOutcome(False, "cancelled", 1, repeated=True)
+    assert await second == TransferOutcome(False, "cancelled", repeated=True, unknown=True)
     desk.answers.set()
     other = transfer_request("another call", [])
     with pytest.raises(ValueError, match=SECRET):
@@ -136,12 +137,16 @@ async def test_the_packet_goes_with_the_call(
     caplog.set_level(logging.WARNING)
     desk = Desk(TransferOutcome(True, "HTTP 200"))
     desk.answers.set()
-    both = WithPacket(desk, packet_to=target("webhook", server.url, naps))
+    both = WithPacket(desk, packet_to=target("webhook", server.url, naps, attempts=1))
     assert (await both.transfer(REQUEST)).ok
     assert len(server.seen) == 1
-    server.replies = [Reply(404)]
-    assert (await both.transfer(REQUEST)).ok
-    assert "transfer packet not delivered" in caplog.text
+    for reply, event in (
+        (Reply(404), "transfer packet not delivered"),
+        (Reply(drop=True), "transfer packet perhaps not delivered"),
+    ):
+        server.replies = [reply]
+        assert (await both.transfer(REQUEST)).ok
+        assert event in [one.getMessage() for one in caplog.records]
 
 
 async def test_a_packet_that_raises_does_not_stop_the_call() -> None:
@@ -176,9 +181,29 @@ async def test_a_function_can_be_a_target() -> None:
     async def hangs(request: TransferRequest) -> None:
         await asyncio.sleep(3600)
 
-    details = [
-        (await FunctionTransfer(function, budget_s=0.05).transfer(REQUEST)).detail
-        for function in (works, refuses, declines, raises, hangs)
+    async def knows(request: TransferRequest) -> TransferOutcome:
+        return TransferOutcome(False, "the desk is silent", unknown=True)
+
+    outcomes = [
+        await FunctionTransfer(function, budget_s=0.05).transfer(REQUEST)
+        for function in (works, refuses, declines, raises, hangs, knows)
     ]
+    details = [outcome.detail for outcome in outcomes]
     assert details[:3] == ["accepted", "refused", "refused"]
-    assert details[3:] == ["raised RuntimeError", "no answer in time"]
+    assert details[3:] == ["raised RuntimeError", "no answer in time", "the desk is silent"]
+    assert [one.status for one in outcomes] == ["accepted", *["failed"] * 3, *["unknown"] * 2]
+
+
+@pytest.mark.parametrize(("lost", "status"), [(True, "unknown"), (False, "failed")])
+async def test_a_function_that_loses_an_answer_does_not_know(
+    *, lost: bool, status: str, server: FakeServer
+) -> None:
+    """A function's own request may have arrived; one that was never connected did not."""
+    server.replies = [Reply(drop=True)]
+    url = server.url if lost else "http://127.0.0.1:9"
+
+    async def asks(_request: TransferRequest) -> None:
+        async with httpx.AsyncClient() as client:
+            await client.post(url)
+
+    assert (await FunctionTransfer(asks).transfer(REQUEST)).status == status

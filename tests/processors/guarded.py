@@ -39,7 +39,7 @@ class Guarded:
 
     def __init__(self, pool: InferencePool, *answers: object, **options: Any) -> None:
         self.model = Scripted(*answers)
-        self.desk = Desk()
+        self.desk = options.pop("desk", None) or Desk()
         scripted = options.pop("scripted", False)
         max_wait = options.pop("max_wait", 0.15)
         policy = options.pop("policy", STEPS)

@@ -13,6 +13,7 @@ from pipecat.frames.frames import (
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
+    TranscriptionFrame,
     TTSSpeakFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
@@ -28,8 +29,8 @@ from pipecat_deescalate.processors import (
 )
 from pipecat_deescalate.processors.session import hand_over_state
 
-from ..pipelines import Tap, running, speech
-from .guarded import ANGRY, STEPS, Guarded, a_context, take_turn
+from ..pipelines import Desk, Tap, running, speech
+from .guarded import ANGRY, STEPS, Guarded, a_context, follow, take_turn
 
 
 async def test_persistent_distress_is_announced_then_handed_over(pool: InferencePool) -> None:
@@ -99,10 +100,70 @@ async def test_while_a_call_is_handed_over_the_llm_is_not_asked(pool: InferenceP
         await call.until(lambda: guarded.desk.requests)
         assert await take_turn(call, a_context("hello? hello?")) == []
         guarded.desk.gate.set()
-        await asyncio.sleep(0.05)
-        assert len(await take_turn(call, a_context("are you there?"))) == 1
+        await call.until(lambda: guarded.call.hand_over.taken)
+        await call.send(*speech(1.0))
+        assert await follow(call, a_context("is that a human?")) == []
+        await asyncio.sleep(10 * hand_over_state.LIMIT_S)
+        assert await follow(call, a_context("is that a human?")) == []
     assert len(guarded.desk.requests) == 1
-    assert guarded.actions == ["empathize", "offer_human", "transfer", "proceed"]
+    assert guarded.actions == ["empathize", "offer_human", "transfer"]
+
+
+async def test_two_humans_are_not_listened_to(pool: InferencePool) -> None:
+    """What a caller says to the human is neither read nor kept; once resumed, it is the bot's."""
+    guarded = Guarded(pool, ANGRY, reader=CallReader(), keep_text=True)
+    context, secret = a_context("no"), "my secret"
+    async with running(*guarded.parts) as call:
+        for _ in range(3):
+            await take_turn(call, context)
+        await call.until(lambda: guarded.call.hand_over.taken)
+        read = len(guarded.model.heard)
+        context.add_message({"role": "user", "content": secret})
+        await call.send(TranscriptionFrame(secret, "caller", ""), *speech(1.0))
+        await follow(call, context)
+        assert len(guarded.model.heard) == read
+        assert not guarded.call.active
+        guarded.transfer.resume()
+        request = "let me talk to a real person please"
+        context.add_message({"role": "user", "content": request})
+        await call.send(TranscriptionFrame(request, "caller", ""))
+        (frame,) = await take_turn(call, context)
+    assert guarded.actions[3:] == ["offer_human"]
+    assert guarded.call.turns[3].text == request
+    assert "calls back" in frame.context.get_messages()[-1]["content"]
+    assert len(guarded.desk.requests) == 1
+
+
+async def test_nobody_knows_whether_a_human_has_the_call(pool: InferencePool) -> None:
+    """A bot must not speak for a vendor who lost the answer, nor leave the caller in silence."""
+    guarded = Guarded(pool, ANGRY, desk=Desk(error=TimeoutError()))
+    async with running(*guarded.parts) as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        await call.until(lambda: guarded.call.hand_over.taken)
+        await call.send(*speech(1.0))
+        assert await follow(call, a_context("hello?")) == []
+        await asyncio.sleep(hand_over_state.LIMIT_S)
+        assert len(await take_turn(call, a_context("hello?"))) == 1
+        assert len(call.after.of(GuardSpeakFrame)) == 1
+    assert "transfer" not in guarded.actions[3:]
+    assert guarded.call.faults.counts["transfer unknown"] == 1
+    assert len(guarded.desk.requests) == 1
+
+
+async def test_resuming_takes_back_no_hand_over_that_is_announced(pool: InferencePool) -> None:
+    """A caller who hears of a human gets one, whatever the bot's code calls, and when."""
+    guarded = Guarded(pool, ANGRY)
+    guarded.desk.gate.clear()
+    guarded.transfer.resume()
+    async with running(*guarded.parts) as call:
+        for _ in range(3):
+            await take_turn(call, a_context("no"))
+        guarded.transfer.resume()
+        assert await take_turn(call, a_context("no")) == []
+        guarded.desk.gate.set()
+        await call.until(lambda: guarded.call.hand_over.taken)
+    assert guarded.actions == ["empathize", "offer_human", "transfer"]
 
 
 async def test_a_hand_over_that_got_lost_does_not_silence_the_bot(
@@ -123,6 +184,7 @@ async def test_two_distressed_turns_at_once_ask_for_one_transfer(pool: Inference
     """The second turn may come before the first one's transfer left the pipeline."""
     policy = load_policy("eager").model_copy(update={"transfer_after": 1, "memory": 0.99})
     guarded = Guarded(pool, ANGRY, policy=policy)
+    guarded.desk.gate.clear()
     async with running(*guarded.parts) as call:
         for _ in range(2):
             await take_turn(call, a_context("no"))
@@ -131,6 +193,7 @@ async def test_two_distressed_turns_at_once_ask_for_one_transfer(pool: Inference
         await call.send(LLMContextFrame(a_context("no")), LLMContextFrame(a_context("no")))
         await call.until(lambda: guarded.desk.requests)
         await asyncio.sleep(0.1)
+        guarded.desk.gate.set()
     assert len(guarded.desk.requests) == 1
     assert len(call.after.of(TransferCallFrame)) == 1
 
@@ -146,7 +209,8 @@ async def test_without_a_human_the_bot_offers_a_call_back(reason: str, pool: Inf
 
     policy = STEPS
     if reason == "closed":
-        hours = OpeningHours(days=(), opens=datetime.time(0), closes=datetime.time(23, 59))
+        past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=2)
+        hours = OpeningHours(opens=past.time(), closes=(past + datetime.timedelta(hours=1)).time())
         policy = policy.model_copy(update={"opening_hours": hours})
     guarded = Guarded(pool, ANGRY, policy=policy, agents_available=agents)
     parts = guarded.parts[:2] if reason == "no target" else guarded.parts

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from pipecat.frames.frames import (
     BotBackchannelFrame,
+    DataFrame,
     Frame,
     InterruptionFrame,
     LLMContextFrame,
     LLMTextFrame,
+    SpeechOutputAudioRawFrame,
+    TextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
     TTSSpeakFrame,
     UserStoppedSpeakingFrame,
 )
@@ -25,13 +30,14 @@ from pipecat_deescalate.processors import (
     CallerEmotionFrame,
     GuardSpeakFrame,
     InferencePool,
+    LiveCall,
     PromptProcessor,
     TransferCallFrame,
 )
 
 from ..fakes import HANG, FakeServer
 from ..pipelines import running, speech
-from .guarded import ANGRY, Guarded, a_context, take_turn
+from .guarded import ANGRY, STEPS, Guarded, a_context, take_turn
 
 PROMPT = "What is your account number?"
 
@@ -260,9 +266,36 @@ async def test_an_interruption_stops_the_bot_but_no_hand_over(pool: InferencePoo
         assert len(call.after.of(InterruptionFrame)) == 1
         await call.until(lambda: guarded.desk.requests)
         guarded.desk.gate.set()
-        await call.until(lambda: not guarded.call.hand_over.under_way)
+        await call.until(lambda: guarded.call.hand_over.taken)
         await call.send(InterruptionFrame())
         await call.sees(InterruptionFrame, 2)
+
+
+@pytest.mark.parametrize(
+    "speech_frame",
+    [
+        LLMTextFrame("Is there anything else?"),
+        TextFrame("Is there anything else?"),
+        TTSSpeakFrame("Are you still there?"),
+        BotBackchannelFrame("Mm-hmm."),
+        TTSAudioRawFrame(bytes(320), 16_000, 1),
+        SpeechOutputAudioRawFrame(bytes(320), 16_000, 1),
+    ],
+    ids=lambda frame: type(frame).__name__,
+)
+async def test_a_bot_that_handed_over_says_nothing(speech_frame: DataFrame) -> None:
+    """Whatever speaks, an LLM's late reply, an idle nudge or a speech service, a human is heard."""
+    state = LiveCall(STEPS, call_id="CA1")
+    words = TranscriptionFrame("hello", "caller", "")
+    async with running(PromptProcessor(state)) as call:
+        state.hand_over.begin()
+        state.hand_over.end(ok=True)
+        await call.send(speech_frame, words)
+        await call.sees(TranscriptionFrame)
+        assert speech_frame not in call.after.down
+        state.hand_over.resume()
+        await call.send(speech_frame)
+        await call.until(lambda: speech_frame in call.after.down)
 
 
 async def test_a_prompt_waits_as_long_as_the_operator_lets_it(pool: InferencePool) -> None:

@@ -12,6 +12,7 @@ from pipecat.processors.frameworks.rtvi import RTVIServerMessageFrame
 
 from pipecat_deescalate.policies import load_policy
 from pipecat_deescalate.policies.transfer.request import TransferOutcome, TransferRequest
+from pipecat_deescalate.policies.transfer.vendors import FunctionTransfer
 from pipecat_deescalate.policies.types import Level
 from pipecat_deescalate.processors import (
     GuardSpeakFrame,
@@ -22,6 +23,17 @@ from pipecat_deescalate.processors import (
 )
 
 from ..pipelines import Desk, audio_frames, running
+
+
+class Say:
+    """A function that answers with an outcome of its own."""
+
+    def __init__(self, outcome: TransferOutcome) -> None:
+        self._outcome = outcome
+
+    async def __call__(self, request: TransferRequest) -> TransferOutcome:
+        return self._outcome
+
 
 REQUEST = TransferRequest("CA1", "asked for a human", Level.DISTRESSED, "Two lines.")
 
@@ -52,7 +64,12 @@ async def test_frames_flow_while_the_call_is_handed_over() -> None:
     assert desk.requests == [REQUEST]
     assert outcomes == [TransferOutcome(True, "accepted")]
     (message,) = call.after.of(RTVIServerMessageFrame)
-    assert message.data == {"type": "caller-transfer", "ok": True, "detail": "accepted"}
+    assert message.data == {
+        "type": "caller-transfer",
+        "ok": True,
+        "status": "accepted",
+        "detail": "accepted",
+    }
     assert not call.after.of(GuardSpeakFrame)
 
 
@@ -82,7 +99,7 @@ async def test_a_second_request_is_ignored(caplog: pytest.LogCaptureFixture) -> 
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("failure", ["refused", "raises", "cancels", "hangs"])
+@pytest.mark.parametrize("failure", ["refused", "raises", "cancels"])
 async def test_a_failed_transfer_is_said_and_the_bot_goes_on(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,10 +107,8 @@ async def test_a_failed_transfer_is_said_and_the_bot_goes_on(
     caplog.set_level(logging.DEBUG, "pipecat_deescalate")
     errors = {"raises": OSError("secret token 123"), "cancels": asyncio.CancelledError()}
     desk = Desk(ok=False, error=errors.get(failure))
-    if failure == "hangs":
-        desk.gate.clear()
     state = a_call()
-    processor = TransferProcessor(desk, call=state, settle_s=0.0, limit_s=0.1)
+    processor = TransferProcessor(desk, call=state, settle_s=0.0)
     async with running(processor) as call:
         assert state.hand_over.ready
         await call.send(TransferCallFrame(REQUEST))
@@ -105,6 +120,28 @@ async def test_a_failed_transfer_is_said_and_the_bot_goes_on(
     assert not state.hand_over.ready
     assert "123" not in caplog.text
     assert "123" not in str(call.after.of(RTVIServerMessageFrame)[0].data)
+
+
+@pytest.mark.parametrize("loss", ["hangs", "loses", "says so"])
+async def test_what_nobody_knows_is_neither_success_nor_failure(loss: str) -> None:
+    """A caller must not be told that nobody came while a human may be about to speak."""
+    lost = TransferOutcome(False, "no answer in time", unknown=True)
+    desk = Desk(error=ConnectionResetError() if loss == "loses" else None)
+    if loss == "hangs":
+        desk.gate.clear()
+    target = FunctionTransfer(Say(lost)) if loss == "says so" else desk
+    state = a_call()
+    processor = TransferProcessor(target, call=state, settle_s=0.0, limit_s=0.1)
+    async with running(processor) as call:
+        await call.send(TransferCallFrame(REQUEST))
+        message = await call.sees(RTVIServerMessageFrame)
+        assert state.hand_over.taken
+        await call.send(TransferCallFrame(REQUEST))
+        await call.sees(TransferCallFrame, 2)
+    assert (message.data["ok"], message.data["status"]) == (False, "unknown")
+    assert not call.after.of(GuardSpeakFrame)
+    assert state.faults.counts["transfer unknown"] == 1
+    assert len(desk.requests) <= 1
 
 
 async def test_without_a_target_nobody_counts_as_available() -> None:
@@ -140,12 +177,15 @@ async def test_a_caller_who_hangs_up_cancels_the_transfer(
     monkeypatch.setattr(transfer, "GRACE_S", 0.1)
     desk = Desk()
     desk.gate.clear()
-    async with running(TransferProcessor(desk, settle_s=settle_s), end="cancel") as call:
+    state = a_call()
+    processor = TransferProcessor(desk, call=state, settle_s=settle_s)
+    async with running(processor, end="cancel") as call:
         await call.send(TransferCallFrame(REQUEST))
         await call.sees(TransferCallFrame)
         if not settle_s:
             await call.until(lambda: desk.requests)
     assert desk.cancelled == len(desk.requests)
+    assert state.faults.counts["transfer unknown"] == len(desk.requests)
 
 
 @pytest.mark.parametrize("ok", [True, False])

@@ -44,11 +44,11 @@ export class AgentPane {
 
   /**
    * Show how the transfer ended.
-   * @param {{ok: boolean, detail: string}} outcome
+   * @param {{ok: boolean, unknown: boolean, detail: string}} outcome
    */
-  showOutcome({ ok, detail }) {
+  showOutcome({ ok, unknown, detail }) {
     if (ok) this.#show("call accepted", "accepted");
-    else this.#show(`not reached: ${detail}`, "failed");
+    else this.#show(`${unknown ? "perhaps not reached" : "not reached"}: ${detail}`, "failed");
   }
 
   /** @param {string} text @param {string} tone */

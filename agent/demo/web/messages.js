@@ -38,7 +38,7 @@
  * @typedef {{kind: "speaking", who: "caller" | "bot", speaking: boolean,
  *   atS: number}} SpeakingMessage
  * @typedef {{kind: "decision", decision: Decision}} DecisionMessage
- * @typedef {{kind: "transfer", ok: boolean, detail: string}} TransferMessage
+ * @typedef {{kind: "transfer", ok: boolean, unknown: boolean, detail: string}} TransferMessage
  * @typedef {{kind: "hand-over", packet: Packet}} HandOverMessage
  * @typedef {{kind: "analysis", on: boolean}} AnalysisMessage
  * @typedef {{kind: "ended", reason: string, message: string}} EndedMessage
@@ -86,6 +86,7 @@ const READERS = {
   "caller-transfer": (data) => ({
     kind: "transfer",
     ok: data.ok === true,
+    unknown: data.status === "unknown",
     detail: text(data.detail),
   }),
   "demo-turn": readTurn,

@@ -163,12 +163,17 @@ class FakeOpenAI:
         return Response(bytes(np.full(round(HUM_S * 24_000), HUM, np.int16)), headers=CLOSE)
 
 
-def a_transport(websocket: WebSocket, data: CallData) -> FastAPIWebsocketTransport:
-    """The line to Twilio; it must not hang up, or no call could be handed over."""
+def a_transport(
+    websocket: WebSocket, data: CallData, hang_up_at: str | None = None
+) -> FastAPIWebsocketTransport:
+    """The line to Twilio; at its end it hangs up by this REST API, as Pipecat does by default."""
     serializer = TwilioFrameSerializer(
         stream_sid=data["stream_id"],
         call_sid=data["call_id"],
-        params=TwilioFrameSerializer.InputParams(auto_hang_up=False),
+        account_sid="AC1",
+        auth_token="x",  # noqa: S106 - nobody's
+        base_url=hang_up_at,
+        params=TwilioFrameSerializer.InputParams(auto_hang_up=hang_up_at is not None),
     )
     params = FastAPIWebsocketParams(
         audio_in_enabled=True, audio_out_enabled=True, serializer=serializer
@@ -185,6 +190,7 @@ class PhoneBot:
         *,
         llm: str | None = None,
         texts: tuple[str, ...] = ("something",),
+        hang_up_at: str | None = None,
     ) -> None:
         self.context = LLMContext()
         self.guards: list[Deescalator] = []
@@ -193,10 +199,11 @@ class PhoneBot:
         self._guard = guard
         self._llm = llm
         self._texts = texts
+        self._hang_up_at = hang_up_at
 
     async def __call__(self, websocket: WebSocket) -> None:
         _, data = await parse_telephony_websocket(websocket)
-        transport = a_transport(websocket, data)
+        transport = a_transport(websocket, data, self._hang_up_at)
         guard, tts = self._guard(data["call_id"]), ToneTTS()
         self.guards.append(guard)
         self.tts.append(tts)
