@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
-from ..models.audio.recording import AUDIO
+from ..models.audio.formats import is_recording
 from ..models.errors import DeescalateError
 from ..models.files import whole_file
 from ..models.progress import Progress
@@ -59,7 +59,7 @@ def recordings(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in AUDIO)
+    found = sorted(file for file in path.iterdir() if is_recording(file.name))
     if not found:
         raise NoRecordingsError(f"{path}: no recordings in this folder")
     return found

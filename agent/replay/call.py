@@ -243,9 +243,7 @@ def _watched(
 
 
 def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
-    warnings = []
-    if not call.has_consistent_header:
-        warnings.append("the WAV header contradicts itself; block align and byte rate were ignored")
+    warnings = list(call.warnings)
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
     if clipped > CLIPPED_SHARE:
         warnings.append(f"clipped: {clipped:.1%} of the samples are at full scale")

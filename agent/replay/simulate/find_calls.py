@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from ....models.audio.recording import AUDIO, CallerChannel
+from ....models.audio.formats import AUDIO
+from ....models.audio.recording import CallerChannel
 from ....models.errors import DeescalateError, UnreadableInputError
 from .call_source import CallSource
 from .duckdb_io import ROWS_AT_ONCE, TABLES, read_table
