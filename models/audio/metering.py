@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,4 +96,5 @@ class ChannelMeter:
         left, right = (float(np.fft.irfft(power)[0]) for power in self._powers)
         if min(left, right) <= 0:
             return False
-        return float(np.abs(np.fft.irfft(self._cross)).max()) > _ALIKE * np.sqrt(left * right)
+        common = float(np.abs(np.fft.irfft(self._cross)).max())
+        return common > _ALIKE * math.sqrt(left * right)

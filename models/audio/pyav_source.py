@@ -41,7 +41,7 @@ class PyAvSource:
         self.subtype = ""
         file.seek(0)
         try:
-            self._container = av.open(file, format=container, metadata_errors="replace")
+            self._container = av.open(file, "r", container, metadata_errors="replace")
             if not self._container.streams.audio:
                 raise AudioError(path, "holds no audio; name the recording itself")
             self._stream = self._container.streams.audio[0]
@@ -86,7 +86,7 @@ class PyAvSource:
             yield np.concatenate(waiting)
 
     def _frames(self) -> Iterator[AudioFrame]:
-        """What can be decoded; silence in place of a packet that cannot, to keep the call's clock."""
+        """What can be decoded; silence for a packet that cannot, to keep the clock."""
         import av  # noqa: PLC0415 - as above
 
         lost, packets, latest = 0, self._container.demux(self._stream), None

@@ -70,8 +70,8 @@ class CallAudio:
         self._sides = ChannelMeter() if self.channels == 2 else None
         if caller_channel is not None and self.channels == 1:
             source.warnings.append(
-                f"the recording is mono: the caller's channel ({caller_channel}) was not used; every voice in it "
-                "counts as the caller's"
+                f"the recording is mono: the caller's channel ({caller_channel}) was not used, and "
+                "every voice counts as the caller's"
             )
         self._started = False
 

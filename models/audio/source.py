@@ -191,38 +191,38 @@ def _unknown_format(suffix: str, container: str | None, error: Exception) -> str
 def _plan(path: AudioFile, file: BinaryIO, size: int, head: bytes) -> Plan:
     """Which bytes libsndfile is given, and as what."""
     wav = read_wav(path, file, size)
+    if wav is not None and wav.tag in MPEG_TAGS:
+        mp3 = plan_mp3(file, wav.audio[0])
+        note = "a WAV file with MP3 inside; read as MP3"
+        return wav.plan() if mp3 is None else Plan(mp3.parts, (note, *mp3.warnings))
     if wav is not None:
-        if wav.tag in MPEG_TAGS:
-            return _in_wav(plan_mp3(file, wav.audio[0])) or wav.plan()
         _check_form(path, wav.rate, wav.channels)
         return wav.plan()
+    return _stream_plan(path.suffix.lower(), file, size, head) or _bare_plan(
+        path.suffix.lower(), file, size, head
+    )
+
+
+def _stream_plan(suffix: str, file: BinaryIO, size: int, head: bytes) -> Plan | None:
+    """The recordings in an Ogg, FLAC or MP3 file; None if it is none of them."""
     if head[:4] == b"OggS":
         return plan_ogg(file, size)
-    start = id3_bytes(head)
-    file.seek(start)
+    file.seek(id3_bytes(head))
     first = file.read(4)
     if first == b"fLaC":
         return plan_flac(file, size)
-    if mp3_frame(first) is not None or path.suffix.lower() == ".mp3":
-        mp3 = plan_mp3(file, range(size))
-        if mp3 is not None:
-            return mp3
-    bare = headerless(path.suffix.lower(), head) if not _has_magic(head) else None
+    return plan_mp3(file, range(size)) if mp3_frame(first) or suffix == ".mp3" else None
+
+
+def _bare_plan(suffix: str, file: BinaryIO, size: int, head: bytes) -> Plan:
+    """Bare samples, if the name says so and the first bytes do not say otherwise."""
+    has_magic = head[:4] in (b".snd", b"FORM", b"riff") or demuxer("", head) not in (None, "aac")
+    bare = None if has_magic else headerless(suffix, head)
     if bare is None:
         return Plan((Part((range(size),), announced_share=announced_share(file, size)),))
-    note = (
-        f"no header: read as {bare['subtype']}, mono, at {bare['samplerate']} Hz, as the file's "
-        "name says"
-    )
+    form = f"{bare['subtype']}, mono, at {bare['samplerate']} Hz"
+    note = f"no header: read as {form}, as the file's name says"
     return Plan((Part((range(size),), headerless=bare),), (note,))
-
-
-def _in_wav(mp3: Plan | None) -> Plan | None:
-    return mp3 and Plan(mp3.parts, ("a WAV file with MP3 inside; read as MP3", *mp3.warnings))
-
-
-def _has_magic(head: bytes) -> bool:
-    return head[:4] in (b".snd", b"FORM", b"riff", b"caff") or demuxer("", head) is not None
 
 
 def _check_form(path: AudioFile, sample_rate: int, channels: int) -> None:

@@ -218,7 +218,7 @@ def plan_flac(file: BinaryIO, size: int) -> Plan:
         OSError: The file cannot be read.
     """
     starts = sorted(_found(file, size, _STREAMINFO))
-    parts = []
+    parts = [] if starts else [Part((range(size),))]
     for start, end in zip(starts, [*starts[1:], size], strict=True):
         file.seek(max(start, end - 128))
         stop = end - 128 if file.read(3) == b"TAG" else end
