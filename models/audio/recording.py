@@ -22,7 +22,7 @@ from ..readings import Samples
 from .memory_file import AudioFile
 from .metering import ChannelMeter, LevelMeter
 from .samples import MAX_LEVEL, check_sample_rate, limited
-from .source import NO_AUDIO, Source, open_source
+from .source import NO_AUDIO, AudioSource, open_source
 
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
@@ -53,7 +53,7 @@ class CallAudio:
     def __init__(
         self,
         path: AudioFile,
-        source: Source,
+        source: AudioSource,
         caller_channel: CallerChannel | str | None,
         sample_rate: int,
         block: int,

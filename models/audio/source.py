@@ -28,7 +28,7 @@ _BUFFER = 16_384
 _HEAD = 512
 
 
-class Source(Protocol):
+class AudioSource(Protocol):
     """A decoder at work: `warnings` and `promised` (frames, None if not known) grow as it reads."""
 
     samplerate: int
@@ -125,7 +125,7 @@ _INSTALL = 'pip install "pipecat-deescalate[demo]"'
 _READABLE = "WAV, FLAC, Ogg, MP3, AU, W64, AIFF or CAF"
 
 
-def open_source(path: AudioFile) -> Source:
+def open_source(path: AudioFile) -> AudioSource:
     """Open a recording of one or two channels and 8 to 48 kHz.
 
     Raises:
@@ -162,7 +162,7 @@ def _check_file(path: AudioFile) -> int:
     return size
 
 
-def _open(path: AudioFile, file: BinaryIO, size: int) -> Source:
+def _open(path: AudioFile, file: BinaryIO, size: int) -> AudioSource:
     """Open it with libsndfile, else with PyAV where that is installed."""
     head, suffix = file.read(_HEAD), path.suffix.lower()
     if is_text(head) and not head.startswith((b"RIFF", b"RIFX", b"RF64")):
