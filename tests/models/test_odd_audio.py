@@ -289,7 +289,6 @@ def test_a_file_that_is_no_bare_samples_is_not_read_as_such(tmp_path: Path) -> N
 OTHERS = {
     "mp4": ("aac", 16_000, "fltp"),
     "webm": ("libopus", 48_000, "flt"),
-    "ogg": ("libspeex", 16_000, "s16"),
     "g722": ("g722", 16_000, "s16"),
     "mov": ("pcm_s16le", 16_000, "s16"),
     "adts": ("aac", 16_000, "fltp"),
