@@ -55,9 +55,8 @@ def files_under(folder: str | Path) -> Iterator[list[str]]:
         seen.add((status.st_dev, status.st_ino))
         paths = [os.path.join(here, name) for name in names]  # noqa: PTH118 - strings in, as out
         below = [path for path in paths if os.path.isdir(path)]  # noqa: PTH112 - no error in a loop
-        yield (
-            [f"{here}/"] if not names and is_recording(here) else sorted({*paths}.difference(below))
-        )
+        files = sorted({*paths}.difference(below))
+        yield [f"{here}/"] if not names and is_recording(here) else files
         todo += reversed(below)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from ..errors import AudioError
@@ -64,47 +66,52 @@ class SoundFileSource:
         self._file = file
         self._parts = plan.parts
         self.warnings = list(plan.warnings)
-        promised: list[int | None] = []
-        forms = set()
+        rates, channels, seconds = set(), set(), 0.0
         for part in plan.parts:
             with self._open(part)[1] as found:
                 if found.format not in _FORMATS:
                     raise AudioError(path, f"is {found.format}; {CONVERT}")
-                forms.add((found.samplerate, found.channels))
-                promised.append(part.frames(found.frames))
+                rates.add(found.samplerate)
+                channels.add(found.channels)
+                frames = part.frames(found.frames)
+                seconds += math.nan if frames is None else frames / found.samplerate
                 self.subtype: str = found.subtype
-        if len(forms) > 1:
-            listed = ", ".join(f"{rate} Hz with {count} channels" for rate, count in sorted(forms))
-            raise AudioError(path, f"joins recordings of different forms ({listed}); {CONVERT}")
-        self.samplerate, self.channels = forms.pop()
-        known = [frames for frames in promised if frames is not None]
-        self.promised = sum(known) if len(known) == len(promised) else None
+        if len(channels) > 1:
+            raise AudioError(path, f"joins mono and stereo recordings; {CONVERT}")
+        if len(rates) > 1:
+            self.warnings.append(f"the parts have different rates: {sorted(rates)} Hz")
+        self.samplerate, self.channels = max(rates), channels.pop()
+        self.promised = None if math.isnan(seconds) else round(seconds * self.samplerate)
 
     def _open(self, part: Part) -> tuple[ByteView, ForwardFile]:
         view = ByteView(self._file, part.pieces)
         return view, ForwardFile(view, **(part.headerless or {}))
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """The audio of all parts."""
-        before = 0
+        """The audio of all parts, at the highest of their rates."""
+        done_s = 0.0
         for part in self._parts:
             view, file = self._open(part)
-            frames = 0
+            frames, is_other = 0, file.samplerate != self.samplerate
+            stream = soxr.ResampleStream(
+                file.samplerate, self.samplerate, self.channels, dtype="float32"
+            )
             with file:
-                while len(piece := self._read(view, file, before + frames)):
+                while len(piece := self._read(view, file, done_s + frames / file.samplerate)):
                     frames += len(piece)
-                    yield piece
+                    yield stream.resample_chunk(piece) if is_other else piece
+                if is_other:
+                    yield stream.resample_chunk(piece, last=True)
+                done_s += frames / file.samplerate
             if part.block_frames and frames and frames % part.block_frames == 0:
                 self.warnings.append(
                     "the FLAC file states no length and ends with a whole block: it may be cut off"
                 )
-            before += frames
 
-    def _read(self, view: ByteView, file: ForwardFile, frames: int) -> NDArray[np.float32]:
+    def _read(self, view: ByteView, file: ForwardFile, at_s: float) -> NDArray[np.float32]:
         try:
             piece: NDArray[np.float32] = file.read(CHUNK_FRAMES, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            at_s = frames / self.samplerate
             if view.size - view.tell() > _BUFFER:
                 raise AudioError(
                     self._path, f"is damaged near {at_s:.1f} s ({one_line(error)}); copy it again"

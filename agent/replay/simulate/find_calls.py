@@ -38,15 +38,17 @@ def find_calls(
         NoCallsError: a place has none.
         UnreadableInputError: a place or a manifest cannot be read.
     """
+    left_out = left_out or LeftOut()
     for place in places:
-        rows, none = _rows(place, left_out or LeftOut()), True
+        rows, none = _rows(place, left_out), True
         while some := list(islice(rows, ROWS_AT_ONCE)):
             none = False
             words = transcripts.of([_call_id(row) for row in some]) if transcripts else {}
             for row in some:
                 yield _source(row, place, words.get(_call_id(row), _NO_WORDS), caller_channel)
         if none:
-            raise NoCallsError(f"{place}: no recordings there")
+            rest = f"; {left_out}" if left_out.count else ""
+            raise NoCallsError(f"{shown(place)}: no recordings there{rest}")
 
 
 def _rows(place: str, left_out: LeftOut) -> Iterator[dict[str, Any]]:
@@ -82,7 +84,7 @@ def _source(
         call_id=call_id,
         place=place,
         recording=_digest(call_id, _fingerprint_or_none(place), channel or ""),
-        words=_digest(fingerprint(words.place)) if words.place else "",
+        words=_digest(_fingerprint_or_none(words.place)) if words.place else "",
         transcript=words.place,
         lines=words.lines,
         caller_channel=channel,
@@ -91,7 +93,7 @@ def _source(
 
 
 def _fingerprint_or_none(place: str) -> str:
-    """A missing file is reported and counted later, when its evidence is extracted."""
+    """A missing file is reported and counted later, when its call's evidence is extracted."""
     try:
         return fingerprint(place)
     except UnreadableInputError:

@@ -129,8 +129,8 @@ def fingerprint(place: str) -> str:
     if not is_remote(place):
         try:
             found = Path(place).stat()
-        except OSError as error:
-            raise UnreadableInputError(place, error.strerror or "cannot be read") from error
+        except (OSError, ValueError) as error:  # such as a zero byte in a name
+            raise UnreadableInputError(place, storage_complaint(error)) from error
         return f"{found.st_size}/{found.st_mtime_ns}"
     with storage_errors(place):
         info = filesystem(place).info(place)
