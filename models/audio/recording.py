@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 import soxr
 
-from ..errors import AudioError, DeescalateError, SamplesError
+from ..errors import AudioError, DeescalateError, SamplesError, shown
 from ..logs import get_logger
 from ..readings import Samples
 from .memory_file import AudioFile
@@ -216,7 +216,7 @@ def read_audio(
     with open_call(path, caller_channel=caller_channel, sample_rate=sample_rate) as call:
         samples = np.concatenate(list(call))
     for warning in call.warnings:
-        _log.warning("odd_recording", path=str(call.path), warning=warning)
+        _log.warning("odd_recording", path=shown(call.path), warning=warning)
     return samples
 
 

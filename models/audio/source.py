@@ -24,7 +24,8 @@ from .wav import MPEG_TAGS, announced_share, read_wav
 
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AU", "W64", "AIFF", "CAF", "RAW")
 NO_AUDIO = "holds no audio (0 s); record or copy it again"
-CHUNK_FRAMES = 4_096
+_CHUNK_FRAMES, _FLAC_CHUNK_FRAMES = 16_384, 4_096
+"""A FLAC decoder that fails at the end of a file loses a chunk."""
 _BUFFER = 16_384
 """How near the end of a file a decoder that gives up has read all of it."""
 _HEAD = 512
@@ -110,7 +111,8 @@ class SoundFileSource:
 
     def _read(self, view: ByteView, file: ForwardFile, at_s: float) -> NDArray[np.float32]:
         try:
-            piece: NDArray[np.float32] = file.read(CHUNK_FRAMES, dtype="float32", always_2d=True)
+            frames = _FLAC_CHUNK_FRAMES if file.format == "FLAC" else _CHUNK_FRAMES
+            piece: NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             if view.size - view.tell() > _BUFFER:
                 raise AudioError(

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import fsspec
 
 from ....models.audio.folders import files_under
-from ....models.errors import DeescalateError, UnreadableInputError, first_line
+from ....models.errors import DeescalateError, UnreadableInputError, first_line, shown
 from ....models.files import OutputError, whole_file
 
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
@@ -197,6 +197,8 @@ def make_folder(place: str) -> None:
     """
     if is_remote(place):
         return
+    if shown(Path(place).absolute()) != str(Path(place).absolute()):
+        raise UnreadableInputError(place, "its path is not UTF-8, as DuckDB needs; name another")
     try:
         Path(place).mkdir(parents=True, exist_ok=True)
     except FileExistsError:
