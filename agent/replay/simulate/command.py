@@ -126,7 +126,7 @@ def run_simulation(options: Options) -> int:
                 swept = run_sweep(policies[0], sweep, partial(batches, "sweeping"))
                 found["sweep"] = swept.summary
                 if options.best is not None:
-                    write_policy(options.best, swept, shown(", ".join(options.calls)))
+                    write_policy(options.best, swept, _places(options))
             if caller is not None:
                 found["closed_loop"] = closed_loop(
                     policies, caller, options.costs, handling_s=options.service.handling_s
@@ -153,7 +153,11 @@ def _counted(progress: Progress, index: CallIndex, evidence: EvidenceColumns, wh
 
 
 def _title(options: Options) -> str:
-    return shown(f"{', '.join(options.policies)} on {', '.join(options.calls)}")
+    return f"{', '.join(options.policies)} on {_places(options)}"
+
+
+def _places(options: Options) -> str:
+    return shown(", ".join(options.calls))
 
 
 def _levels(policy: MitigationPolicy) -> dict[str, float]:

@@ -81,7 +81,7 @@ def bad_recordings(folder: Path) -> dict[str, Path]:
     return {
         "is empty": folder / "empty.wav",
         "holds text": folder / "text.wav",
-        "no recordings in this folder": folder / "folder.wav",
+        "is a directory": folder / "folder.wav",
         "is not there": folder / "missing.wav",
         "0 s": write(folder / "nothing.wav", noise[:0]),
         "digital silence": write(folder / "zeros.wav", np.zeros(32_000)),
