@@ -245,7 +245,7 @@ def _watched(
 def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
     warnings = list(call.warnings)
     if shown(call.path) != str(call.path):
-        warnings.append("the file's name is not UTF-8: the bytes that are not are shown as \\udc..")
+        warnings.append("the file's path is not UTF-8: the bytes that are not are shown as \\udc..")
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
     if clipped > CLIPPED_SHARE:
         warnings.append(f"clipped: {clipped:.1%} of the samples are at full scale")

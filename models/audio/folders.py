@@ -29,10 +29,8 @@ class LeftOut:
 
     def __str__(self) -> str:
         more = f" and {self.count - _NAMED} more" if self.count > _NAMED else ""
-        return (
-            f"{self.count} files left out, not named as recordings or another form of one: "
-            f"{', '.join(self.files[:_NAMED])}{more}"
-        )
+        named = ", ".join(self.files[:_NAMED])
+        return f"left out, not named as a recording or a second format of one: {named}{more}"
 
 
 def files_under(folder: str | Path) -> Iterator[list[str]]:

@@ -18,6 +18,7 @@ from ..errors import AudioError
 from .byte_view import ByteView, Part, Plan
 from .formats import id3_bytes, is_text
 from .memory_file import AudioFile
+from .samples import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 _BYTE_ORDER = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}
 _UNKNOWN_LENGTH = 0x7FFF_F000
@@ -273,6 +274,8 @@ def _is_audio(file: BinaryIO, wav: WavFile, behind: range) -> bool:
         return False
     if subtype not in soundfile.available_subtypes("RAW") or wav.bits == 64:
         return False
+    if wav.channels not in (1, 2) or not MIN_SAMPLE_RATE <= wav.rate <= MAX_SAMPLE_RATE:
+        return False  # refused for that later
     endian = "BIG" if wav.order == ">" else "LITTLE"
     view = ByteView(file, (range(behind.start, behind.start + len(head)),))
     with soundfile.SoundFile(

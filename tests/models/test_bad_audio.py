@@ -130,6 +130,7 @@ def test_a_format_nobody_tested_here_is_refused(tmp_path: Path) -> None:
         ({"bits": 16, "tag": FLOAT}, "16 bits a sample"),
         ({"rate": 0}, "sample rate of 0 Hz"),
         ({"rate": 4_000_000_000 // 2}, "sample rate of 2000000000 Hz"),
+        ({"rate": 2**31 + 1, "data_bytes": 9_000}, "sample rate of 2147483649 Hz"),
         ({"channels": 0}, "0 channels"),
         ({"tag": 0x1234}, "with ffmpeg -i IN OUT.wav"),
         ({"tag": 0x11, "block_align": 0}, "sizes of 0"),
