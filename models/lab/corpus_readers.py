@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..audio.recording import AUDIO
+from ..audio.formats import is_recording
 from ..errors import UnreadableInputError
 
 NEGATIVE = frozenset({"anger", "disgust", "frustration", "disappointment"})
@@ -31,8 +31,10 @@ Reader = Callable[[Path], Iterator[LabelledFile]]
 
 
 def _recordings(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO)
-    return sorted(path for path in found if not path.name.startswith("."))
+    found = (path for path in folder.rglob("*") if is_recording(path.name))
+    return sorted(  # films have to be made sound first, so that training needs no other decoder
+        path for path in found if path.suffix != ".mp4" and not path.name.startswith(".")
+    )
 
 
 def coded(table: str) -> dict[str, str]:

@@ -124,12 +124,6 @@ def test_the_named_channel_of_a_stereo_call_is_read(
     assert np.argmax(np.abs(np.fft.rfft(audio))) == hz
 
 
-def test_a_channel_named_for_a_mono_call_is_fine(tmp_path: Path) -> None:
-    """One option for a folder of mono and stereo calls must not fail the mono ones."""
-    path = write_audio(tmp_path / "pcm16.wav", tone(1.0), 16_000, "pcm16.wav")
-    assert read_audio(path, caller_channel=CallerChannel.RIGHT).size == 16_000
-
-
 @pytest.mark.parametrize("rate", RATES)
 def test_tags_around_an_mp3_change_nothing(rate: int, tmp_path: Path) -> None:
     """Recorders write the call's number there; the frames must be counted past it."""

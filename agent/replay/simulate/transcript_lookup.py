@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ....models.errors import UnreadableInputError
+from ....models.errors import UnreadableInputError, shown
 from ..alignment import ByteRange, read_untimed_lines
 from .duckdb_io import create_table
 from .storage import list_files, open_file
@@ -70,7 +70,7 @@ def _files(place: str) -> Iterator[dict[str, Any]]:
     for file in list_files(place):
         name = PurePosixPath(file)
         if name.suffix.lower() == ".jsonl":
-            yield {"call_id": name.stem, "place": file}
+            yield {"call_id": shown(name.stem), "place": shown(file)}
 
 
 def _lines(place: str) -> Iterator[dict[str, Any]]:
