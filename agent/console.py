@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,11 +14,12 @@ from pathlib import Path
 import structlog
 from loguru import logger
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
-from ..models.audio.recording import AUDIO
-from ..models.errors import DeescalateError
+from ..models.audio.folders import LeftOut, files_under, recordings_among
+from ..models.errors import DeescalateError, first_line, shown
 from ..models.files import whole_file
 from ..models.progress import Progress
 
@@ -46,23 +48,45 @@ def require_extra(extra: str, *packages: str) -> None:
         )
 
 
-def complaint(error: DeescalateError | str) -> str:
+def complaint(error: Exception | str) -> str:
     """A message with the command's options in place of Python arguments."""
     return str(error).replace('caller_channel="left" or "right"', "--caller-channel left|right")
 
 
 def recordings(path: Path) -> list[Path]:
-    """The recordings of a folder, by name; a file counts as one, whatever its name.
+    """The recordings of a folder and of those below; a file counts as one, whatever its name.
+
+    What else is there is named on stderr.
 
     Raises:
         NoRecordingsError: the folder holds none.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - a loop of links is no error here
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in AUDIO)
+    left_out = LeftOut()
+    found = [file for some in files_under(path) for file in recordings_among(some, left_out)]
+    report_left_out(left_out)
     if not found:
-        raise NoRecordingsError(f"{path}: no recordings in this folder")
-    return found
+        raise NoRecordingsError(f"{shown(path)}: no recordings in this folder")
+    return [Path(file) for file in found]
+
+
+def report_left_out(left_out: LeftOut) -> None:
+    """Name what was not read, on stderr."""
+    if left_out.count:
+        print(f"deescalate: {left_out}", file=sys.stderr)
+
+
+def print_failure(path: Path, error: Exception) -> None:
+    """Say on stderr, in one line, why a file could not be read."""
+    ours = isinstance(error, DeescalateError)
+    text = complaint(error) if ours else f"{path}: {type(error).__name__}: {first_line(error)}"
+    print(f"deescalate: {shown(text)}", file=sys.stderr)
+
+
+def is_one_of(out: Path, paths: Sequence[Path]) -> bool:
+    """Whether a file to write is one of those to read, by whatever name or link."""
+    return os.path.realpath(out) in {os.path.realpath(path) for path in paths}
 
 
 @contextmanager
@@ -99,7 +123,7 @@ def stages() -> Iterator[Progress]:
 
         def report(what: str, done: float, total: float | None) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
+                tasks[what] = bars.add_task(escape(shown(what)), total=total)
             bars.update(tasks[what], completed=done, total=total)
 
         yield report

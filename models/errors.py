@@ -21,7 +21,7 @@ class UnreadableInputError(DeescalateError):
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(_on_one_line(f"{path}: {reason}"))
-        self.path = str(path)
+        self.path = shown(path)
         self.reason = reason
 
 
@@ -83,8 +83,13 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def shown(name: object) -> str:
+    """A file's name as text that can be printed and stored: what is no UTF-8 in it is escaped."""
+    return str(name).encode(errors="backslashreplace").decode()
+
+
 def _on_one_line(message: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in message)
+    return "".join(c if c.isprintable() else " " for c in shown(message))
 
 
 class AudioError(UnreadableInputError):

@@ -43,7 +43,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         OutputError: the folder is missing or cannot be written to, or the place is taken by
             something other than a file.
     """
-    place = path.resolve()
+    place = Path(os.path.realpath(path))  # a loop of links is no error here
     if place.exists() and not place.is_file():
         raise OutputError(path, "is a directory" if place.is_dir() else "is not a regular file")
     try:
@@ -74,7 +74,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: it cannot be written, or the place is taken by something other than a folder.
     """
-    place = path.resolve()
+    place = Path(os.path.realpath(path))  # a loop of links is no error here
     if place.exists() and not place.is_dir():
         raise OutputError(path, "is not a directory")
     try:

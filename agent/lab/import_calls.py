@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 from rich.console import Console
 
+from ...models.audio.formats import AUDIO
 from ...models.audio.recording import CallerChannel, open_call
-from ...models.errors import DeescalateError
+from ...models.errors import DeescalateError, shown
 from ...models.lab.annotation.call_table import CallsError, CallTurn, file_complaint, write_turns
 from ...models.lab.annotation.jsonl import read_lines
 from ...models.lab.annotation.validation import load_calls
@@ -23,14 +24,15 @@ from ...models.progress import Progress
 from ...models.readings import Cue
 from ...models.text.cues import find_cues
 from ...models.voice import EmotionClassifier, load_classifier
-from ..console import UsageError, complaint, stages
+from ..console import UsageError, is_one_of, print_failure, stages
+from ..console import recordings as recordings_in
 from ..replay.call import classify_call
 from ..replay.segments import TurnRules, find_turns
 from ..replay.transcript import Transcript, TranscriptLine, read_utterances, with_states
 from ..replay.vad import SAMPLE_RATE, WINDOW_MS
 
+_ENDINGS = sorted(AUDIO, key=lambda ending: (ending != ".wav", ending))
 _TABLES = {".jsonl", ".ndjson", ".json", ".parquet"}
-_RECORDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 _OTHER = {CallerChannel.LEFT: CallerChannel.RIGHT, CallerChannel.RIGHT: CallerChannel.LEFT}
 _Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -97,19 +99,23 @@ def run_import(
         UsageError: `out` is one of the sources.
         OutputError: the file cannot be written.
     """
-    if out.resolve() in {path.resolve() for path in sources}:
-        raise UsageError(f"--out {out} is one of the sources")
-    options = Import(out.resolve().parent, caller_channel, transcripts, recordings, language)
     seen: dict[str, Path] = {}
     failed: list[Path] = []
+    sources = _files(sources, failed)
+    if is_one_of(out, sources):
+        raise UsageError(f"--out {out} is one of the sources")
+    folder = Path(os.path.realpath(out)).parent
+    options = Import(folder, caller_channel, transcripts, recordings, language)
     count = write_turns(out, _turns_of(sources, options, seen, failed))
     if not count and not failed:
         raise CallsError(file_complaint(out, "not written: there are no turns in these calls"))
-    summary = {"out": str(out), "calls": len(seen), "turns": count, "failed": len(failed)}
+    summary = {"out": shown(out), "calls": len(seen), "turns": count, "failed": len(failed)}
     if as_json:
         print(json.dumps(summary))
     elif count:
-        Console().print(f"{out}: {len(seen)} calls, {count} turns", markup=False, soft_wrap=True)
+        Console().print(
+            f"{shown(out)}: {len(seen)} calls, {count} turns", markup=False, soft_wrap=True
+        )
     return len(failed)
 
 
@@ -122,12 +128,24 @@ def _turns_of(
         try:
             with stages() as progress:
                 found = list(_read(path, options, classifier, progress))
-        except DeescalateError as error:
+        except Exception as error:  # noqa: BLE001 - one source must not fail all others
             failed.append(path)
-            print(f"deescalate: {complaint(error)}", file=sys.stderr)
+            print_failure(path, error)
             continue
         _check_new(path, found, seen)
         yield from found
+
+
+def _files(sources: Sequence[Path], failed: list[Path]) -> list[Path]:
+    """The sources, and the recordings of those that are folders."""
+    found: list[Path] = []
+    for source in sources:
+        try:
+            found += recordings_in(source)
+        except DeescalateError as error:
+            failed.append(source)
+            print_failure(source, error)
+    return found
 
 
 def _check_new(path: Path, turns: Sequence[CallTurn], seen: dict[str, Path]) -> None:
@@ -142,6 +160,8 @@ def _read(
     classifier: EmotionClassifier,
     progress: Progress,
 ) -> Iterator[CallTurn]:
+    if shown(path) != str(path):
+        raise CallsError(file_complaint(path, "its name is not UTF-8, as a table needs; rename it"))
     if path.suffix.lower() not in _TABLES:
         yield from _recording(path, options, classifier, progress)
     elif _holds_records(path):
@@ -164,7 +184,7 @@ def _holds_records(path: Path) -> bool:
 
 def _name(audio: Path, options: Import) -> str:
     """A recording's path relative to the turns' folder, so that both can be moved together."""
-    return os.path.relpath(audio.resolve(), options.folder)
+    return os.path.relpath(os.path.realpath(audio), options.folder)
 
 
 def _recording(
@@ -177,6 +197,8 @@ def _recording(
         caller_channel=options.caller_channel,
         on_progress=partial(progress, path.name),
     )
+    for warning in call.warnings:
+        print(f"deescalate: {path}: {warning}", file=sys.stderr)
     lines = _lines(path, options)
     channel = options.caller_channel if _is_stereo(path, options) else None
     said = Transcript(lines or []).align(call.turns)
@@ -279,7 +301,7 @@ def _recording_of(record: _Record, options: Import) -> Path | None:
         return Path(record.source)
     if options.recordings is None or "/" in record.call_id:
         return None
-    places = (options.recordings / f"{record.call_id}{ending}" for ending in _RECORDINGS)
+    places = (options.recordings / f"{record.call_id}{ending}" for ending in _ENDINGS)
     return next((place for place in places if place.is_file()), None)
 
 

@@ -16,7 +16,7 @@ from ...models.files import whole_file
 from ...models.lab.annotation.call_table import Calls
 from ...models.lab.annotation.selection import RULES, Sampling, Selection, load_rules, select
 from ...models.lab.annotation.validation import load_calls
-from ..console import UsageError, results, stages
+from ..console import UsageError, is_one_of, results, stages
 
 _ROWS = "SELECT to_json(selection)::VARCHAR FROM selection ORDER BY call_id, turn"
 
@@ -36,7 +36,7 @@ def run_selection(
         CallsError, RuleError, UsageError: the calls, a rule or `out` cannot be used.
         OutputError: a file cannot be written.
     """
-    if out.resolve() in {path.resolve() for path in calls}:
+    if is_one_of(out, calls):
         raise UsageError(f"--out {out} is one of the tables of turns")
     loaded = load_rules(rules or RULES)
     with results(as_json=as_json, out=report) as emit:

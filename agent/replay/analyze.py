@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -12,7 +11,7 @@ from pathlib import Path
 from ...models.audio.recording import CallerChannel
 from ...models.errors import DeescalateError
 from ...policies.config import load_policy
-from ..console import UsageError, complaint, results, stages
+from ..console import UsageError, is_one_of, print_failure, recordings, results, stages
 from .call import analyze_call
 from .classifier_choice import ClassifierChoice, choose_classifier
 from .view import print_call
@@ -36,12 +35,12 @@ def analyze_files(
 
     JSON has one record per line. `out` appears only once all calls are done.
     """
+    calls, failed = _recordings(calls)
     if transcript is not None and len(calls) > 1:
         raise UsageError("--transcripts belongs to one call; analyse the calls one by one")
-    if out is not None and out.resolve() in {path.resolve() for path in calls}:
+    if out is not None and is_one_of(out, calls):
         raise UsageError(f"--out {out} is one of the recordings")
     rules, voice = load_policy(policy), choose_classifier(classifier)
-    failed = 0
     with results(as_json=as_json, out=out) as emit:
         for path in calls:
             try:
@@ -58,9 +57,22 @@ def analyze_files(
                         started_at=started_at,
                         on_progress=partial(progress, path.name),
                     )
-            except DeescalateError as error:
+            except Exception as error:  # noqa: BLE001 - one recording must not fail all others
                 failed += 1
-                print(f"deescalate: {complaint(error)}", file=sys.stderr)
+                print_failure(path, error)
                 continue
             emit(json.dumps(record.to_dict(), ensure_ascii=False), partial(print_call, record))
     return failed
+
+
+def _recordings(calls: Sequence[Path]) -> tuple[list[Path], int]:
+    """The recordings named, and those of the folders named; and how many folders have none."""
+    found: list[Path] = []
+    failed = 0
+    for call in calls:
+        try:
+            found += recordings(call)
+        except DeescalateError as error:
+            failed += 1
+            print_failure(call, error)
+    return found, failed

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...models.audio.memory_file import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
-from ...models.errors import AudioError, SamplesError
+from ...models.errors import AudioError, SamplesError, shown
 from ...models.reader import CallReader, VoiceTurn, classify_voice
 from ...models.readings import Samples, TurnReading
 from ...models.text.sentiment import TextClassifier
@@ -156,8 +156,8 @@ def classify_call(
     if call.is_silent:
         raise AudioError(path, "holds only digital silence; is this the caller's channel?")
     return VoiceCall(
-        call_id=call_id or Path(str(path)).stem,
-        source=str(path),
+        call_id=shown(call_id or Path(str(path)).stem),
+        source=shown(path),
         duration_s=call.samples_read / SAMPLE_RATE,
         sample_rate=call.source_rate,
         model=classifier.name,
@@ -280,9 +280,9 @@ def _watched(
 
 
 def _warnings(call: CallAudio, turns: Sequence[VoiceTurn]) -> tuple[str, ...]:
-    warnings = []
-    if not call.has_consistent_header:
-        warnings.append("the WAV header contradicts itself; block align and byte rate were ignored")
+    warnings = list(call.warnings)
+    if shown(call.path) != str(call.path):
+        warnings.append("the file's name is not UTF-8: the bytes that are not are shown as \\udc..")
     clipped = call.clipped_samples / (call.samples_read * call.source_rate / SAMPLE_RATE)
     if clipped > CLIPPED_SHARE:
         warnings.append(f"clipped: {clipped:.1%} of the samples are at full scale")

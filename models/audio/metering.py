@@ -1,8 +1,11 @@
-"""How loud a recording is, and how much of it was clipped, measured while it streams by."""
+"""How loud a recording is, what was clipped, and whether its channels are one: while it streams."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..readings import Samples
 
@@ -60,3 +63,38 @@ class LevelMeter:
         inner = magnitudes[1:-1]
         clipped = full[1:-1] & (full[:-2] | full[2:] | (inner > 1))
         self.clipped_samples += int(np.count_nonzero(clipped))
+
+
+_SPECTRUM = 8_192
+_LOWEST_BIN = 64
+"""Below it is hum: 63 Hz at 8 kHz."""
+_ALIKE = 0.9
+
+
+class ChannelMeter:
+    """Whether two channels hold the same audio, give or take a gain, a delay and a codec's noise.
+
+    It sums the cross-spectrum over the whole recording: a caller and a bot who take turns have
+    little in common at any delay, and copies almost everything at one.
+    """
+
+    def __init__(self) -> None:
+        self._cross = np.zeros(_SPECTRUM // 2 + 1, np.complex128)
+        self._powers = np.zeros((2, _SPECTRUM // 2 + 1))
+
+    def add(self, frames: NDArray[np.float32]) -> None:
+        """Take the next audio, shape (frames, 2)."""
+        for at in range(0, len(frames), _SPECTRUM // 2):
+            spectra = np.fft.rfft(frames[at : at + _SPECTRUM // 2].T, _SPECTRUM)
+            spectra[:, :_LOWEST_BIN] = 0
+            self._cross += spectra[0] * spectra[1].conj()
+            self._powers += np.abs(spectra) ** 2
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether what was added so far is one recording twice; silence is not."""
+        left, right = (float(np.fft.irfft(power)[0]) for power in self._powers)
+        if min(left, right) <= 0:
+            return False
+        common = float(np.abs(np.fft.irfft(self._cross)).max())
+        return common > _ALIKE * math.sqrt(left * right)

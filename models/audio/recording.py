@@ -1,8 +1,9 @@
 """Recorded calls in, blocks of mono audio at one rate out; only a moment is held in memory.
 
 Reads WAV (PCM of 8 to 32 bits, float, mu-law, A-law, and the block codecs libsndfile knows), FLAC,
-Ogg/Opus, Ogg/Vorbis and MP3, at 8 to 48 kHz. A WAV, FLAC or MP3 file that ends too early is
-refused; an Ogg stream announces no length, so it is read as far as it goes.
+Ogg/Opus, Ogg/Vorbis, MP3, AU, W64, AIFF, CAF and the bare samples of telephone systems, at 8 to
+48 kHz; with PyAV installed also M4A, WebM, AMR, Speex, G.722 and others. What ends too early, or
+is otherwise odd, is read as far as it goes, with a warning.
 """
 
 from __future__ import annotations
@@ -13,22 +14,20 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import soundfile
 import soxr
 
 from ..errors import AudioError, DeescalateError, SamplesError
+from ..logs import get_logger
 from ..readings import Samples
 from .memory_file import AudioFile
-from .metering import LevelMeter
+from .metering import ChannelMeter, LevelMeter
 from .samples import MAX_LEVEL, check_sample_rate, limited
-from .source import NO_AUDIO, ForwardFile, one_line, open_source
+from .source import NO_AUDIO, Source, open_source
 
-AUDIO = frozenset({".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
-"""File name extensions of recordings, in lower case."""
-
-_CHUNK_FRAMES = 16_384
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
+
+_log = get_logger("recording")
 
 
 class CallerChannel(StrEnum):
@@ -43,15 +42,21 @@ class CallAudio:
 
     `source_rate` and `channels` are the file's; `duration_s` is what it announces, None if it does
     not. `samples_read` (at `sample_rate`), `clipped_samples` and `is_silent` (of the caller's
-    channel as recorded) count what was read so far and are final after the last block. A silent
-    recording is no error here: whoever iterates knows only at the end, and decides.
+    channel as recorded) count what was read so far and are final after the last block, as are the
+    `warnings`: what is odd about the file. A silent recording is no error here: whoever iterates
+    knows only at the end, and decides.
 
-    Iterating raises AudioError when the rest of the file is damaged, ends too early, or holds
-    samples that are not numbers.
+    Iterating raises AudioError when the rest of the file is damaged, or holds samples that are not
+    numbers.
     """
 
     def __init__(
-        self, path: AudioFile, source: ForwardFile, channel: int, sample_rate: int, block: int
+        self,
+        path: AudioFile,
+        source: Source,
+        caller_channel: CallerChannel | str | None,
+        sample_rate: int,
+        block: int,
     ) -> None:
         self.path = path
         self.source_rate: int = source.samplerate
@@ -60,8 +65,14 @@ class CallAudio:
         self.block_samples = block
         self.samples_read = 0
         self._source = source
-        self._channel = channel
+        self._channel = _channel_index(path, source.channels, caller_channel)
         self._levels = LevelMeter(source.subtype)
+        self._sides = ChannelMeter() if self.channels == 2 else None
+        if caller_channel is not None and self.channels == 1:
+            source.warnings.append(
+                f"the recording is mono: the caller's channel ({caller_channel}) was not used, and "
+                "every voice counts as the caller's"
+            )
         self._started = False
 
     @property
@@ -75,9 +86,9 @@ class CallAudio:
         return self._levels.clipped_samples
 
     @property
-    def has_consistent_header(self) -> bool:
-        """Whether nothing in the header contradicts the form in which the file was read."""
-        return self._source.has_consistent_header
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the file, as far as it was read."""
+        return tuple(self._source.warnings)
 
     @property
     def is_silent(self) -> bool:
@@ -125,20 +136,12 @@ class CallAudio:
     def _caller_samples(self) -> Iterator[Samples]:
         """The caller's channel at the source's rate, checked, counted, limited to [-1, 1]."""
         frames = 0
-        while True:
-            try:
-                piece = self._source.read(_CHUNK_FRAMES, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                at_s = frames / self.source_rate
-                raise AudioError(
-                    self.path,
-                    f"is damaged or cut off near {at_s:.1f} s ({one_line(error)}); copy it again",
-                ) from error
-            if not len(piece):
-                break
+        for piece in self._source.blocks():
             samples = np.ascontiguousarray(piece[:, self._channel])
             self._check(samples, frames)
             self._levels.add(samples)
+            if self._sides is not None:
+                self._sides.add(piece)
             frames += len(samples)
             yield limited(samples)
         self._levels.finish()
@@ -160,10 +163,14 @@ class CallAudio:
             raise AudioError(self.path, NO_AUDIO)
         missing = 0 if self._source.promised is None else self._source.promised - frames
         if missing > _MISSING_S * self.source_rate:
-            raise AudioError(
-                self.path,
-                f"is cut off: it announces {self.duration_s:.2f} s of audio, the file holds "
-                f"{frames / self.source_rate:.2f} s; copy it again",
+            self._source.warnings.append(
+                f"cut off: it announces {self.duration_s:.2f} s of audio, the file holds "
+                f"{frames / self.source_rate:.2f} s; read as far as it goes"
+            )
+        if self._sides is not None and self._sides.are_alike:
+            self._source.warnings.append(
+                "both channels hold the same audio: one was read, and where it holds bot and "
+                "caller, the turns are of both"
             )
 
 
@@ -176,7 +183,7 @@ def open_call(
 ) -> CallAudio:
     """Open a recorded call; use it in a `with` statement and iterate over its blocks.
 
-    `caller_channel` says which side of a stereo file is read; it is ignored for a mono file.
+    `caller_channel` says which side of a stereo file is read; with a mono file it is a warning.
 
     Raises:
         AudioError: The file cannot be read as speech; the reason says what to do about it.
@@ -190,11 +197,10 @@ def open_call(
         path = Path(path)
     source = open_source(path)
     try:
-        channel = _channel_index(path, source.channels, caller_channel)
+        return CallAudio(path, source, caller_channel, sample_rate, sample_rate * block_ms // 1000)
     except DeescalateError:
         source.close()
         raise
-    return CallAudio(path, source, channel, sample_rate, sample_rate * block_ms // 1000)
 
 
 def read_audio(
@@ -202,11 +208,16 @@ def read_audio(
 ) -> Samples:
     """Read a whole short recording; for long ones use `open_call`, whose memory does not grow.
 
+    What is odd about the file is logged.
+
     Raises:
         AudioError: As `open_call`.
     """
     with open_call(path, caller_channel=caller_channel, sample_rate=sample_rate) as call:
-        return np.concatenate(list(call))
+        samples = np.concatenate(list(call))
+    for warning in call.warnings:
+        _log.warning("odd_recording", path=str(call.path), warning=warning)
+    return samples
 
 
 def _channel_index(

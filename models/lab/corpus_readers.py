@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..audio.recording import AUDIO
+from ..audio.formats import is_recording
 from ..errors import UnreadableInputError
 
 NEGATIVE = frozenset({"anger", "disgust", "frustration", "disappointment"})
@@ -31,7 +31,7 @@ Reader = Callable[[Path], Iterator[LabelledFile]]
 
 
 def _recordings(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO)
+    found = (path for path in folder.rglob("*") if is_recording(path.name))
     return sorted(path for path in found if not path.name.startswith("."))
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.recording import AUDIO, read_audio
+from ..audio.formats import is_recording
+from ..audio.recording import read_audio
 from ..errors import UnreadableInputError
 from ..files import whole_file
 from ..progress import Progress
@@ -128,7 +129,7 @@ def _clip(folder: Path, row: dict[str, str]) -> Clip:
 
 def read_noises(folder: Path) -> list[Samples]:
     """Read every noise under a folder in a fixed order; none if the folder is missing."""
-    names = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO)
+    names = sorted(p for p in folder.rglob("*") if is_recording(p.name))
     return [read_audio(path) for path in names]
 
 

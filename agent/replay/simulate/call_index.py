@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ....models.errors import shown
 from .call_source import CallSource, Task
 from .duckdb_io import count_rows, create_table
 from .find_calls import NoCallsError
@@ -115,21 +116,25 @@ def _call_row(task: Task) -> dict[str, Any]:
     source = task.source
     return {
         "call_id": source.call_id,
-        "place": source.place,
+        "place": shown(source.place),
         "started_at": source.started_at.isoformat() if source.started_at else None,
         "evidence_key": task.evidence_key,
         "turns_key": task.turns_key,
         "rest": pickle.dumps(
-            (source.recording, source.words, source.transcript, source.lines, source.caller_channel)
+            (
+                *(source.place, source.recording, source.words),
+                *(source.transcript, source.lines, source.caller_channel),
+            )
         ),
     }
 
 
 def task_of(row: Sequence[Any], known_turns: Sequence[Sequence[float]] | None = None) -> Task:
     """The call of a row of the table `calls`."""
-    call_id, place, started_at, evidence_key, turns_key, rest = row
+    call_id, _, started_at, evidence_key, turns_key, rest = row
     began = datetime.fromisoformat(started_at) if started_at else None
-    recording, words, transcript, lines, channel = pickle.loads(rest)  # noqa: S301 - written above
+    place, *others = pickle.loads(rest)  # noqa: S301 - written above
+    recording, words, transcript, lines, channel = others
     source = CallSource(call_id, place, recording, words, transcript, lines, channel, began)
     known: Any = None if known_turns is None else tuple(map(tuple, known_turns))
     return Task(source, evidence_key, turns_key, known)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from ....models.audio.folders import LeftOut
 from ....models.audio.recording import CallerChannel
 from ....models.errors import DeescalateError
 from ....models.files import finite, whole_file
 from ....models.progress import Progress
 from ....policies.config import MitigationPolicy, load_policy
-from ...console import complaint, results, stages
+from ...console import complaint, report_left_out, results, stages
 from .call_detail import ReportContent, serialize_call
 from .call_index import CallIndex
 from .comparison import Batches, Comparison
@@ -28,7 +29,7 @@ from .decision_export import decision_files
 from .duckdb_io import scratch
 from .engine import Engine, extract_locally
 from .evidence_cache import EvidenceCache
-from .evidence_columns import EvidenceColumns, FailedCall
+from .evidence_columns import EvidenceColumns
 from .find_calls import find_calls
 from .label_files import read_call_labels
 from .recording_evidence import EvidenceSettings, tasks_for
@@ -102,7 +103,8 @@ def run_simulation(options: Options) -> int:
             stack.enter_context(whole_file(options.best))  # a bad path is known before the work
         page = stack.enter_context(whole_file(options.report)) if options.report else None
         database = stack.enter_context(scratch(options.evidence))
-        index, evidence = _evidence(options, database)
+        left_out = LeftOut()
+        index, evidence = _evidence(options, database, left_out)
         sampler = CallSampler(options.report_calls if page else 0)
         with stages() as progress:
             batches = partial(_counted, progress, index, evidence)
@@ -117,6 +119,9 @@ def run_simulation(options: Options) -> int:
                 failed=evidence.failed(),
                 unmatched=index.unmatched(),
             )
+            warned = evidence.warned()
+            found["left_out"] = asdict(left_out)
+            found["warnings"] = [asdict(one) for one in warned]
             if sweep is not None:
                 swept = run_sweep(policies[0], sweep, partial(batches, "sweeping"))
                 found["sweep"] = swept.summary
@@ -132,7 +137,9 @@ def run_simulation(options: Options) -> int:
                 content = {**found, "levels": levels, "calls_told": shown}
                 page.write(render(content, _title(options)))
         emit(json.dumps(finite(found), allow_nan=False), partial(print_summary, found))
-    _print_failures(evidence.failed())
+    report_left_out(left_out)
+    _print_some([f"{one.call_id}: {one.reason}" for one in warned], "warnings")
+    _print_some([one.reason for one in evidence.failed()], "calls that could not be read")
     return len(evidence.failed())
 
 
@@ -201,12 +208,17 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
     return policies
 
 
-def _evidence(options: Options, database: DuckDBPyConnection) -> tuple[CallIndex, EvidenceColumns]:
+def _evidence(
+    options: Options, database: DuckDBPyConnection, left_out: LeftOut
+) -> tuple[CallIndex, EvidenceColumns]:
     """The calls and their evidence, once all of it is extracted."""
     transcripts = TranscriptIndex(database, options.transcripts) if options.transcripts else None
     settings = EvidenceSettings(options.model, options.language)
     sources = find_calls(
-        options.calls, transcripts=transcripts, caller_channel=options.caller_channel
+        options.calls,
+        transcripts=transcripts,
+        caller_channel=options.caller_channel,
+        left_out=left_out,
     )
     index = CallIndex(database, tasks_for(sources, settings))
     evidence = EvidenceColumns(database, index, EvidenceCache(options.evidence))
@@ -250,14 +262,11 @@ def _check_labels(index: CallIndex, labels: str) -> None:
         print(f"deescalate: {_some(unmatched)}: labelled, but not among the calls", file=sys.stderr)
 
 
-def _print_failures(failed: Sequence[FailedCall]) -> None:
-    for one in failed[:_NAMED]:
-        print(f"deescalate: {complaint(one.reason)}", file=sys.stderr)
-    if len(failed) > _NAMED:
-        print(
-            f"deescalate: and {len(failed) - _NAMED} more calls that could not be read",
-            file=sys.stderr,
-        )
+def _print_some(lines: Sequence[str], what: str) -> None:
+    for line in lines[:_NAMED]:
+        print(f"deescalate: {complaint(line)}", file=sys.stderr)
+    if len(lines) > _NAMED:
+        print(f"deescalate: and {len(lines) - _NAMED} more {what}", file=sys.stderr)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ _PARTS_AT_ONCE = 64
 
 _TABLES = """
     CREATE TABLE evidence (
-        number BIGINT, duration_s DOUBLE, part VARCHAR, turns STRUCT(
+        number BIGINT, duration_s DOUBLE, part VARCHAR, warnings VARCHAR[], turns STRUCT(
             started_at_s DOUBLE, ended_at_s DOUBLE, log_likelihood_ratio DOUBLE,
             asks_for_human BOOLEAN, dialog_state VARCHAR
         )[]
@@ -38,7 +38,8 @@ _TABLES = """
 """
 _GATHER = f"""
     INSERT INTO evidence
-    SELECT calls.rowid, found.duration_s, found.filename, list_transform(found.turns, lambda t: {{
+    SELECT calls.rowid, found.duration_s, found.filename, found.warnings,
+    list_transform(found.turns, lambda t: {{
         'started_at_s': t.started_at_s, 'ended_at_s': t.ended_at_s,
         'log_likelihood_ratio': t.log_likelihood_ratio,
         'asks_for_human': list_contains(t.cues, '{Cue.ASKS_FOR_HUMAN.name.lower()}'),
@@ -79,6 +80,10 @@ _PARTS = """
     SELECT DISTINCT part FROM evidence JOIN calls ON calls.rowid = number
     WHERE list_contains(?, call_id) ORDER BY part
 """
+_WARNED = """
+    SELECT call_id, unnest(warnings) AS warning FROM evidence JOIN calls ON calls.rowid = number
+    ORDER BY call_id, warning LIMIT 1000
+"""
 _IN_FULL = """
     SELECT found.* EXCLUDE (filename)
     FROM read_parquet($parts, union_by_name = true, filename = true) found
@@ -90,7 +95,7 @@ _IN_FULL = """
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """A recording that could not be analysed, and why in one line."""
+    """A recording that could not be analysed, or is odd, and why in one line."""
 
     call_id: str
     reason: str
@@ -159,6 +164,11 @@ class EvidenceColumns:
     def failed(self) -> list[FailedCall]:
         """The calls that failed in this run, by call id."""
         return sorted(self._failed, key=lambda failed: failed.call_id)
+
+    def warned(self) -> list[FailedCall]:
+        """What is odd about the recordings, by call id; the first thousand warnings."""
+        found = self._database.execute(_WARNED).fetchall()
+        return [FailedCall(call_id, warning) for call_id, warning in found]
 
     def batches(
         self, calls_at_once: int = ROWS_AT_ONCE

@@ -9,11 +9,13 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from ....models.audio.recording import AUDIO, CallerChannel
-from ....models.errors import DeescalateError, UnreadableInputError
+from ....models.audio.folders import LeftOut, recordings_among
+from ....models.audio.formats import AUDIO
+from ....models.audio.recording import CallerChannel
+from ....models.errors import DeescalateError, UnreadableInputError, shown
 from .call_source import CallSource
 from .duckdb_io import ROWS_AT_ONCE, TABLES, read_table
-from .storage import fingerprint, is_pattern, join, list_files, parent
+from .storage import fingerprint, is_file, is_folder, is_pattern, join, list_folders, parent
 from .transcript_lookup import TranscriptIndex, TranscriptPlace
 
 _NO_WORDS = TranscriptPlace(None)
@@ -28,15 +30,16 @@ def find_calls(
     *,
     transcripts: TranscriptIndex | None = None,
     caller_channel: CallerChannel | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[CallSource]:
-    """All recordings at these places, in no particular order.
+    """All recordings at these places, in no particular order; `left_out` counts what is none.
 
     Raises:
         NoCallsError: a place has none.
         UnreadableInputError: a place or a manifest cannot be read.
     """
     for place in places:
-        rows, none = _rows(place), True
+        rows, none = _rows(place, left_out or LeftOut()), True
         while some := list(islice(rows, ROWS_AT_ONCE)):
             none = False
             words = transcripts.of([_call_id(row) for row in some]) if transcripts else {}
@@ -46,7 +49,7 @@ def find_calls(
             raise NoCallsError(f"{place}: no recordings there")
 
 
-def _rows(place: str) -> Iterator[dict[str, Any]]:
+def _rows(place: str, left_out: LeftOut) -> Iterator[dict[str, Any]]:
     suffix, several = PurePosixPath(place).suffix.lower(), is_pattern(place)
     if suffix in TABLES and not several:
         folder = parent(place)
@@ -57,18 +60,15 @@ def _rows(place: str) -> Iterator[dict[str, Any]]:
                 "path": join(folder, str(row["path"])),
                 "transcript": join(folder, str(words)) if words else None,
             }
-    elif suffix in AUDIO and not several:
+    elif not several and (is_file(place) or (suffix in AUDIO and not is_folder(place))):
         yield {"path": place}
     else:
-        yield from ({"path": file} for file in list_files(place) if _ends(file, *AUDIO))
-
-
-def _ends(place: str, *suffixes: str) -> bool:
-    return PurePosixPath(place).suffix.lower() in suffixes
+        for files in list_folders(place):
+            yield from ({"path": file} for file in recordings_among(files, left_out))
 
 
 def _call_id(row: dict[str, Any]) -> str:
-    return str(row.get("call_id") or PurePosixPath(str(row["path"])).stem)
+    return shown(row.get("call_id") or PurePosixPath(str(row["path"])).stem)
 
 
 def _source(
@@ -117,4 +117,4 @@ def _moment(value: object, manifest: str) -> datetime | None:
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    return hashlib.sha256(shown("\0".join(parts)).encode()).hexdigest()[:24]

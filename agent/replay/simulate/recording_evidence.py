@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ....models.errors import DeescalateError
+from ....models.errors import DeescalateError, shown
 from ....models.readings import Samples
 from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
 from ....models.text.cues import LANGUAGES
@@ -27,7 +27,7 @@ from .storage import local_file, open_file, storage_complaint
 ENVELOPE_S = 0.2
 """One point of a call's envelope stands for this much audio."""
 
-_SCHEMA = "evidence/1"
+_SCHEMA = "evidence/2"
 
 Row = dict[str, Any]
 """One call as the cache stores it; see `evidence_cache.SCHEMA`."""
@@ -102,7 +102,7 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
 
 def failed_row(task: Task, reason: str) -> Row:
     """The row of a call that could not be analysed, and why."""
-    return {**_keys(task), "error": reason}
+    return {**_keys(task), "error": shown(reason)}
 
 
 def _keys(task: Task) -> Row:

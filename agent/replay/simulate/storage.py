@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import fsspec
 
+from ....models.audio.folders import files_under
 from ....models.errors import DeescalateError, UnreadableInputError, first_line
 from ....models.files import OutputError, whole_file
 
@@ -76,21 +77,39 @@ def is_pattern(place: str) -> bool:
 
 
 def list_files(pattern: str) -> Iterator[str]:
-    """The files that match a pattern, or all files under a folder, in no particular order.
+    """The files that match a pattern, or all files under a folder, in no particular order."""
+    for files in list_folders(pattern):
+        yield from files
+
+
+def list_folders(pattern: str) -> Iterator[list[str]]:
+    """The same files in portions, those of a folder in one.
 
     Local folders are listed one at a time; the listing of a bucket is in memory as a whole.
     """
     if is_remote(pattern):
-        yield from _list_remotely(pattern)
+        yield _list_remotely(pattern)
         return
     place = Path(pattern).expanduser().absolute()
-    if is_pattern(pattern):
-        root = next(folder for folder in place.parents if folder.is_dir())
-        files = root.glob(str(place.relative_to(root)))
-        yield from (str(file) for file in files if file.is_file())
+    if not is_pattern(pattern):
+        yield from files_under(place)
         return
-    for folder, _, names in os.walk(place):
-        yield from (str(Path(folder, name)) for name in names)
+    root = next(folder for folder in place.parents if folder.is_dir())
+    for found in root.glob(str(place.relative_to(root))):
+        if is_folder(str(found)):
+            yield from files_under(found)
+        else:
+            yield [str(found)]
+
+
+def is_folder(place: str) -> bool:
+    """Whether a local place is a folder; a loop of links is none, and no error."""
+    return not is_remote(place) and os.path.isdir(Path(place).expanduser())  # noqa: PTH112 - above
+
+
+def is_file(place: str) -> bool:
+    """Whether there is something local that is no folder."""
+    return not is_remote(place) and os.path.lexists(place) and not is_folder(place)
 
 
 def _list_remotely(pattern: str) -> list[str]:
