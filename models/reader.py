@@ -68,7 +68,7 @@ class CallReader:
         *,
         dialog_state: str | None = None,
         barge_in: bool = False,
-        prompt: str | None = None,  # noqa: ARG002 - for word classifiers that take it
+        prompt: str | None = None,
     ) -> TurnReading:
         """Read the next turn, with its words where there is a transcript.
 

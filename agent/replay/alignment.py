@@ -44,9 +44,7 @@ class UntimedLine(BaseModel, frozen=True, extra="ignore"):
 class AlignedTranscript:
     """One call's lines in order, each (speaker, text)."""
 
-    def __init__(
-        self, lines: Sequence[tuple[Speaker, str]], warnings: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, lines: Sequence[tuple[Speaker, str]], warnings: Sequence[str] = ()) -> None:
         prompts, state, prompted, prompt = PromptStates(), None, False, None
         self._said: list[TurnWords] = []
         for speaker, text in lines:
@@ -66,7 +64,7 @@ class AlignedTranscript:
     def warnings(
         self,
         turns: Sequence[VoiceTurn | TurnReading],
-        duration_s: float,  # noqa: ARG002 - there are no times to compare
+        duration_s: float,
         *,
         channels: int | None = None,
     ) -> tuple[str, ...]:

@@ -86,8 +86,8 @@ def analyze_call(
     A `transcript` adds text in this `language`, classified by `words` or the bundled model; the
     record keeps it only with `keep_text`. `caller_speaker` is the caller's name in a transcript
     that names no roles. If a recording with one channel also holds those who speak with the caller,
-    their lines are left out by the transcript's times. `started_at`, an aware datetime, is when the call began;
-    without it humans always count as available, whatever the policy's opening hours.
+    their lines are left out by the transcript's times. `started_at`, an aware datetime, is when the
+    call began; without it humans always count as available, whatever the policy's opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -174,7 +174,9 @@ def _others(
     others = transcript.others if transcript is not None else {}
     if not others:
         return [], ()
-    with open_call(path, caller_channel=channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS) as call:
+    with open_call(
+        path, caller_channel=channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
+    ) as call:
         heard = people_heard(call, others) if call.channels == 1 else []
     if not heard:
         return [], ()

@@ -12,16 +12,12 @@ from ...models.audio.recording import CallerChannel
 
 Speaker = Literal["caller", "bot", "agent"]
 
-_ROLES: dict[Speaker, frozenset[str]] = {
-    "caller": frozenset("caller customer client external user consumer enduser endcustomer".split()),
-    "bot": frozenset(
-        "bot assistant ivr virtual virtualagent virtualassistant voicebot chatbot custombot robot "
-        "botagent ai aiagent aiassistant acd system prompt".split()
-    ),
-    "agent": frozenset(
-        "agent internal human humanagent liveagent representative rep csr operator advisor "
-        "supervisor employee staff".split()
-    ),
+_ROLES: dict[Speaker, str] = {
+    "caller": "caller customer client external user consumer enduser endcustomer",
+    "bot": "bot assistant ivr acd system virtual virtualagent virtualassistant voicebot chatbot "
+    "custombot robot ai aiagent aiassistant",
+    "agent": "agent internal human humanagent liveagent representative rep csr operator advisor "
+    "supervisor employee staff",
 }
 UNNAMED = "unnamed"
 """What lines without a speaker are called."""
@@ -44,7 +40,7 @@ class Spoken:
 def role(name: object) -> Speaker | None:
     """The role that a name stands for, whatever its case; None for names of people and numbers."""
     word = _folded(str(name))
-    return next((known for known, words in _ROLES.items() if word in words), None)
+    return next((known for known, words in _ROLES.items() if word in words.split()), None)
 
 
 def assign_speakers(
@@ -68,8 +64,10 @@ def assign_speakers(
         if lines and not callers:
             raise ValueError(f"no speaker is called {caller_speaker!r}; it has {_listed(found)}")
         for label in found:
-            other = "bot" if roles[label] == "bot" else "agent"
-            roles[label] = "caller" if label in callers else None if label == UNNAMED else other
+            if label in callers:
+                roles[label] = "caller"
+            elif roles[label] != "bot":
+                roles[label] = None if label == UNNAMED else "agent"
     elif caller_channel is not None and not any(roles.values()) and len(channels) > 1:
         own = f"channel {int(caller_channel == CallerChannel.RIGHT)}"
         roles = {label: "caller" if label == own else "agent" for label in found}
@@ -95,4 +93,6 @@ def _folded(name: str) -> str:
 
 
 def _listed(found: Counter[str]) -> str:
-    return ", ".join(f'"{label}" ({count} lines)' for label, count in sorted(found.items()))
+    return ", ".join(
+        f'"{label}" ({count} line{"s" * (count > 1)})' for label, count in sorted(found.items())
+    )

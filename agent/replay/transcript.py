@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -30,6 +31,8 @@ UNPLACED_SHARE = 0.2
 NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 _EPOCH_S = 1e8
+_LONG_LINE_S = 60.0
+"""Nobody says a line for so long; lines in milliseconds look like that."""
 _AROUND_LINE_S = 0.1
 """Recognisers cut lines a little short."""
 
@@ -187,9 +190,9 @@ class Transcript:
         """The words of each turn, in order."""
         said: list[list[str]] = [[] for _ in turns]
         for utterance in self._caller:
-            turn = _turn_of(utterance, turns)
-            if turn is not None:
-                said[turn].append(utterance.text.strip())
+            place = _turn_of(utterance, turns)
+            if place is not None:
+                said[place].append(utterance.text.strip())
         found, asked = [], 0
         for turn, lines in zip(turns, said, strict=True):
             before = [pair for pair in self._bot if pair[0].start_s < turn.started_at_s]
@@ -209,7 +212,7 @@ class Transcript:
         turns: Sequence[VoiceTurn | TurnReading],
         duration_s: float,
         *,
-        channels: int | None = None,  # noqa: ARG002 - what the times separate is warned about there
+        channels: int | None = None,
     ) -> tuple[str, ...]:
         """What of these words is not used, and probably why."""
         unused = unplaced(
@@ -217,22 +220,17 @@ class Transcript:
             sum(_turn_of(line, turns) is None for line in self._caller),
         )
         if unused is not None and self._caller:
-            unused += f": {self._guess(turns, duration_s)}"
+            unused += f": {self._guess(duration_s)}"
         return self._warnings if unused is None else (*self._warnings, unused)
 
-    def _guess(self, turns: Sequence[VoiceTurn | TurnReading], duration_s: float) -> str:
+    def _guess(self, duration_s: float) -> str:
+        """Why its lines fit no turn."""
         first_s, last_s = self.lines[0].start_s, max(line.end_s for line in self.lines)
         inside_s = duration_s + NEAR_S
         if first_s > _EPOCH_S:
             return "its times count from 1970; start_s and end_s count from the recording's start"
-        thousandths = [
-            line.model_copy(
-                update={"start_s": line.start_s / 1000, "end_s": line.end_s / 1000}
-            )
-            for line in self._caller
-        ]
-        lost = sum(_turn_of(line, turns) is None for line in thousandths)
-        if last_s > inside_s >= last_s / 1000 and lost < len(thousandths) * UNPLACED_SHARE:
+        usual_s = median(line.end_s - line.start_s for line in self._caller)
+        if last_s > inside_s >= last_s / 1000 and usual_s >= _LONG_LINE_S:
             return "its times look like milliseconds; start_s and end_s are in seconds"
         if last_s > inside_s:
             return (

@@ -49,7 +49,8 @@ _MS_LINE = 50
 """Lines of this length or more, in whole numbers, are counted in milliseconds, not seconds."""
 _TIME = r"(?:\d+:)?\d+:\d+(?:[.,]\d+)?"
 _CUE = re.compile(rf"^[ \t]*({_TIME})[ \t]+-->[ \t]+({_TIME}).*$", re.MULTILINE)
-_VOICE = re.compile(r"<v(?:\.[^\s>]+)?\s+([^>]+)>|^([^\W\d_][^:<>\n]{0,40}):[ \t]+", re.MULTILINE)
+_VOICE = re.compile(r"<v(?:\.[^\s>]+)?\s+([^>]+)>")
+_NAME = re.compile(r"^([^\W\d_][^:<>\n]{0,40}):[ \t]+", re.MULTILINE)
 
 Raw = dict[str, Any]
 
@@ -101,16 +102,15 @@ def _json_lines(text: str) -> Iterator[tuple[int, Raw]]:
 def _cues(text: str) -> Iterator[Spoken]:
     """WebVTT and SRT: `<v Name>text` or `Name: text`, several of them in one cue share its time."""
     parts = _CUE.split(text.replace("\r\n", "\n"))
-    for number, (start, end, said) in enumerate(zip(*(parts[n::3] for n in (1, 2, 3))), 1):
-        cue = re.split(r"\n\s*\n", said.strip("\n"), maxsplit=1)[0]
-        first, *voices = _VOICE.split(cue)
-        pieces = [(None, first)]
-        pieces += [(a or b, words) for a, b, words in zip(*(voices[n::3] for n in range(3)))]
-        for name, words in pieces:
+    for at in range(1, len(parts), 3):
+        start, end, said = parts[at : at + 3]
+        cue = _NAME.sub(r"<v \1>", re.split(r"\n\s*\n", said.strip("\n"), maxsplit=1)[0])
+        unnamed, *voices = _VOICE.split(cue)
+        for name, words in [(None, unnamed), *zip(voices[::2], voices[1::2], strict=True)]:
             spoken = " ".join(re.sub(r"<[^>]*>", "", words).split())
             if spoken:
                 times = {"start_s": _seconds(start), "end_s": _seconds(end)}
-                yield Spoken(f"cue {number}", name, None, {**times, "text": spoken})
+                yield Spoken(f"cue {at // 3 + 1}", name, None, {**times, "text": spoken})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,9 @@ def _lists(node: object, place: _Place) -> Iterator[tuple[_Place, list[Any]]]:
     elif isinstance(node, list):
         if place.keys[-1] == "dialog":
             dated = [_origin(_folded(item)) for item in node if isinstance(item, dict)]
-            place = replace(place, origin_s=min((at for at in dated if at is not None), default=None))
+            place = replace(
+                place, origin_s=min((at for at in dated if at is not None), default=None)
+            )
         yield place, node
         for number, item in enumerate(node):
             inner = replace(place, channel=number) if place.keys[-1] == "channels" else place
@@ -266,7 +268,7 @@ def _channel(raw: Raw) -> int | None:
 
 def _time(raw: Raw, names: Sequence[str]) -> float | None:
     """The time under the first of these names that is there, in seconds; names may have units."""
-    given = {}
+    given: dict[str, float] = {}
     for key, value in raw.items():
         named = None if key in names else _UNIT.fullmatch(key)
         name, unit = (named[1], named[2]) if named else (key, "s")
@@ -283,10 +285,12 @@ def _seconds(value: object) -> float | None:
     if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?s?|nan|inf", text):
         return float(text.rstrip("s"))
     if re.fullmatch(_TIME, text):
-        return sum(float(part) * 60**n for n, part in enumerate(reversed(text.split(":"))))
+        return sum(float(part) * 60.0**n for n, part in enumerate(reversed(text.split(":"))))
     iso = re.fullmatch(r"PT(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?", text)
     if iso:
-        return sum(float(part or 0) * by for part, by in zip(iso.groups(), (3600, 60, 1)))
+        return sum(
+            float(part or 0) * by for part, by in zip(iso.groups(), (3600, 60, 1), strict=True)
+        )
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -329,21 +333,19 @@ def _joined(words: Sequence[Spoken]) -> list[Spoken]:
     """Words of one speaker without a long pause make a line; punctuation has no time."""
     lines: list[Spoken] = []
     for word in words:
-        last = lines[-1] if lines else None
-        start_s = word.fields.get("start_s")
-        if last is not None and start_s is None:
-            joined = {"text": last.fields["text"] + word.fields["text"]}
+        now, before = word.fields, lines[-1].fields if lines else {}
+        start_s = now.get("start_s")
+        if before and start_s is None:
+            lines[-1] = replace(lines[-1], fields=before | {"text": before["text"] + now["text"]})
         elif (
-            last is not None
-            and (last.speaker, last.channel) == (word.speaker, word.channel)
-            and start_s - last.fields.get("end_s", start_s) < _WORD_GAP_S
+            before
+            and (lines[-1].speaker, lines[-1].channel) == (word.speaker, word.channel)
+            and start_s - before.get("end_s", start_s) < _WORD_GAP_S
         ):
-            joined = word.fields | {"text": f"{last.fields['text']} {word.fields['text']}"}
-            joined["start_s"] = last.fields["start_s"]
-        else:
+            joined = {"start_s": before["start_s"], "text": f"{before['text']} {now['text']}"}
+            lines[-1] = replace(word, fields=now | joined)
+        elif start_s is not None:
             lines.append(word)
-            continue
-        lines[-1] = replace(last, fields=last.fields | joined)
     return lines
 
 

@@ -17,7 +17,7 @@ from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
 from ....models.text.cues import LANGUAGES
 from ....models.voice import load_classifier
 from ..alignment import read_untimed_at
-from ..call import TurnInput, VoiceCall, classify_call, read_call
+from ..call import TurnInput, VoiceCall, classify_call, read_call, unused_words
 from ..segments import TurnRules
 from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..vad import SAMPLE_RATE
@@ -73,15 +73,16 @@ def tasks_for(sources: Iterable[CallSource], settings: EvidenceSettings) -> Iter
         yield Task(
             source,
             _digest([key, source.recording, source.words]),
-            _digest([turns_key, source.recording]),
+            _digest([turns_key, source.recording, source.words]),
         )
 
 
 def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
     """Extract the evidence of one call; if that fails, the row says why."""
     try:
-        voice, envelope = _classify_audio(task, settings)
-        turns = read_call(voice, transcript_of(task.source), language=settings.language)
+        transcript = transcript_of(task.source)
+        voice, envelope = _classify_audio(task, settings, transcript)
+        turns = read_call(voice, transcript or Transcript(), language=settings.language)
     except DeescalateError as error:
         return failed_row(task, str(error))
     except Exception as error:  # noqa: BLE001 - one recording must not fail all others
@@ -91,7 +92,7 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
         "duration_s": voice.duration_s,
         "sample_rate": voice.sample_rate,
         "model": voice.model,
-        "warnings": list(voice.warnings),
+        "warnings": [*voice.warnings, *unused_words(voice, transcript)],
         "envelope": envelope,
         "turns": [
             _turn(turn, loudness.loudness_db)
@@ -113,13 +114,16 @@ def _keys(task: Task) -> Row:
     }
 
 
-def _classify_audio(task: Task, settings: EvidenceSettings) -> tuple[VoiceCall, bytes]:
+def _classify_audio(
+    task: Task, settings: EvidenceSettings, transcript: TranscriptLike | None
+) -> tuple[VoiceCall, bytes]:
     envelope = Envelope()
     with local_file(task.source.place) as path:
         voice = classify_call(
             path,
             load_classifier(settings.model),
             caller_channel=task.source.caller_channel,
+            transcript=transcript,
             turn_rules=settings.turn_rules,
             known_turns=task.known_turns,
             on_block=envelope.add,
@@ -127,19 +131,21 @@ def _classify_audio(task: Task, settings: EvidenceSettings) -> tuple[VoiceCall, 
     return voice, envelope.points()
 
 
-def transcript_of(source: CallSource) -> TranscriptLike:
-    """The transcript of a call; an empty one if it has none.
+def transcript_of(source: CallSource) -> TranscriptLike | None:
+    """The transcript of a call, if it has one.
 
     Raises:
         UnreadableInputError, TranscriptError: it cannot be read.
     """
     if source.transcript is None or source.lines == ():
-        return Transcript()
+        return None
     if source.lines is not None:
         with open_file(source.transcript) as file:
             return read_untimed_at(file, source.transcript, source.lines)
     with local_file(source.transcript) as path:
-        return read_transcript(path)
+        return read_transcript(
+            path, caller_channel=source.caller_channel, caller_speaker=source.caller_speaker
+        )
 
 
 def _turn(turn: TurnInput, loudness_db: float | None) -> Row:
