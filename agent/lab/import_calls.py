@@ -26,7 +26,7 @@ from ...models.text.cues import find_cues
 from ...models.voice import EmotionClassifier, load_classifier
 from ..console import UsageError, is_one_of, print_failure, stages
 from ..console import recordings as recordings_in
-from ..replay.call import classify_call, unused_words
+from ..replay.call import classify_call, word_warnings
 from ..replay.segments import TurnRules, find_turns
 from ..replay.transcript import (
     Transcript,
@@ -213,10 +213,10 @@ def _recording(
         transcript=transcript,
         on_progress=partial(progress, path.name),
     )
-    for warning in (*call.warnings, *unused_words(call, transcript)):
+    said = transcript or Transcript()
+    for warning in (*call.warnings, *word_warnings(call, said)):
         print(f"deescalate: {path}: {warning}", file=sys.stderr)
     channel = options.caller_channel if call.channels != 1 else None
-    said = (transcript or Transcript()).align(call.turns)
     audio = _name(path, options)
     turns = [
         CallTurn(
@@ -232,7 +232,7 @@ def _recording(
             end_s=round(turn.ended_at_s, 3),
             p_negative=_rounded(turn.voice.p_negative),
         )
-        for turn, words in zip(call.turns, said, strict=True)
+        for turn, words in zip(call.turns, said.align(call.turns), strict=True)
     ]
     if isinstance(transcript, Transcript):
         turns += _others_in_transcript(path, transcript.lines)

@@ -198,8 +198,9 @@ def decide_call(
     started_at: datetime | None = None,
 ) -> CallRecord:
     """Apply a policy to a classified call; the options are those of `analyze_call`."""
-    state, records = CallState(), []
-    for turn in read_call(call, transcript or Transcript(), language=language, words=words):
+    transcript, state = transcript or Transcript(), CallState()
+    records = []
+    for turn in read_call(call, transcript, language=language, words=words):
         available = within_opening_hours(policy, started_at, turn.reading.ended_at_s)
         evidence = Evidence(turn.reading, turn.dialog_state, available)
         state, decision = decide(state, evidence, policy)
@@ -212,14 +213,12 @@ def decide_call(
         model=call.model,
         policy=policy,
         turns=tuple(records),
-        warnings=(*call.warnings, *unused_words(call, transcript)),
+        warnings=(*call.warnings, *word_warnings(call, transcript)),
     )
 
 
-def unused_words(call: VoiceCall, transcript: TranscriptLike | None) -> tuple[str, ...]:
-    """Warnings about words of the transcript that fit no turn of the call."""
-    if transcript is None:
-        return ()
+def word_warnings(call: VoiceCall, transcript: TranscriptLike) -> tuple[str, ...]:
+    """Which of a transcript's words are not used for this call, and why."""
     return transcript.warnings(call.turns, call.duration_s, channels=call.channels)
 
 

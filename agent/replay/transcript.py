@@ -75,6 +75,8 @@ def read_transcript(
         TranscriptError: as `read_utterances`.
     """
     lines, roles, warnings = _read(path, caller_channel, caller_speaker)
+    if not lines:
+        warnings = ("the transcript is empty",)
     if lines and not any("start_s" in line.fields for line in lines):
         from .alignment import AlignedTranscript  # noqa: PLC0415 - it builds on this module
 
@@ -242,10 +244,8 @@ class Transcript:
 
 def unplaced(speakers: Sequence[Speaker], lost: int) -> str | None:
     """What to say if `lost` lines of the caller's found no turn; None if it is a small share."""
-    if not speakers:
-        return "the transcript is empty"
     count = speakers.count("caller")
-    if not count:
+    if speakers and not count:
         others = " and ".join(f"the {name}'s" for name in sorted(set(speakers)))
         return f"{NOTHING_SAID}; its {len(speakers)} lines are {others}"
     if lost < max(1.0, count * UNPLACED_SHARE):

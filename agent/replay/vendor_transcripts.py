@@ -288,9 +288,8 @@ def _seconds(value: object) -> float | None:
         return sum(float(part) * 60.0**n for n, part in enumerate(reversed(text.split(":"))))
     iso = re.fullmatch(r"PT(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?", text)
     if iso:
-        return sum(
-            float(part or 0) * by for part, by in zip(iso.groups(), (3600, 60, 1), strict=True)
-        )
+        hours, minutes, seconds = (float(part or 0) for part in iso.groups())
+        return hours * 3600 + minutes * 60 + seconds
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -362,6 +361,8 @@ def _finished(lines: Sequence[Spoken]) -> list[Spoken]:
             following = starts[bisect_right(starts, start_s) :]
             takes_s = S_AROUND + S_PER_CHARACTER * len(str(fields.get("text", "")))
             fields = fields | {"end_s": min([start_s + takes_s, *following[:1]])}
-        channel = line.channel - 1 if from_one and line.channel else line.channel
+        channel = line.channel
+        if from_one and channel is not None:
+            channel -= 1
         finished.append(replace(line, channel=channel, fields=fields))
     return finished

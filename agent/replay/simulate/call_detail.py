@@ -49,8 +49,7 @@ def serialize_call(
         DeescalateError: words or audio were requested and cannot be read any more.
     """
     readings = [_reading(index, turn, row["model"]) for index, turn in enumerate(row["turns"])]
-    transcript = transcript_of(source) if shown.words else None
-    said = (transcript or Transcript()).align(readings)
+    said = (transcript_of(source) if shown.words else Transcript()).align(readings)
     return {
         "id": row["call_id"],
         "duration_s": round(row["duration_s"], 2),

@@ -17,7 +17,7 @@ from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
 from ....models.text.cues import LANGUAGES
 from ....models.voice import load_classifier
 from ..alignment import read_untimed_at
-from ..call import TurnInput, VoiceCall, classify_call, read_call, unused_words
+from ..call import TurnInput, VoiceCall, classify_call, read_call, word_warnings
 from ..segments import TurnRules
 from ..transcript import Transcript, TranscriptLike, read_transcript
 from ..vad import SAMPLE_RATE
@@ -82,7 +82,7 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
     try:
         transcript = transcript_of(task.source)
         voice, envelope = _classify_audio(task, settings, transcript)
-        turns = read_call(voice, transcript or Transcript(), language=settings.language)
+        turns = read_call(voice, transcript, language=settings.language)
     except DeescalateError as error:
         return failed_row(task, str(error))
     except Exception as error:  # noqa: BLE001 - one recording must not fail all others
@@ -92,7 +92,7 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
         "duration_s": voice.duration_s,
         "sample_rate": voice.sample_rate,
         "model": voice.model,
-        "warnings": [*voice.warnings, *unused_words(voice, transcript)],
+        "warnings": [*voice.warnings, *word_warnings(voice, transcript)],
         "envelope": envelope,
         "turns": [
             _turn(turn, loudness.loudness_db)
@@ -115,7 +115,7 @@ def _keys(task: Task) -> Row:
 
 
 def _classify_audio(
-    task: Task, settings: EvidenceSettings, transcript: TranscriptLike | None
+    task: Task, settings: EvidenceSettings, transcript: TranscriptLike
 ) -> tuple[VoiceCall, bytes]:
     envelope = Envelope()
     with local_file(task.source.place) as path:
@@ -131,14 +131,14 @@ def _classify_audio(
     return voice, envelope.points()
 
 
-def transcript_of(source: CallSource) -> TranscriptLike | None:
-    """The transcript of a call, if it has one.
+def transcript_of(source: CallSource) -> TranscriptLike:
+    """The transcript of a call; an empty one if it has none.
 
     Raises:
         UnreadableInputError, TranscriptError: it cannot be read.
     """
     if source.transcript is None or source.lines == ():
-        return None
+        return Transcript()
     if source.lines is not None:
         with open_file(source.transcript) as file:
             return read_untimed_at(file, source.transcript, source.lines)
