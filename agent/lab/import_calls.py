@@ -28,14 +28,9 @@ from ..console import UsageError, is_one_of, print_failure, stages
 from ..console import recordings as recordings_in
 from ..replay.call import classify_call, word_warnings
 from ..replay.segments import TurnRules, find_turns
-from ..replay.transcript import (
-    Transcript,
-    TranscriptLike,
-    TranscriptLine,
-    read_transcript,
-    with_states,
-)
+from ..replay.transcript import Transcript, TranscriptLine, read_transcript, with_states
 from ..replay.transcript_names import TranscriptFolder
+from ..replay.turn_words import TranscriptLike
 from ..replay.vad import SAMPLE_RATE, WINDOW_MS
 
 _ENDINGS = sorted(AUDIO, key=lambda ending: (ending != ".wav", ending))

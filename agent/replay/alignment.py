@@ -25,7 +25,7 @@ from ...models.errors import first_complaint
 from ...models.reader import VoiceTurn
 from ...models.readings import TurnReading
 from .speakers import Speaker, role
-from .transcript import PromptStates, Stretch, TranscriptError, TurnWords, unplaced
+from .turn_words import PromptStates, Stretch, TranscriptError, TurnWords, unplaced
 from .vendor_transcripts import S_AROUND, S_PER_CHARACTER
 
 _SKIP_LINE_COST = 1.0

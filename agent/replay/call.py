@@ -23,7 +23,8 @@ from ...policies.decide import decide
 from ...policies.record import CallRecord, TurnRecord
 from ...policies.types import CallState, Evidence
 from .segments import MAX_TURN_S, TurnRules, cut_turns, find_turns
-from .transcript import Stretch, Transcript, TranscriptLike, read_transcript
+from .transcript import Transcript, read_transcript
+from .turn_words import Stretch, TranscriptLike
 from .two_people import people_heard, silenced
 from .vad import SAMPLE_RATE, WINDOW_MS
 

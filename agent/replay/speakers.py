@@ -27,7 +27,8 @@ UNNAMED = "unnamed"
 class Spoken:
     """One line as a file gives it: who said it in the file's words, and a transcript's fields.
 
-    `where` names the line for messages; `counts_from_one` is how the file counts its channels.
+    `where` names the line for messages; `counts_from_one` is how the file counts its channels;
+    `is_ours` whether it is in the form of `TranscriptLine`, where every speaker has a role.
     """
 
     where: str
@@ -35,6 +36,7 @@ class Spoken:
     channel: int | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     counts_from_one: bool = False
+    is_ours: bool = False
 
 
 def role(name: object) -> Speaker | None:

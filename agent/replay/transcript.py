@@ -5,43 +5,38 @@ A bot's line may name its `dialog_state`; if it does not, prompts with the same 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ...models.audio.recording import CallerChannel
 from ...models.conversation import BARGE_IN_S
-from ...models.errors import UnreadableInputError, first_complaint
+from ...models.errors import first_complaint
 from ...models.reader import VoiceTurn
 from ...models.readings import TurnReading
-from .speakers import Speaker, Spoken, assign_speakers
+from .alignment import AlignedTranscript
+from .speakers import Speaker, assign_speakers
+from .turn_words import (
+    PromptStates,
+    Stretch,
+    TranscriptError,
+    TranscriptLike,
+    TurnWords,
+    unplaced,
+)
 from .vendor_transcripts import parse_transcript
 
 NEAR_S = 3.0
 """Words at most this far from any turn belong to the nearest one."""
-
-UNPLACED_SHARE = 0.2
-"""A warning says how many of the caller's lines found no turn, from this share on."""
-
-NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 _EPOCH_S = 1e8
 _LONG_LINE_S = 60.0
 """Nobody says a line for so long; lines in milliseconds look like that."""
 _AROUND_LINE_S = 0.1
 """Recognisers cut lines a little short."""
-
-Stretch = tuple[float, float]
-"""From when to when, in seconds."""
-
-
-class TranscriptError(UnreadableInputError):
-    """A transcript is missing, or a line of it is not valid; the message says which."""
 
 
 class TranscriptLine(BaseModel, frozen=True, extra="ignore"):
@@ -68,102 +63,31 @@ def read_transcript(
 ) -> TranscriptLike:
     """Read the transcript of one call, in any form that `vendor_transcripts` knows.
 
-    The caller is whom the file calls so, or else the speaker on `caller_channel`, or
-    `caller_speaker`.
-
-    Raises:
-        TranscriptError: as `read_utterances`.
-    """
-    lines, roles, warnings = _read(path, caller_channel, caller_speaker)
-    if not lines:
-        warnings = ("the transcript is empty",)
-    if lines and not any("start_s" in line.fields for line in lines):
-        from .alignment import AlignedTranscript  # noqa: PLC0415 - it builds on this module
-
-        said = [
-            (role, str(line.fields.get("text", "")))
-            for line, role in zip(lines, roles, strict=True)
-            if role is not None
-        ]
-        return AlignedTranscript(said, warnings)
-    return Transcript(_utterances(path, lines, roles), warnings)
-
-
-def read_utterances(
-    path: Path,
-    *,
-    caller_channel: CallerChannel | str | None = None,
-    caller_speaker: str | None = None,
-) -> list[TranscriptLine]:
-    """Read the lines of a transcript with times.
+    The caller is whom the file calls so, the speaker on `caller_channel`, or `caller_speaker`.
 
     Raises:
         TranscriptError: the file cannot be read, a line is not a valid utterance, or nothing says
             who the caller is.
     """
-    lines, roles, _ = _read(path, caller_channel, caller_speaker)
-    return _utterances(path, lines, roles)
-
-
-def _read(
-    path: Path, caller_channel: CallerChannel | str | None, caller_speaker: str | None
-) -> tuple[list[Spoken], list[Speaker | None], tuple[str, ...]]:
     try:
         lines = parse_transcript(path.read_bytes())
-        return lines, *assign_speakers(lines, caller_channel, caller_speaker)
+        roles, warnings = assign_speakers(lines, caller_channel, caller_speaker)
     except OSError as error:
         raise TranscriptError(path, error.strerror or "cannot be read") from error
     except ValueError as error:
         raise TranscriptError(path, str(error)) from error
-
-
-def _utterances(
-    path: Path, lines: Sequence[Spoken], roles: Sequence[Speaker | None]
-) -> list[TranscriptLine]:
+    known = [(line, role) for line, role in zip(lines, roles, strict=True) if role or line.is_ours]
+    if lines and not any("start_s" in line.fields for line in lines):
+        said = [(role, str(line.fields.get("text", ""))) for line, role in known if role]
+        return AlignedTranscript(said, warnings)
     utterances = []
-    for line, role in zip(lines, roles, strict=True):
+    for line, role in known:
         try:
-            checked = TranscriptLine.model_validate(line.fields | {"speaker": role or "agent"})
+            speaker = {"speaker": role or line.speaker}
+            utterances.append(TranscriptLine.model_validate(line.fields | speaker))
         except ValidationError as error:
             raise TranscriptError(path, f"{line.where}: {first_complaint(error)}") from error
-        if role is not None:
-            utterances.append(checked)
-    return utterances
-
-
-@dataclass(frozen=True, slots=True)
-class TurnWords:
-    """What a transcript says about one caller turn.
-
-    `text` is None if the caller has no words there; `prompt` is the bot's last line before it;
-    `prompted` is whether the bot spoke since the previous turn; `barge_in` as in `CallReader.read`.
-    """
-
-    text: str | None = None
-    dialog_state: str | None = None
-    prompted: bool = False
-    barge_in: bool = False
-    prompt: str | None = None
-
-
-class TranscriptLike(Protocol):
-    """The words of one call, however they are aligned to its turns."""
-
-    @property
-    def others(self) -> Mapping[Speaker, Sequence[Stretch]]:
-        """When bot and agent speak and the caller does not, if there are times."""
-
-    def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
-        """The words of each turn, in order."""
-
-    def warnings(
-        self,
-        turns: Sequence[VoiceTurn | TurnReading],
-        duration_s: float,
-        *,
-        channels: int | None = None,
-    ) -> tuple[str, ...]:
-        """What of these words is not used, and probably why."""
+    return Transcript(utterances, warnings if lines else ("the transcript is empty",))
 
 
 class Transcript:
@@ -242,17 +166,6 @@ class Transcript:
         return "there is no speech at those times; is it of this call, and of the caller's channel?"
 
 
-def unplaced(speakers: Sequence[Speaker], lost: int) -> str | None:
-    """What to say if `lost` lines of the caller's found no turn; None if it is a small share."""
-    count = speakers.count("caller")
-    if speakers and not count:
-        others = " and ".join(f"the {name}'s" for name in sorted(set(speakers)))
-        return f"{NOTHING_SAID}; its {len(speakers)} lines are {others}"
-    if lost < max(1.0, count * UNPLACED_SHARE):
-        return None
-    return f"{lost} of the caller's {count} lines in the transcript fit no turn and were left out"
-
-
 def _turn_of(line: TranscriptLine, turns: Sequence[VoiceTurn | TurnReading]) -> int | None:
     """The number of the turn that the line's middle is in, or near."""
     middle_s = (line.start_s + line.end_s) / 2
@@ -270,18 +183,6 @@ def _without(stretch: Stretch, taken: Sequence[Stretch]) -> Iterator[Stretch]:
             at_s = stop_s
     if at_s < end_s:
         yield at_s, end_s
-
-
-class PromptStates:
-    """Names for a bot's prompts; case and punctuation make no difference."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def name(self, text: str) -> str:
-        """`prompt-1`, `prompt-2` …, numbered by first use."""
-        words = " ".join(re.findall(r"\w+", text.casefold()))
-        return self._known.setdefault(words, f"prompt-{len(self._known) + 1}")
 
 
 def with_states(utterances: Sequence[TranscriptLine]) -> Iterator[tuple[TranscriptLine, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 from ...models.readings import Samples
 from .segments import TurnRules, VoiceActivity
 from .speakers import Speaker
-from .transcript import Stretch
+from .turn_words import Stretch
 from .vad import SAMPLE_RATE, WINDOW
 
 SPOKEN_SHARE = 0.5

@@ -244,6 +244,7 @@ def _entry(
         _name([(people or {}).get(str(name), name) for name in ids]),
         channel if channel is not None or place is None else place.channel,
         {key: value for key, value in fields.items() if value is not None},
+        is_ours="start_s" in item,
         counts_from_one=raw.get("mediachannel") is not None or raw.get("channel") in ("1", "2"),
     )
 
@@ -334,8 +335,9 @@ def _joined(words: Sequence[Spoken]) -> list[Spoken]:
     for word in words:
         now, before = word.fields, lines[-1].fields if lines else {}
         start_s = now.get("start_s")
-        if before and start_s is None:
-            lines[-1] = replace(lines[-1], fields=before | {"text": before["text"] + now["text"]})
+        if start_s is None:
+            joined = {"text": before.get("text", "") + now["text"]}
+            lines[-1:] = [replace(line, fields=before | joined) for line in lines[-1:]]
         elif (
             before
             and (lines[-1].speaker, lines[-1].channel) == (word.speaker, word.channel)
@@ -343,7 +345,7 @@ def _joined(words: Sequence[Spoken]) -> list[Spoken]:
         ):
             joined = {"start_s": before["start_s"], "text": f"{before['text']} {now['text']}"}
             lines[-1] = replace(word, fields=now | joined)
-        elif start_s is not None:
+        else:
             lines.append(word)
     return lines
 

@@ -19,7 +19,8 @@ from ....models.voice import load_classifier
 from ..alignment import read_untimed_at
 from ..call import TurnInput, VoiceCall, classify_call, read_call, word_warnings
 from ..segments import TurnRules
-from ..transcript import Transcript, TranscriptLike, read_transcript
+from ..transcript import Transcript, read_transcript
+from ..turn_words import TranscriptLike
 from ..vad import SAMPLE_RATE
 from .call_source import CallSource, Task
 from .storage import local_file, open_file, storage_complaint
