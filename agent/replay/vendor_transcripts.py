@@ -128,9 +128,7 @@ def _document(document: object) -> list[Spoken]:
     for place, items in _lists(document, _Place()):
         if place.keys[-1] in _PEOPLE:
             people |= _people(items)
-        elif any(map(_is_line, items)) or (
-            place.keys[-1] in _WORD_LISTS and any(map(_is_word, items))
-        ):
+        elif any(_is_line(item, place.keys[-1]) for item in items):
             found.setdefault(place.keys, []).append((place, items))
     if not found:
         if document in ({}, []):
@@ -142,7 +140,7 @@ def _document(document: object) -> list[Spoken]:
         kept = [
             (f"{keys[-1] or 'line'} {number}", item)
             for number, item in enumerate(items, 1)
-            if isinstance(item, dict) and (_is_line(item) or keys[-1] in _WORD_LISTS)
+            if isinstance(item, dict) and (_is_line(item, keys[-1]) or keys[-1] in _WORD_LISTS)
         ]
         some = [_entry(where, item, place, people) for where, item in kept]
         some = _shifted(some, place.origin_s)
@@ -198,15 +196,14 @@ def _folded(raw: Mapping[str, Any]) -> Raw:
     return folded
 
 
-def _is_line(item: object) -> bool:
+def _is_line(item: object, within: str = "") -> bool:
+    """Whether it has a text, and a time or a speaker unless the list's name says it all."""
     raw = _folded(item) if isinstance(item, dict) else {}
-    given = _first(raw, _SPEAKERS) is not None or _time(raw, _STARTS) is not None
-    return given and isinstance(_first(raw, _TEXTS), str) and raw.get("type") != "recording"
-
-
-def _is_word(item: object) -> bool:
-    raw = _folded(item) if isinstance(item, dict) else {}
-    return _first(raw, _WORDS) is not None and _time(raw, _STARTS) is not None
+    known = within in _LISTS or _time(raw, _STARTS) is not None
+    if within in _WORD_LISTS:
+        return known and _first(raw, _WORDS) is not None
+    known = known or _first(raw, _SPEAKERS) is not None
+    return known and isinstance(_first(raw, _TEXTS), str) and raw.get("type") != "recording"
 
 
 def _people(items: Sequence[object]) -> dict[str, str]:
