@@ -66,7 +66,7 @@ class TranscriptIndex:
         named: dict[str, dict[str, tuple[list[str], list[ByteRange]]]] = {}
         for name, places, lines in found:
             named.setdefault(name.lower(), {})[name] = (places, lines)
-        chosen = {}
+        chosen, used = {}, []
         for call_id in call_ids:
             names = named.get(call_id.lower(), {})
             name = name_for(call_id, names, call_ids)
@@ -74,7 +74,7 @@ class TranscriptIndex:
                 chosen[call_id] = TranscriptPlace(self._file, None if self._file is None else ())
                 self._missing += 1
                 continue
-            self._database.execute("INSERT INTO used_transcripts VALUES (?)", [name])
+            used.append(name)
             places, lines = names[name]
             if self._file is not None:
                 chosen[call_id] = TranscriptPlace(
@@ -84,6 +84,7 @@ class TranscriptIndex:
             chosen[call_id] = TranscriptPlace(first_of(places))
             if len(places) > 1:
                 self._several.append(places)
+        self._database.execute("INSERT INTO used_transcripts SELECT unnest(?::VARCHAR[])", [used])
         return chosen
 
     def complaints(self) -> list[str]:
