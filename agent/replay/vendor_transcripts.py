@@ -71,7 +71,7 @@ def parse_transcript(data: bytes) -> list[Spoken]:
         except ValueError as error:
             if text.lstrip().startswith("["):
                 raise ValueError(f"is not valid JSON: {error}") from error
-    if document is None or _is_line(document):
+    if document is None or (_is_line(document) and not _holds_lists(document)):
         return _finished([_entry(f"line {number}", raw) for number, raw in _json_lines(text)])
     return _finished(_document(document))
 
@@ -204,6 +204,10 @@ def _is_line(item: object, within: str = "") -> bool:
         return known and _first(raw, _WORDS) is not None
     known = known or _first(raw, _SPEAKERS) is not None
     return known and isinstance(_first(raw, _TEXTS), str) and raw.get("type") != "recording"
+
+
+def _holds_lists(document: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, list) for key, value in document.items() if key != "words")
 
 
 def _people(items: Sequence[object]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def files_under(folder: str | Path) -> Iterator[list[str]]:
     """The files of a folder and of those below, folder by folder, in order of name.
 
     Links to folders are followed, each folder once. One that may not be listed, or that is empty
-    and named as a recording, counts as a file: whoever opens it says what is wrong.
+    and named as a recording, counts as a file with a slash: whoever opens it says what is wrong.
     """
     seen, todo = set(), [str(folder)]
     while todo:
@@ -48,14 +48,15 @@ def files_under(folder: str | Path) -> Iterator[list[str]]:
             status, names = Path(here).stat(), sorted(os.listdir(here))  # noqa: PTH208 - names only
         except OSError as error:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
-                yield [here]
+                yield [f"{here}/"]
             continue
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
         paths = [os.path.join(here, name) for name in names]  # noqa: PTH118 - strings in, as out
         below = [path for path in paths if os.path.isdir(path)]  # noqa: PTH112 - no error in a loop
-        yield [here] if not names and is_recording(here) else sorted({*paths}.difference(below))
+        files = sorted({*paths}.difference(below))
+        yield [f"{here}/"] if not names and is_recording(here) else files
         todo += reversed(below)
 
 
@@ -67,7 +68,7 @@ def recordings_among(files: Iterable[str], left_out: LeftOut) -> list[str]:
     chosen: dict[str, str] = {}
     for file in files:
         place = PurePosixPath(file)
-        if (not is_recording(file) or place.name.startswith(".")) and not os.path.isdir(file):  # noqa: PTH112 - as above
+        if not file.endswith("/") and (not is_recording(file) or place.name.startswith(".")):
             left_out.add(file)
             continue
         other = chosen.setdefault(str(place.with_suffix("")), file)

@@ -30,7 +30,7 @@ def is_installed() -> bool:
 
 
 class PyAvSource:
-    """The first audio stream of a file; see `source.Source`."""
+    """The first audio stream of a file; see `source.AudioSource`."""
 
     def __init__(self, path: AudioFile, file: BinaryIO, container: str, advice: str) -> None:
         import av  # noqa: PLC0415 - not in the core install, and slow to import

@@ -16,13 +16,13 @@ from typing import Self
 import numpy as np
 import soxr
 
-from ..errors import AudioError, DeescalateError, SamplesError
+from ..errors import AudioError, DeescalateError, SamplesError, shown
 from ..logs import get_logger
 from ..readings import Samples
 from .memory_file import AudioFile
 from .metering import ChannelMeter, LevelMeter
 from .samples import MAX_LEVEL, check_sample_rate, limited
-from .source import NO_AUDIO, Source, open_source
+from .source import NO_AUDIO, AudioSource, open_source
 
 _MISSING_S = 0.1
 """How much earlier than announced a file may end: MP3 headers count the encoder's padding."""
@@ -53,7 +53,7 @@ class CallAudio:
     def __init__(
         self,
         path: AudioFile,
-        source: Source,
+        source: AudioSource,
         caller_channel: CallerChannel | str | None,
         sample_rate: int,
         block: int,
@@ -216,7 +216,7 @@ def read_audio(
     with open_call(path, caller_channel=caller_channel, sample_rate=sample_rate) as call:
         samples = np.concatenate(list(call))
     for warning in call.warnings:
-        _log.warning("odd_recording", path=str(call.path), warning=warning)
+        _log.warning("odd_recording", path=shown(call.path), warning=warning)
     return samples
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from ..errors import AudioError
@@ -22,13 +24,14 @@ from .wav import MPEG_TAGS, announced_share, read_wav
 
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AU", "W64", "AIFF", "CAF", "RAW")
 NO_AUDIO = "holds no audio (0 s); record or copy it again"
-CHUNK_FRAMES = 4_096
+_CHUNK_FRAMES, _FLAC_CHUNK_FRAMES = 16_384, 4_096
+"""A FLAC decoder that fails at the end of a file loses a chunk."""
 _BUFFER = 16_384
 """How near the end of a file a decoder that gives up has read all of it."""
 _HEAD = 512
 
 
-class Source(Protocol):
+class AudioSource(Protocol):
     """A decoder at work: `warnings` and `promised` (frames, None if not known) grow as it reads."""
 
     samplerate: int
@@ -64,47 +67,53 @@ class SoundFileSource:
         self._file = file
         self._parts = plan.parts
         self.warnings = list(plan.warnings)
-        promised: list[int | None] = []
-        forms = set()
+        rates, channels, seconds = set(), set(), 0.0
         for part in plan.parts:
             with self._open(part)[1] as found:
                 if found.format not in _FORMATS:
                     raise AudioError(path, f"is {found.format}; {CONVERT}")
-                forms.add((found.samplerate, found.channels))
-                promised.append(part.frames(found.frames))
+                rates.add(found.samplerate)
+                channels.add(found.channels)
+                frames = part.frames(found.frames)
+                seconds += math.nan if frames is None else frames / found.samplerate
                 self.subtype: str = found.subtype
-        if len(forms) > 1:
-            listed = ", ".join(f"{rate} Hz with {count} channels" for rate, count in sorted(forms))
-            raise AudioError(path, f"joins recordings of different forms ({listed}); {CONVERT}")
-        self.samplerate, self.channels = forms.pop()
-        known = [frames for frames in promised if frames is not None]
-        self.promised = sum(known) if len(known) == len(promised) else None
+        if len(channels) > 1:
+            raise AudioError(path, f"joins mono and stereo recordings; {CONVERT}")
+        if len(rates) > 1:
+            self.warnings.append(f"the parts have different rates: {sorted(rates)} Hz")
+        self.samplerate, self.channels = max(rates), channels.pop()
+        self.promised = None if math.isnan(seconds) else round(seconds * self.samplerate)
 
     def _open(self, part: Part) -> tuple[ByteView, ForwardFile]:
         view = ByteView(self._file, part.pieces)
         return view, ForwardFile(view, **(part.headerless or {}))
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """The audio of all parts."""
-        before = 0
+        """The audio of all parts, at the highest of their rates."""
+        done_s = 0.0
         for part in self._parts:
             view, file = self._open(part)
-            frames = 0
+            frames, is_other = 0, file.samplerate != self.samplerate
+            stream = soxr.ResampleStream(
+                file.samplerate, self.samplerate, self.channels, dtype="float32"
+            )
             with file:
-                while len(piece := self._read(view, file, before + frames)):
+                while len(piece := self._read(view, file, done_s + frames / file.samplerate)):
                     frames += len(piece)
-                    yield piece
+                    yield stream.resample_chunk(piece) if is_other else piece
+                if is_other:
+                    yield stream.resample_chunk(piece, last=True)
+                done_s += frames / file.samplerate
             if part.block_frames and frames and frames % part.block_frames == 0:
                 self.warnings.append(
                     "the FLAC file states no length and ends with a whole block: it may be cut off"
                 )
-            before += frames
 
-    def _read(self, view: ByteView, file: ForwardFile, frames: int) -> NDArray[np.float32]:
+    def _read(self, view: ByteView, file: ForwardFile, at_s: float) -> NDArray[np.float32]:
         try:
-            piece: NDArray[np.float32] = file.read(CHUNK_FRAMES, dtype="float32", always_2d=True)
+            frames = _FLAC_CHUNK_FRAMES if file.format == "FLAC" else _CHUNK_FRAMES
+            piece: NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            at_s = frames / self.samplerate
             if view.size - view.tell() > _BUFFER:
                 raise AudioError(
                     self._path, f"is damaged near {at_s:.1f} s ({one_line(error)}); copy it again"
@@ -125,7 +134,7 @@ _INSTALL = 'pip install "pipecat-deescalate[demo]"'
 _READABLE = "WAV, FLAC, Ogg, MP3, AU, W64, AIFF or CAF"
 
 
-def open_source(path: AudioFile) -> Source:
+def open_source(path: AudioFile) -> AudioSource:
     """Open a recording of one or two channels and 8 to 48 kHz.
 
     Raises:
@@ -162,7 +171,7 @@ def _check_file(path: AudioFile) -> int:
     return size
 
 
-def _open(path: AudioFile, file: BinaryIO, size: int) -> Source:
+def _open(path: AudioFile, file: BinaryIO, size: int) -> AudioSource:
     """Open it with libsndfile, else with PyAV where that is installed."""
     head, suffix = file.read(_HEAD), path.suffix.lower()
     if is_text(head) and not head.startswith((b"RIFF", b"RIFX", b"RF64")):

@@ -32,7 +32,9 @@ Reader = Callable[[Path], Iterator[LabelledFile]]
 
 def _recordings(folder: Path) -> list[Path]:
     found = (path for path in folder.rglob("*") if is_recording(path.name))
-    return sorted(path for path in found if not path.name.startswith("."))
+    return sorted(  # films have to be made sound first, so that training needs no other decoder
+        path for path in found if path.suffix != ".mp4" and not path.name.startswith(".")
+    )
 
 
 def coded(table: str) -> dict[str, str]:

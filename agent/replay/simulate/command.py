@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from ....models.audio.folders import LeftOut
 from ....models.audio.recording import CallerChannel
-from ....models.errors import DeescalateError
+from ....models.errors import DeescalateError, shown
 from ....models.files import finite, whole_file
 from ....models.progress import Progress
 from ....policies.config import MitigationPolicy, load_policy
@@ -127,7 +127,7 @@ def run_simulation(options: Options) -> int:
                 swept = run_sweep(policies[0], sweep, partial(batches, "sweeping"))
                 found["sweep"] = swept.summary
                 if options.best is not None:
-                    write_policy(options.best, swept, ", ".join(options.calls))
+                    write_policy(options.best, swept, _places(options))
             if caller is not None:
                 found["closed_loop"] = closed_loop(
                     policies, caller, options.costs, handling_s=options.service.handling_s
@@ -154,7 +154,11 @@ def _counted(progress: Progress, index: CallIndex, evidence: EvidenceColumns, wh
 
 
 def _title(options: Options) -> str:
-    return f"{', '.join(options.policies)} on {', '.join(options.calls)}"
+    return f"{', '.join(options.policies)} on {_places(options)}"
+
+
+def _places(options: Options) -> str:
+    return shown(", ".join(options.calls))
 
 
 def _levels(policy: MitigationPolicy) -> dict[str, float]:

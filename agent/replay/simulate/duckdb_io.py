@@ -122,7 +122,7 @@ def read_table(place: str, *required: str) -> Iterator[dict[str, Any]]:
             raise UnreadableInputError(place, f"has no column {', '.join(missing)}")
         while rows := found.fetchmany(ROWS_AT_ONCE):
             yield from (dict(zip(names, row, strict=True)) for row in rows)
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeError) as error:
         raise UnreadableInputError(place, f"is not such a table ({first_line(error)})") from error
     finally:
         connection.close()

@@ -39,8 +39,9 @@ def find_calls(
         NoCallsError: a place has none.
         UnreadableInputError: a place or a manifest cannot be read.
     """
+    left_out = left_out or LeftOut()
     for place in places:
-        rows, none = _rows(place, left_out or LeftOut()), True
+        rows, none = _rows(place, left_out), True
         while some := list(islice(rows, ROWS_AT_ONCE)):
             none = False
             wanted = [_call_id(row) for row in some if not row.get("transcript")]
@@ -49,7 +50,8 @@ def find_calls(
                 said = words.get(_call_id(row), _NO_WORDS)
                 yield _source(row, place, said, caller_channel, caller_speaker)
         if none:
-            raise NoCallsError(f"{place}: no recordings there")
+            rest = f"; {left_out}" if left_out.count else ""
+            raise NoCallsError(f"{shown(place)}: no recordings there{rest}")
 
 
 def _rows(place: str, left_out: LeftOut) -> Iterator[dict[str, Any]]:
@@ -90,7 +92,11 @@ def _source(
         call_id=call_id,
         place=place,
         recording=_digest(call_id, _fingerprint_or_none(place), channel or ""),
+<<<<<<< HEAD
         words=_digest(fingerprint(words.place), speaker or "") if words.place else "",
+=======
+        words=_digest(_fingerprint_or_none(words.place)) if words.place else "",
+>>>>>>> recordings
         transcript=words.place,
         lines=words.lines,
         caller_channel=channel,
@@ -100,7 +106,7 @@ def _source(
 
 
 def _fingerprint_or_none(place: str) -> str:
-    """A missing file is reported and counted later, when its evidence is extracted."""
+    """A missing file is reported and counted later, when its call's evidence is extracted."""
     try:
         return fingerprint(place)
     except UnreadableInputError:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import fsspec
 
 from ....models.audio.folders import files_under
-from ....models.errors import DeescalateError, UnreadableInputError, first_line
+from ....models.errors import DeescalateError, UnreadableInputError, first_line, shown
 from ....models.files import OutputError, whole_file
 
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
@@ -129,8 +129,8 @@ def fingerprint(place: str) -> str:
     if not is_remote(place):
         try:
             found = Path(place).stat()
-        except OSError as error:
-            raise UnreadableInputError(place, error.strerror or "cannot be read") from error
+        except (OSError, ValueError) as error:  # such as a zero byte in a name
+            raise UnreadableInputError(place, storage_complaint(error)) from error
         return f"{found.st_size}/{found.st_mtime_ns}"
     with storage_errors(place):
         info = filesystem(place).info(place)
@@ -197,6 +197,8 @@ def make_folder(place: str) -> None:
     """
     if is_remote(place):
         return
+    if shown(Path(place).absolute()) != str(Path(place).absolute()):
+        raise UnreadableInputError(place, "its path is not UTF-8, as DuckDB needs; name another")
     try:
         Path(place).mkdir(parents=True, exist_ok=True)
     except FileExistsError:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ....models.errors import UnreadableInputError
+from ....models.errors import UnreadableInputError, shown
 from ..alignment import ByteRange, read_untimed_lines
 from ..transcript_names import ENDINGS, call_named, complaints, first_of, name_for
 from .duckdb_io import create_table
@@ -98,9 +98,15 @@ class TranscriptIndex:
 
 def _files(place: str) -> Iterator[dict[str, Any]]:
     for file in list_files(place):
+<<<<<<< HEAD
         name = call_named(file)
         if name is not None:
             yield {"call_id": name, "place": file}
+=======
+        name = PurePosixPath(file)
+        if name.suffix.lower() == ".jsonl":
+            yield {"call_id": shown(name.stem), "place": shown(file)}
+>>>>>>> recordings
 
 
 def _lines(place: str) -> Iterator[dict[str, Any]]:

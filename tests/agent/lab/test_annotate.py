@@ -284,7 +284,7 @@ def test_a_damaged_recording_costs_its_own_turns_alone(
     with LlmServer() as server:
         assert annotate(calls, out, server) == 5
     assert {call for call, _ in labelled(out)} == {"call-0", "call-2"}
-    assert f"5 turns without an answer ({damaged}: is cut off" in capfd.readouterr().err
+    assert f"5 turns without an answer ({damaged}: a turn begins at" in capfd.readouterr().err
 
 
 def test_the_caller_is_heard_and_no_one_else(tmp_path: Path) -> None:

@@ -77,13 +77,10 @@ def bad_recordings(folder: Path) -> dict[str, Path]:
     not_finite[5000] = np.nan
     (folder / "empty.wav").touch()
     (folder / "text.wav").write_text("hello\n")
-    whole = write(folder / "whole.wav", noise).read_bytes()
-    (folder / "truncated.wav").write_bytes(whole[: len(whole) // 2])
     (folder / "folder.wav").mkdir()
     return {
         "is empty": folder / "empty.wav",
         "holds text": folder / "text.wav",
-        "cut off": folder / "truncated.wav",
         "is a directory": folder / "folder.wav",
         "is not there": folder / "missing.wav",
         "0 s": write(folder / "nothing.wav", noise[:0]),
@@ -103,8 +100,8 @@ def test_every_bad_recording_gets_one_clear_line(tmp_path: Path) -> None:
     assert run.returncode == 2
     lines = run.stderr.splitlines()
     assert len(lines) == len(bad)
-    for line, (reason, path) in zip(lines, bad.items(), strict=True):
-        assert line.startswith(f"deescalate: {path}: ")
+    for reason, path in bad.items():
+        (line,) = [line for line in lines if line.startswith(f"deescalate: {path}: ")]
         assert reason in line
     assert "Traceback" not in run.stderr
 

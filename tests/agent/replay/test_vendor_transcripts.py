@@ -185,7 +185,11 @@ SHAPES: dict[str, tuple[Any, dict[str, str]]] = {
         {"caller_speaker": "speaker_00"},
     ),
     "OpenAI, diarized": (
-        {"text": "no", "segments": entries(*PLAIN, names=("customer", "agent"))},
+        {
+            "text": "no",
+            "timestamp": "2025-06-01T14:00:05Z",
+            "segments": entries(*PLAIN, names=("customer", "agent")),
+        },
         {},
     ),
     "Gladia": (
