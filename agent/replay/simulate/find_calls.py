@@ -92,11 +92,7 @@ def _source(
         call_id=call_id,
         place=place,
         recording=_digest(call_id, _fingerprint_or_none(place), channel or ""),
-<<<<<<< HEAD
-        words=_digest(fingerprint(words.place), speaker or "") if words.place else "",
-=======
-        words=_digest(_fingerprint_or_none(words.place)) if words.place else "",
->>>>>>> recordings
+        words=_digest(_fingerprint_or_none(words.place), speaker or "") if words.place else "",
         transcript=words.place,
         lines=words.lines,
         caller_channel=channel,

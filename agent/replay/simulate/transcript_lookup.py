@@ -98,15 +98,9 @@ class TranscriptIndex:
 
 def _files(place: str) -> Iterator[dict[str, Any]]:
     for file in list_files(place):
-<<<<<<< HEAD
         name = call_named(file)
         if name is not None:
-            yield {"call_id": name, "place": file}
-=======
-        name = PurePosixPath(file)
-        if name.suffix.lower() == ".jsonl":
-            yield {"call_id": shown(name.stem), "place": shown(file)}
->>>>>>> recordings
+            yield {"call_id": shown(name), "place": shown(file)}
 
 
 def _lines(place: str) -> Iterator[dict[str, Any]]:
