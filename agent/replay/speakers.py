@@ -57,8 +57,8 @@ def assign_speakers(
     Raises:
         ValueError: nothing says who the caller is, or no speaker is called `caller_speaker`.
     """
-    channels = {line.channel for line in lines} - {None}
-    labels = [_label(line, by_channel=len(channels) > 1) for line in lines]
+    several = any(line.channel for line in lines)
+    labels = [_label(line, by_channel=several) for line in lines]
     found = Counter(labels)
     roles = {label: role(label) for label in found}
     if caller_speaker is not None:
@@ -70,7 +70,7 @@ def assign_speakers(
                 roles[label] = "caller"
             elif roles[label] != "bot":
                 roles[label] = None if label == UNNAMED else "agent"
-    elif caller_channel is not None and not any(roles.values()) and len(channels) > 1:
+    elif caller_channel is not None and not any(roles.values()) and several:
         own = f"channel {int(caller_channel == CallerChannel.RIGHT)}"
         roles = {label: "caller" if label == own else "agent" for label in found}
     unknown = Counter({label: found[label] for label, known in roles.items() if known is None})
@@ -78,7 +78,7 @@ def assign_speakers(
         raise ValueError(
             f"nothing says who the caller is; the speakers are {_listed(found)}: name the caller "
             "with --caller-speaker (caller_speaker=)"
-            + (", or give --caller-channel" if len(channels) > 1 else "")
+            + (", or give --caller-channel" if several else "")
         )
     warnings = (f"the transcript's words of {_listed(unknown)} are left out",) if unknown else ()
     return [roles[label] for label in labels], warnings

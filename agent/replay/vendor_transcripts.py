@@ -38,6 +38,8 @@ _SPEAKERS = (
     *("speakername", "speakerid", "participant", "participantid", "name", "party", "originator"),
     *("parties", "from", "sender", "author"),
 )
+_BY_NUMBER = ("party", "parties", "originator")
+"""These count the people of the document; other numbers are voices told apart by a recogniser."""
 _CHANNELS = ("channel", "mediachannel", "channellabel", "channelid", "channelnumber", "channeltag")
 _LISTS = ("utterances", "segments", "transcript", "phrases", "recognizedphrases", "sentences")
 """Where lines stand, the surest first; a list of words is the last resort."""
@@ -150,9 +152,9 @@ def _document(document: object) -> list[Spoken]:
 
 
 def _rank(keys: tuple[str, ...], place: _Place) -> tuple[int, bool, int]:
-    last, surest = keys[-1], len(_LISTS)
-    names = (*_LISTS, last) if last not in _WORD_LISTS else (*_LISTS, "", last)
-    return min(names.index(last), surest + 1), place.channel is None, len(keys)
+    others = len(_LISTS) + (keys[-1] in _WORD_LISTS)
+    rank = _LISTS.index(keys[-1]) if keys[-1] in _LISTS else others
+    return rank, place.channel is None, len(keys)
 
 
 def _lists(node: object, place: _Place) -> Iterator[tuple[_Place, list[Any]]]:
@@ -211,13 +213,14 @@ def _holds_lists(document: Mapping[str, Any]) -> bool:
 
 
 def _people(items: Sequence[object]) -> dict[str, str]:
-    """The roles, or else the names, of the people that a document lists, by id and by number."""
+    """The roles, or else the names, of the people that a document lists, by id or `#number`."""
     people = {}
     for number, item in enumerate(items):
         raw = _folded(item) if isinstance(item, dict) else {}
         named = _name([raw[key] for key in _SPEAKERS if isinstance(raw.get(key), str)])
         if named is not None:
-            people[str(_first(raw, ("participantid", "id", "speakerid")) or number)] = named
+            known = _first(raw, ("participantid", "id", "speakerid"))
+            people[f"#{number}" if known is None else str(known)] = named
     return people
 
 
@@ -230,6 +233,8 @@ def _entry(
     start_s, end_s, lasts_s = (_time(raw, names) for names in (_STARTS, _ENDS, _DURATIONS))
     if start_s is None and words:
         start_s, end_s = _time(words[0], _STARTS), _time(words[-1], _ENDS)
+    if start_s is not None and end_s is not None and end_s - start_s > _EPOCH_S:
+        end_s = None
     if end_s is None and start_s is not None and lasts_s is not None:
         end_s = start_s + lasts_s
     channel = _channel(raw)
@@ -239,10 +244,11 @@ def _entry(
         "text": _first(raw, _WORDS),
         "dialog_state": raw.get("dialogstate"),
     }
-    ids = [value[0] if isinstance(value, list) else value for value in _all(raw, _SPEAKERS)]
+    ids = [(raw[key], "#" * (key in _BY_NUMBER)) for key in _SPEAKERS if raw.get(key) is not None]
+    ids = [(id_[0] if isinstance(id_, list) and id_ else id_, by) for id_, by in ids]
     return Spoken(
         where,
-        _name([(people or {}).get(str(name), name) for name in ids]),
+        _name([(people or {}).get(f"{by}{name}", name) for name, by in ids]),
         channel if channel is not None or place is None else place.channel,
         {key: value for key, value in fields.items() if value is not None},
         is_ours="start_s" in item,

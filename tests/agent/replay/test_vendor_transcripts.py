@@ -329,6 +329,27 @@ def test_nobody_is_taken_for_the_caller(
     assert "--caller-speaker" in str(caught.value)
 
 
+def test_a_voices_number_is_not_a_partys(tmp_path: Path) -> None:
+    """A recogniser counts voices as they come; read as the first party, the agent is the caller."""
+    body = {"segments": entries(*PLAIN, names=(1, 0))}
+    document = {"parties": PARTIES, "analysis": [{"type": "transcript", "body": body}]}
+    path = tmp_path / "call.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(TranscriptError, match="nothing says who the caller is"):
+        read_transcript(path)
+    assert said(path, caller_speaker="1") == list(SAID)
+
+
+def test_a_channel_of_silence_is_a_channel(tmp_path: Path) -> None:
+    """Where only the agent spoke, the first words of the file are not the caller's."""
+    words = {"alternatives": [{"words": worded((0, 0), "speaker")[:1]}]}
+    document = {"results": {"channels": [{"alternatives": [{"words": []}]}, words]}}
+    path = tmp_path / "call.json"
+    path.write_text(json.dumps(document))
+    assert said(path, caller_channel="left")[0][0] == "agent"
+    assert said(path, caller_channel="right")[0][0] == "caller"
+
+
 def test_a_speaker_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """A misspelt name would leave the whole call without words."""
     path = tmp_path / "call.json"
