@@ -73,7 +73,8 @@ class CallReader:
         """Read the next turn, with its words where there is a transcript.
 
         `dialog_state` is what the bot asked for just before, by the bot's own name for it, None
-        if it asked nothing since the last turn; `barge_in` that the caller began while it spoke.
+        if it asked nothing since the last turn; `barge_in` that the caller began while it spoke;
+        `prompt` what the bot said last.
         """
         duration_s = turn.ended_at_s - turn.started_at_s
         self._history.append(TurnStats(duration_s, turn.loudness_db, dialog_state, barge_in))

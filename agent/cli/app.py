@@ -52,6 +52,10 @@ def path_option(text: str) -> Any:
 StereoCaller = Annotated[
     CallerChannel | None, typer.Option(help="The caller's side of a stereo recording.")
 ]
+CallerSpeaker = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The caller's name in transcripts that tell no roles."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[Path | None, file_option("Also write the JSON to this file.")]
 Policy = Annotated[

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from ..console import require_extra
-from .app import Json, Language, StereoCaller, calls_group, file_option, folder_option, path_option
+from .app import (
+    CallerSpeaker,
+    Json,
+    Language,
+    StereoCaller,
+    calls_group,
+    file_option,
+    folder_option,
+    path_option,
+)
 
 
 @calls_group.command("import")
@@ -20,8 +29,9 @@ def import_command(
     out: Annotated[Path, file_option("The table of turns (.jsonl or .parquet).")],
     caller_channel: StereoCaller = None,
     transcripts: Annotated[
-        Path | None, path_option("Folder with CALL.jsonl for each recording CALL.")
+        Path | None, path_option("Folder of transcripts named like the recordings.")
     ] = None,
+    caller_speaker: CallerSpeaker = None,
     recordings: Annotated[
         Path | None, folder_option("Recordings of live calls, named by call id.")
     ] = None,
@@ -40,6 +50,7 @@ def import_command(
         out=out,
         caller_channel=caller_channel,
         transcripts=transcripts,
+        caller_speaker=caller_speaker,
         recordings=recordings,
         language=language,
         as_json=as_json,

@@ -13,6 +13,7 @@ from ..console import require_extra
 from .app import (
     COMMANDS,
     AudioLmName,
+    CallerSpeaker,
     Json,
     Language,
     ModelFile,
@@ -34,8 +35,9 @@ def analyze_command(
     caller_channel: StereoCaller = None,
     transcripts: Annotated[
         Path | None,
-        path_option("The call's transcript: JSON lines with start_s, end_s, speaker, text."),
+        path_option("The call's transcript: JSON lines, or as speech services write it."),
     ] = None,
+    caller_speaker: CallerSpeaker = None,
     language: Language = "en",
     show_text: Annotated[
         bool, typer.Option("--show-text", help="Show and keep the caller's words.")
@@ -61,6 +63,7 @@ def analyze_command(
         policy=policy,
         caller_channel=caller_channel,
         transcript=transcripts,
+        caller_speaker=caller_speaker,
         language=language,
         keep_text=show_text,
         started_at=started_at.astimezone() if started_at else None,
@@ -96,8 +99,9 @@ def simulate_command(
         file_option("Table with call_id and either distressed, or start_s, end_s, negative."),
     ] = None,
     transcripts: Annotated[
-        str | None, path_option("Folder of <call id>.jsonl, or one file of lines without times.")
+        str | None, path_option("Folder of transcripts by call id, or one file without times.")
     ] = None,
+    caller_speaker: CallerSpeaker = None,
     language: Language = "en",
     caller_channel: StereoCaller = None,
     model: Annotated[str | None, file_option("A voice model of your own (.onnx).")] = None,
@@ -175,6 +179,7 @@ def simulate_command(
             policies=policy or ["balanced"],
             labels=labels,
             transcripts=transcripts,
+            caller_speaker=caller_speaker,
             language=language,
             caller_channel=caller_channel,
             model=model,

@@ -19,7 +19,7 @@ from ...policies.config import MitigationPolicy
 from ...policies.record import CallRecord
 from ..console import format_value
 from ..replay.call import VoiceCall, classify_call, decide_call
-from ..replay.transcript import TranscriptLike
+from ..replay.turn_words import TranscriptLike
 
 BINS = tuple(round(edge / 10, 1) for edge in range(11))
 ALARM = 0.8

@@ -28,9 +28,11 @@ from ...models.text.cues import find_cues
 from ...models.voice import SILENCE_PEAK, EmotionClassifier, load_classifier
 from ..console import UsageError, is_one_of, print_failure, stages
 from ..console import recordings as recordings_in
-from ..replay.call import classify_call
+from ..replay.call import classify_call, word_warnings
 from ..replay.segments import TurnRules, find_turns
-from ..replay.transcript import Transcript, TranscriptLine, read_utterances, with_states
+from ..replay.transcript import Transcript, TranscriptLine, read_transcript, with_states
+from ..replay.transcript_names import TranscriptFolder
+from ..replay.turn_words import TranscriptLike
 from ..replay.vad import SAMPLE_RATE, WINDOW_MS
 
 _ENDINGS = sorted(AUDIO, key=lambda ending: (ending != ".wav", ending))
@@ -77,7 +79,8 @@ class Import:
 
     folder: Path
     caller_channel: CallerChannel | None
-    transcripts: Path | None
+    transcripts: TranscriptFolder | None
+    caller_speaker: str | None
     recordings: Path | None
     language: str
 
@@ -88,6 +91,7 @@ def run_import(
     out: Path,
     caller_channel: CallerChannel | None,
     transcripts: Path | None,
+    caller_speaker: str | None = None,
     recordings: Path | None,
     language: str,
     as_json: bool,
@@ -107,8 +111,13 @@ def run_import(
     if is_one_of(out, sources):
         raise UsageError(f"--out {out} is one of the sources")
     folder = Path(os.path.realpath(out)).parent
-    options = Import(folder, caller_channel, transcripts, recordings, language)
+    words = None
+    if transcripts is not None:
+        words = TranscriptFolder(transcripts, [path.stem for path in sources])
+    options = Import(folder, caller_channel, words, caller_speaker, recordings, language)
     count = write_turns(out, _turns_of(sources, options, seen, failed))
+    for said in words.complaints() if words else ():
+        print(f"deescalate: {said}", file=sys.stderr)
     if not count and not failed:
         raise CallsError(file_complaint(out, "not written: there are no turns in these calls"))
     summary = {"out": shown(out), "calls": len(seen), "turns": count, "failed": len(failed)}
@@ -193,17 +202,18 @@ def _recording(
     path: Path, options: Import, classifier: EmotionClassifier, progress: Progress
 ) -> Iterator[CallTurn]:
     """Find the caller's turns; the other side's come from the transcript, else its channel."""
+    transcript = _transcript(path, options)
     call = classify_call(
         path,
         classifier,
         caller_channel=options.caller_channel,
+        transcript=transcript,
         on_progress=partial(progress, path.name),
     )
-    for warning in call.warnings:
+    said = transcript or Transcript()
+    for warning in (*call.warnings, *word_warnings(call, said)):
         print(f"deescalate: {path}: {warning}", file=sys.stderr)
-    lines = _lines(path, options)
-    channel = options.caller_channel if _is_stereo(path, options) else None
-    said = Transcript(lines or []).align(call.turns)
+    channel = options.caller_channel if call.channels != 1 else None
     audio = _name(path, options)
     turns = [
         CallTurn(
@@ -219,10 +229,10 @@ def _recording(
             end_s=round(turn.ended_at_s, 3),
             p_negative=_rounded(turn.voice.p_negative),
         )
-        for turn, words in zip(call.turns, said, strict=True)
+        for turn, words in zip(call.turns, said.align(call.turns), strict=True)
     ]
-    if lines is not None:
-        turns += _others_in_transcript(path, lines)
+    if isinstance(transcript, Transcript):
+        turns += _others_in_transcript(path, transcript.lines)
     elif channel is not None:
         turns += _others_in_audio(path, _OTHER[channel], audio)
     turns.sort(key=lambda turn: turn.start_s or 0.0)
@@ -238,14 +248,14 @@ def _is_stereo(path: Path, options: Import) -> bool:
         return call.channels > 1
 
 
-def _lines(path: Path, options: Import) -> list[TranscriptLine] | None:
-    """The transcript beside a recording, in order of time; None without one."""
-    if options.transcripts is None:
+def _transcript(path: Path, options: Import) -> TranscriptLike | None:
+    """The transcript of a recording; None without one."""
+    found = options.transcripts.of(path.stem) if options.transcripts else None
+    if found is None:
         return None
-    transcript = options.transcripts / f"{path.stem}.jsonl"
-    if not transcript.exists():
-        return None
-    return sorted(read_utterances(transcript), key=lambda utterance: utterance.start_s)
+    return read_transcript(
+        found, caller_channel=options.caller_channel, caller_speaker=options.caller_speaker
+    )
 
 
 def _events(text: str | None, language: str) -> tuple[str, ...]:

@@ -12,22 +12,22 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from ...models.errors import first_complaint
 from ...models.reader import VoiceTurn
 from ...models.readings import TurnReading
-from .transcript import PromptStates, Speaker, TranscriptError, TurnWords
+from .speakers import Speaker, role
+from .turn_words import PromptStates, Stretch, TranscriptError, TurnWords, unplaced
+from .vendor_transcripts import S_AROUND, S_PER_CHARACTER
 
-_S_PER_CHARACTER = 0.07
-_S_AROUND = 0.25
 _SKIP_LINE_COST = 1.0
 _SKIP_TURN_COST = 0.7
 
@@ -37,34 +37,62 @@ class UntimedLine(BaseModel, frozen=True, extra="ignore"):
 
     call_id: str
     order: int
-    speaker: Speaker
+    speaker: Annotated[Speaker, BeforeValidator(lambda name: role(name) or name)]
     text: str
 
 
 class AlignedTranscript:
-    """One call's lines in order, each (speaker, text) with speaker "caller" or "bot"."""
+    """One call's lines in order, each (speaker, text)."""
 
-    def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
-        prompts, state, prompted = PromptStates(), None, False
+    def __init__(self, lines: Sequence[tuple[Speaker, str]], warnings: Sequence[str] = ()) -> None:
+        prompts, state, prompted, prompt = PromptStates(), None, False, None
         self._said: list[TurnWords] = []
         for speaker, text in lines:
             if speaker == "caller":
-                self._said.append(TurnWords(text, state, prompted))
+                self._said.append(TurnWords(text, state, prompted, prompt=prompt))
                 prompted = False
-            else:
-                state, prompted = prompts.name(text), True
-        self.has_caller = bool(self._said) or not lines
+            elif speaker == "bot":
+                state, prompted, prompt = prompts.name(text), True, text
+        self._speakers = [speaker for speaker, _ in lines]
+        self._warnings = tuple(warnings)
+
+    @property
+    def others(self) -> Mapping[Speaker, Sequence[Stretch]]:
+        """Unknown without times."""
+        return {}
+
+    def warnings(
+        self,
+        turns: Sequence[VoiceTurn | TurnReading],
+        duration_s: float,
+        *,
+        channels: int | None = None,
+    ) -> tuple[str, ...]:
+        """What of these words is not used, and whether others may be on the caller's channel."""
+        found = [*self._warnings]
+        lost = len(self._said) - sum(line is not None for line in self._lines(turns))
+        if unused := unplaced(self._speakers, lost):
+            found.append(unused)
+        if channels == 1 and self._said and "agent" in self._speakers:
+            found.append(
+                "the recording has one channel and the transcript holds an agent's lines, but no "
+                "times: if the agent is on it too, their turns were read as the caller's"
+            )
+        return tuple(found)
 
     def align(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[TurnWords]:
         """The words of each turn; a turn without a line keeps the dialog state before it."""
-        durations_s = [turn.ended_at_s - turn.started_at_s for turn in turns]
         found: list[TurnWords] = []
         state = None
-        for line in _needleman_wunsch(_match_costs(durations_s, self._said)):
+        for line in self._lines(turns):
             said = TurnWords(None, state) if line is None else self._said[line]
             state = said.dialog_state
             found.append(said)
         return found
+
+    def _lines(self, turns: Sequence[VoiceTurn | TurnReading]) -> list[int | None]:
+        durations_s = [turn.ended_at_s - turn.started_at_s for turn in turns]
+        return _needleman_wunsch(_match_costs(durations_s, self._said))
 
 
 ByteRange = tuple[int, int]
@@ -77,7 +105,7 @@ def read_untimed(path: Path) -> dict[str, AlignedTranscript]:
     Raises:
         TranscriptError: the file cannot be read, or a line is not valid.
     """
-    calls: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    calls: dict[str, list[tuple[int, Speaker, str]]] = defaultdict(list)
     with _opened(path) as file:
         for row, _ in read_untimed_lines(file, path):
             calls[row.call_id].append((row.order, row.speaker, row.text))
@@ -138,7 +166,7 @@ def _match_costs(durations_s: Sequence[float], said: Sequence[TurnWords]) -> NDA
     The absolute logarithm of the ratio.
     """
     lengths = np.array([len(words.text or "") for words in said], np.float64)
-    expected_s = _S_AROUND + _S_PER_CHARACTER * lengths
+    expected_s = S_AROUND + S_PER_CHARACTER * lengths
     turns_s = np.array(durations_s, np.float64)[:, None]
     return np.abs(np.log((turns_s + 0.1) / (expected_s + 0.1)))
 

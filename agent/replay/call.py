@@ -24,11 +24,12 @@ from ...policies.decide import decide
 from ...policies.record import CallRecord, TurnRecord
 from ...policies.types import CallState, Evidence
 from .segments import MAX_TURN_S, TurnRules, cut_turns, find_turns
-from .transcript import Transcript, TranscriptLike, read_transcript
+from .transcript import Transcript, read_transcript
+from .turn_words import Stretch, TranscriptLike
+from .two_people import people_heard, silenced
 from .vad import SAMPLE_RATE, WINDOW_MS
 
 CLIPPED_SHARE = 0.001
-NOTHING_SAID = "the transcript holds nothing that the caller said"
 
 CallProgress = Callable[[float, float | None], None]
 """Called about once per second of audio with the seconds done, and the total if it is known."""
@@ -48,6 +49,7 @@ class VoiceCall:
     model: str
     turns: tuple[VoiceTurn, ...]
     warnings: tuple[str, ...]
+    channels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def analyze_call(
     caller_channel: CallerChannel | Literal["left", "right"] | None = None,
     call_id: str | None = None,
     transcript: str | Path | TranscriptLike | None = None,
+    caller_speaker: str | None = None,
     language: str = "en",
     words: TextClassifier | None = None,
     keep_text: bool = False,
@@ -83,8 +86,10 @@ def analyze_call(
     file's name without its extension, or "bytes" or "samples".
 
     A `transcript` adds text in this `language`, classified by `words` or the bundled model; the
-    record keeps it only with `keep_text`. `started_at`, an aware datetime, is when the call began;
-    without it humans always count as available, whatever the policy's opening hours.
+    record keeps it only with `keep_text`. `caller_speaker` is the caller's name in a transcript
+    that names no roles. If a recording with one channel also holds those who speak with the caller,
+    their lines are left out by the transcript's times. `started_at`, an aware datetime, is when the
+    call began; without it humans always count as available, whatever the policy's opening hours.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
@@ -94,12 +99,15 @@ def analyze_call(
     if not isinstance(policy, MitigationPolicy):
         policy = load_policy(policy)
     if isinstance(transcript, str | Path):
-        transcript = read_transcript(Path(transcript))
+        transcript = read_transcript(
+            Path(transcript), caller_channel=caller_channel, caller_speaker=caller_speaker
+        )
     voice_call = classify_call(
         _audio_file(recording, sample_rate),
         classifier or load_classifier(),
         caller_channel=caller_channel,
         call_id=call_id,
+        transcript=transcript,
         turn_rules=turn_rules,
         on_progress=on_progress,
     )
@@ -120,6 +128,7 @@ def classify_call(
     *,
     caller_channel: CallerChannel | str | None = None,
     call_id: str | None = None,
+    transcript: TranscriptLike | None = None,
     turn_rules: TurnRules | None = None,
     known_turns: Sequence[tuple[float, float]] | None = None,
     on_progress: CallProgress | None = None,
@@ -128,15 +137,18 @@ def classify_call(
     """Find the caller's turns in a recording and classify the voice in each: the slow part.
 
     `known_turns`, found earlier by the same rules (started at, ended at, in seconds), make the
-    search unnecessary. `on_block` gets all of the caller's audio, at 16 kHz.
+    search unnecessary. `on_block` gets all of the caller's audio, at 16 kHz. A `transcript` says
+    when others speak; where they are heard on the only channel, they are not read.
 
     Raises:
         AudioError: the recording cannot be read, or holds nothing.
     """
+    apart, others = _others(path, transcript, caller_channel)
     with open_call(
         path, caller_channel=caller_channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
     ) as call:
-        blocks, rules = _watched(call, on_progress, on_block), turn_rules or TurnRules()
+        blocks = silenced(_watched(call, on_progress, on_block), apart)
+        rules = turn_rules or TurnRules()
         found = (
             find_turns(blocks, rules)
             if known_turns is None
@@ -155,7 +167,28 @@ def classify_call(
         sample_rate=call.source_rate,
         model=classifier.name,
         turns=tuple(turns),
-        warnings=(*_warnings(call, turns), *_shared(call, turns, voices)),
+        warnings=(*_warnings(call, turns), *(others or _shared(call, turns, voices))),
+        channels=call.channels,
+    )
+
+
+def _others(
+    path: str | AudioFile, transcript: TranscriptLike | None, channel: CallerChannel | str | None
+) -> tuple[list[Stretch], tuple[str, ...]]:
+    """When others are heard on the only channel of a call, by its transcript, and a warning."""
+    others = transcript.others if transcript is not None else {}
+    if not others:
+        return [], ()
+    with open_call(
+        path, caller_channel=channel, sample_rate=SAMPLE_RATE, block_ms=WINDOW_MS
+    ) as call:
+        heard = people_heard(call, others) if call.channels == 1 else []
+    if not heard:
+        return [], ()
+    apart = [stretch for speaker in heard for stretch in others[speaker]]
+    return apart, (
+        f"the recording has one channel, with the caller and the {' and the '.join(heard)} on it: "
+        f"{sum(end - start for start, end in apart):.0f} s were left out by the transcript's times",
     )
 
 
@@ -177,7 +210,6 @@ def decide_call(
         evidence = Evidence(turn.reading, turn.dialog_state, available)
         state, decision = decide(state, evidence, policy)
         records.append(TurnRecord(decision, turn.text if keep_text else None))
-    unsaid = () if transcript.has_caller else (NOTHING_SAID,)
     return CallRecord(
         call_id=call.call_id,
         source=call.source,
@@ -186,8 +218,13 @@ def decide_call(
         model=call.model,
         policy=policy,
         turns=tuple(records),
-        warnings=(*call.warnings, *unsaid),
+        warnings=(*call.warnings, *word_warnings(call, transcript)),
     )
+
+
+def word_warnings(call: VoiceCall, transcript: TranscriptLike) -> tuple[str, ...]:
+    """Which of a transcript's words are not used for this call, and why."""
+    return transcript.warnings(call.turns, call.duration_s, channels=call.channels)
 
 
 def read_call(
@@ -202,7 +239,9 @@ def read_call(
     turns = []
     for turn, said in zip(call.turns, transcript.align(call.turns), strict=True):
         asked = said.dialog_state if said.prompted else None
-        reading = reader.read(turn, said.text, dialog_state=asked, barge_in=said.barge_in)
+        reading = reader.read(
+            turn, said.text, dialog_state=asked, barge_in=said.barge_in, prompt=said.prompt
+        )
         turns.append(TurnInput(reading, said.dialog_state, said.text))
     return turns
 

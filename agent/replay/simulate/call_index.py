@@ -123,7 +123,7 @@ def _call_row(task: Task) -> dict[str, Any]:
         "rest": pickle.dumps(
             (
                 *(source.place, source.recording, source.words),
-                *(source.transcript, source.lines, source.caller_channel),
+                *(source.transcript, source.lines, source.caller_channel, source.caller_speaker),
             )
         ),
     }
@@ -134,7 +134,9 @@ def task_of(row: Sequence[Any], known_turns: Sequence[Sequence[float]] | None = 
     call_id, _, started_at, evidence_key, turns_key, rest = row
     began = datetime.fromisoformat(started_at) if started_at else None
     place, *others = pickle.loads(rest)  # noqa: S301 - written above
-    recording, words, transcript, lines, channel = others
-    source = CallSource(call_id, place, recording, words, transcript, lines, channel, began)
+    recording, words, transcript, lines, channel, speaker = others
+    source = CallSource(
+        call_id, place, recording, words, transcript, lines, channel, began, speaker
+    )
     known: Any = None if known_turns is None else tuple(map(tuple, known_turns))
     return Task(source, evidence_key, turns_key, known)

@@ -13,7 +13,8 @@ from ..alignment import ByteRange
 class CallSource:
     """One recording: where it is, what is known about it, and digests for the cache keys.
 
-    `recording` changes with the audio and how it is read, `words` with the transcript. `lines` are
+    `recording` changes with the audio and how it is read, `words` with the transcript and with
+    `caller_speaker`, the caller's name in it. `lines` are
     this call's byte ranges in a transcript of many calls, None if the transcript is its own.
     """
 
@@ -25,6 +26,7 @@ class CallSource:
     lines: tuple[ByteRange, ...] | None = None
     caller_channel: CallerChannel | None = None
     started_at: datetime | None = None
+    caller_speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

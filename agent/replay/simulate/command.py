@@ -66,6 +66,7 @@ class Options:
     policies: Sequence[str]
     labels: str | None = None
     transcripts: str | None = None
+    caller_speaker: str | None = None
     language: str = "en"
     caller_channel: CallerChannel | None = None
     model: str | None = None
@@ -222,9 +223,12 @@ def _evidence(
         options.calls,
         transcripts=transcripts,
         caller_channel=options.caller_channel,
+        caller_speaker=options.caller_speaker,
         left_out=left_out,
     )
     index = CallIndex(database, tasks_for(sources, settings))
+    for said in transcripts.complaints() if transcripts else ():
+        print(f"deescalate: {said}", file=sys.stderr)
     evidence = EvidenceColumns(database, index, EvidenceCache(options.evidence))
     if options.labels is not None:
         index.label(read_call_labels(options.labels))

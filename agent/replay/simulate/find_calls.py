@@ -30,6 +30,7 @@ def find_calls(
     *,
     transcripts: TranscriptIndex | None = None,
     caller_channel: CallerChannel | None = None,
+    caller_speaker: str | None = None,
     left_out: LeftOut | None = None,
 ) -> Iterator[CallSource]:
     """All recordings at these places, in no particular order; `left_out` counts what is none.
@@ -43,9 +44,11 @@ def find_calls(
         rows, none = _rows(place, left_out), True
         while some := list(islice(rows, ROWS_AT_ONCE)):
             none = False
-            words = transcripts.of([_call_id(row) for row in some]) if transcripts else {}
+            wanted = [_call_id(row) for row in some if not row.get("transcript")]
+            words = transcripts.of(wanted) if transcripts else {}
             for row in some:
-                yield _source(row, place, words.get(_call_id(row), _NO_WORDS), caller_channel)
+                said = words.get(_call_id(row), _NO_WORDS)
+                yield _source(row, place, said, caller_channel, caller_speaker)
         if none:
             rest = f"; {left_out}" if left_out.count else ""
             raise NoCallsError(f"{shown(place)}: no recordings there{rest}")
@@ -74,21 +77,27 @@ def _call_id(row: dict[str, Any]) -> str:
 
 
 def _source(
-    row: dict[str, Any], manifest: str, words: TranscriptPlace, caller_channel: CallerChannel | None
+    row: dict[str, Any],
+    manifest: str,
+    words: TranscriptPlace,
+    caller_channel: CallerChannel | None,
+    caller_speaker: str | None,
 ) -> CallSource:
     place, call_id = str(row["path"]), _call_id(row)
     if row.get("transcript"):
         words = TranscriptPlace(row["transcript"])
     channel = _channel(row.get("caller_channel"), manifest) or caller_channel
+    speaker = row.get("caller_speaker") or caller_speaker
     return CallSource(
         call_id=call_id,
         place=place,
         recording=_digest(call_id, _fingerprint_or_none(place), channel or ""),
-        words=_digest(_fingerprint_or_none(words.place)) if words.place else "",
+        words=_digest(_fingerprint_or_none(words.place), speaker or "") if words.place else "",
         transcript=words.place,
         lines=words.lines,
         caller_channel=channel,
         started_at=_moment(row.get("started_at"), manifest),
+        caller_speaker=speaker and str(speaker),
     )
 
 

@@ -17,9 +17,10 @@ from ....models.registry import BUNDLED_VOICE, WEIGHTS, read_model
 from ....models.text.cues import LANGUAGES
 from ....models.voice import load_classifier
 from ..alignment import read_untimed_at
-from ..call import TurnInput, VoiceCall, classify_call, read_call
+from ..call import TurnInput, VoiceCall, classify_call, read_call, word_warnings
 from ..segments import TurnRules
-from ..transcript import Transcript, TranscriptLike, read_transcript
+from ..transcript import Transcript, read_transcript
+from ..turn_words import TranscriptLike
 from ..vad import SAMPLE_RATE
 from .call_source import CallSource, Task
 from .storage import local_file, open_file, storage_complaint
@@ -73,15 +74,16 @@ def tasks_for(sources: Iterable[CallSource], settings: EvidenceSettings) -> Iter
         yield Task(
             source,
             _digest([key, source.recording, source.words]),
-            _digest([turns_key, source.recording]),
+            _digest([turns_key, source.recording, source.words]),
         )
 
 
 def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
     """Extract the evidence of one call; if that fails, the row says why."""
     try:
-        voice, envelope = _classify_audio(task, settings)
-        turns = read_call(voice, transcript_of(task.source), language=settings.language)
+        transcript = transcript_of(task.source)
+        voice, envelope = _classify_audio(task, settings, transcript)
+        turns = read_call(voice, transcript, language=settings.language)
     except DeescalateError as error:
         return failed_row(task, str(error))
     except Exception as error:  # noqa: BLE001 - one recording must not fail all others
@@ -91,7 +93,7 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
         "duration_s": voice.duration_s,
         "sample_rate": voice.sample_rate,
         "model": voice.model,
-        "warnings": list(voice.warnings),
+        "warnings": [*voice.warnings, *word_warnings(voice, transcript)],
         "envelope": envelope,
         "turns": [
             _turn(turn, loudness.loudness_db)
@@ -113,13 +115,16 @@ def _keys(task: Task) -> Row:
     }
 
 
-def _classify_audio(task: Task, settings: EvidenceSettings) -> tuple[VoiceCall, bytes]:
+def _classify_audio(
+    task: Task, settings: EvidenceSettings, transcript: TranscriptLike
+) -> tuple[VoiceCall, bytes]:
     envelope = Envelope()
     with local_file(task.source.place) as path:
         voice = classify_call(
             path,
             load_classifier(settings.model),
             caller_channel=task.source.caller_channel,
+            transcript=transcript,
             turn_rules=settings.turn_rules,
             known_turns=task.known_turns,
             on_block=envelope.add,
@@ -139,7 +144,9 @@ def transcript_of(source: CallSource) -> TranscriptLike:
         with open_file(source.transcript) as file:
             return read_untimed_at(file, source.transcript, source.lines)
     with local_file(source.transcript) as path:
-        return read_transcript(path)
+        return read_transcript(
+            path, caller_channel=source.caller_channel, caller_speaker=source.caller_speaker
+        )
 
 
 def _turn(turn: TurnInput, loudness_db: float | None) -> Row:

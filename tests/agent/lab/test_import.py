@@ -79,6 +79,30 @@ def test_a_transcript_gives_words_states_and_requests(tmp_path: Path) -> None:
     assert [turn.events for turn in found if turn.speaker == "caller"][-1] == ("agent_request",)
 
 
+def test_a_services_transcript_is_imported_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A transcript of other case, form or times gave turns without words, and no warning."""
+    words = tmp_path / "words"
+    words.mkdir()
+    lines = [{"speaker": "A", "start": 4400, "end": 7000, "text": "a human"}]
+    lines += [{"speaker": "B", "start": 500, "end": 3000, "text": "hello"}]
+    lines += [{"speaker": "A", "start": 900_000, "end": 901_000, "text": "bye"}]
+    (words / "Synthetic_Escalating.json").write_text(json.dumps({"utterances": lines}))
+    (words / "other.vtt").touch()
+    out = tmp_path / "calls.jsonl"
+    assert bring(out, ESCALATING, CALM, transcripts=words, caller_speaker="A") == 0
+    found = [turn for turn in turns(out) if turn.text]
+    assert [(turn.speaker, turn.text) for turn in found] == [
+        ("agent", "hello"),
+        ("caller", "a human"),
+    ]
+    said = capsys.readouterr().err
+    assert "1 of the caller's 2 lines in the transcript fit no turn" in said
+    assert "transcripts that match no call: other.vtt" in said
+    assert "calls without a transcript: 1" in said
+
+
 def test_records_of_calls_become_turns(tmp_path: Path) -> None:
     """What live bots write must be there to be chosen from, with its audio where there is some."""
     record = analyze_call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ import soxr
 from pipecat_deescalate import CallRecord, analyze_call, load_policy
 from pipecat_deescalate.models.audio.recording import CallerChannel
 from pipecat_deescalate.models.errors import AudioError, SamplesError
-from pipecat_deescalate.models.readings import EmotionReading
+from pipecat_deescalate.models.reader import CallReader
+from pipecat_deescalate.models.readings import EmotionReading, TurnReading
 from pipecat_deescalate.policies import OpeningHours
 from pipecat_deescalate.policies.decide import decide
 from pipecat_deescalate.policies.types import Action, CallState
@@ -45,6 +47,22 @@ def test_turns_are_where_the_transcript_says() -> None:
     assert all(turn.text for turn in record.turns)
     assert record.turns[0].text == "Hi, I was charged twice for the same purchase."
     assert record.turns[0].reading.started_at_s == pytest.approx(4.4, abs=0.3)
+
+
+def test_the_bots_question_goes_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are read in view of the prompt; a replay without it decides unlike the live bot."""
+    asked: list[str | None] = []
+    read = CallReader.read
+
+    def spy(self: CallReader, *args: Any, **options: Any) -> TurnReading:
+        asked.append(options["prompt"])
+        return read(self, *args, **options)
+
+    monkeypatch.setattr(CallReader, "read", spy)
+    words = ESCALATING.with_suffix(".jsonl")
+    analyze_call(ESCALATING, caller_channel=CallerChannel.LEFT, transcript=words)
+    lines = [json.loads(line) for line in words.read_text().splitlines()]
+    assert asked == [line["text"] for line in lines if line["speaker"] == "bot"]
 
 
 def test_a_classifier_of_ones_own_drives_the_policy() -> None:

@@ -262,6 +262,68 @@ def test_an_ending_in_capitals_is_an_ending(calls: Path, tmp_path: Path) -> None
         assert (source.call_id, source.lines) == ("CALL", ((0, len(said)),))
 
 
+def said(call: str, text: str = "hello") -> str:
+    line = {"start_s": 0.5, "end_s": 1.0, "speaker": "CUSTOMER", "text": text}
+    return json.dumps(line if call == "line" else {"segments": [line]})
+
+
+def test_transcripts_are_found_by_name_and_the_others_said(calls: Path, tmp_path: Path) -> None:
+    """A folder whose names differ in case, or that lacks some calls, was silently no folder."""
+    words, heard = tmp_path / "words", tmp_path / "calls"
+    words.mkdir()
+    heard.mkdir()
+    for name in ("call1.wav", "call2.wav", "call3.wav", "call4.wav"):
+        shutil.copy(calls / "call-000000.wav", heard / name)
+    for name in ("Call2.json", "call3.wav.json", "call3.vtt", "else.json", "notes.txt"):
+        (words / name).write_text(said("document"))
+    with scratch() as database:
+        index = TranscriptIndex(database, str(words))
+        found = {call.call_id: call for call in find_calls([str(heard)], transcripts=index)}
+        complaints = index.complaints()
+    places = {call_id: Path(call.transcript or "").name for call_id, call in found.items()}
+    assert places == {"call1": "", "call2": "Call2.json", "call3": "call3.wav.json", "call4": ""}
+    several, unmatched, missing = complaints
+    assert "call3.wav.json is read" in several
+    assert several.endswith("call3.vtt")
+    assert unmatched.startswith("transcripts that match no call: else;")
+    assert missing == "calls without a transcript: 2"
+
+
+def test_another_calls_transcript_is_not_taken_for_its_case(calls: Path, tmp_path: Path) -> None:
+    """Call2.json is of Call2, not of call2, where both were recorded."""
+    for name in ("call2.wav", "Call2.wav"):
+        shutil.copy(calls / "call-000000.wav", tmp_path / name)
+    (tmp_path / "Call2.json").write_text(said("document"))
+    with scratch() as database:
+        index = TranscriptIndex(database, str(tmp_path))
+        found = {call.call_id: call for call in find_calls([str(tmp_path)], transcripts=index)}
+    assert found["call2"].transcript is None
+    assert found["Call2"].transcript == str(tmp_path / "Call2.json")
+
+
+def test_what_is_odd_about_transcripts_is_said_once(
+    simulate: Run, calls: Path, tmp_path: Path
+) -> None:
+    """All words of a batch can be lost to one wrong unit; the counts would not show it."""
+    shutil.copy(calls / "call-000000.wav", tmp_path / "a.wav")
+    shutil.copy(calls / "call-000000.wav", tmp_path / "b.wav")
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "A.jsonl").write_text(
+        said("line").replace("0.5", "5e8").replace("1.0", "6e8")
+    )
+    (tmp_path / "words" / "b.json").write_text(said("document").replace("CUSTOMER", "A"))
+    command = (tmp_path, "--transcripts", tmp_path / "words", "--workers", "1", "--json")
+    run = simulate(*command)
+    assert run.returncode == 2
+    assert "a: 1 of the caller's 1 lines in the transcript fit no turn" in run.stderr
+    assert "b.json: nothing says who the caller is" in run.stderr
+    assert simulate(*command, "--caller-speaker", "a").returncode == 2
+    (tmp_path / "words" / "A.jsonl").unlink()
+    run = simulate(*command, "--caller-speaker", "a")
+    assert run.returncode == 0
+    assert "calls without a transcript: 1" in run.stderr
+
+
 def test_a_sweep_writes_a_policy_that_loads(
     simulate: Run, calls: Path, heard: Path, tmp_path: Path
 ) -> None:
