@@ -15,6 +15,7 @@ from .call_source import CallSource
 from .duckdb_io import ROWS_AT_ONCE, TABLES, read_table
 from .storage import fingerprint, is_pattern, join, list_files, parent
 from .transcript_lookup import TranscriptIndex, TranscriptPlace
+from .transcripts_beside import TranscriptsBeside
 
 _NO_WORDS = TranscriptPlace(None)
 
@@ -27,6 +28,7 @@ def find_calls(
     places: Iterable[str],
     *,
     transcripts: TranscriptIndex | None = None,
+    beside: TranscriptsBeside | None = None,
     caller_channel: CallerChannel | None = None,
 ) -> Iterator[CallSource]:
     """All recordings at these places, in no particular order.
@@ -41,7 +43,8 @@ def find_calls(
             none = False
             words = transcripts.of([_call_id(row) for row in some]) if transcripts else {}
             for row in some:
-                yield _source(row, place, words.get(_call_id(row), _NO_WORDS), caller_channel)
+                said = words.get(_call_id(row), _NO_WORDS)
+                yield _source(row, place, said, beside, caller_channel)
         if none:
             raise NoCallsError(f"{place}: no recordings there")
 
@@ -72,11 +75,18 @@ def _call_id(row: dict[str, Any]) -> str:
 
 
 def _source(
-    row: dict[str, Any], manifest: str, words: TranscriptPlace, caller_channel: CallerChannel | None
+    row: dict[str, Any],
+    manifest: str,
+    words: TranscriptPlace,
+    beside: TranscriptsBeside | None,
+    caller_channel: CallerChannel | None,
 ) -> CallSource:
     place, call_id = str(row["path"]), _call_id(row)
     if row.get("transcript"):
         words = TranscriptPlace(row["transcript"])
+    named = words.place is not None
+    if beside is not None and not named:
+        words = beside.of(call_id, place)
     channel = _channel(row.get("caller_channel"), manifest) or caller_channel
     return CallSource(
         call_id=call_id,
@@ -87,6 +97,7 @@ def _source(
         lines=words.lines,
         caller_channel=channel,
         started_at=_moment(row.get("started_at"), manifest),
+        beside=not named,
     )
 
 

@@ -19,7 +19,7 @@ from ....models.voice import load_classifier
 from ..alignment import read_untimed_at
 from ..call import TurnInput, VoiceCall, classify_call, read_call
 from ..segments import TurnRules
-from ..transcript import Transcript, TranscriptLike, read_transcript
+from ..transcript import Transcript, TranscriptError, TranscriptLike, read_transcript
 from ..vad import SAMPLE_RATE
 from .call_source import CallSource, Task
 from .storage import local_file, open_file, storage_complaint
@@ -81,7 +81,8 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
     """Extract the evidence of one call; if that fails, the row says why."""
     try:
         voice, envelope = _classify_audio(task, settings)
-        turns = read_call(voice, transcript_of(task.source), language=settings.language)
+        transcript, unread = words_of(task.source)
+        turns = read_call(voice, transcript, language=settings.language)
     except DeescalateError as error:
         return failed_row(task, str(error))
     except Exception as error:  # noqa: BLE001 - one recording must not fail all others
@@ -91,7 +92,7 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
         "duration_s": voice.duration_s,
         "sample_rate": voice.sample_rate,
         "model": voice.model,
-        "warnings": list(voice.warnings),
+        "warnings": [*voice.warnings, *unread],
         "envelope": envelope,
         "turns": [
             _turn(turn, loudness.loudness_db)
@@ -125,6 +126,16 @@ def _classify_audio(task: Task, settings: EvidenceSettings) -> tuple[VoiceCall, 
             on_block=envelope.add,
         )
     return voice, envelope.points()
+
+
+def words_of(source: CallSource) -> tuple[TranscriptLike, list[str]]:
+    """The transcript of a call, and why it is not used; one that nobody named fails no call."""
+    try:
+        return transcript_of(source), []
+    except TranscriptError as error:
+        if not source.beside:
+            raise
+        return Transcript(), [f"the transcript beside it is not used: {error}"]
 
 
 def transcript_of(source: CallSource) -> TranscriptLike:

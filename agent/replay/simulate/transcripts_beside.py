@@ -1,0 +1,56 @@
+"""Finds the transcript that lies beside a recording, where none is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .storage import is_remote
+from .transcript_lookup import TranscriptPlace
+
+_ENDINGS = (".jsonl",)
+_FOLDER = "transcripts"
+"""The folder beside the recordings where `calls synthesize --texts` leaves them."""
+
+
+class TranscriptsBeside:
+    """Looks for `call.jsonl` and `transcripts/call.jsonl` beside `call.wav`, on local disks.
+
+    `used` counts the calls that have exactly one; those with `several` get none of them.
+    """
+
+    def __init__(self) -> None:
+        self.used = 0
+        self.several = 0
+
+    def of(self, call_id: str, place: str) -> TranscriptPlace:
+        """Where the words of a recording are."""
+        if is_remote(place):
+            return TranscriptPlace(None)
+        recording = Path(place)
+        places = [
+            folder / f"{name}{ending}"
+            for folder, name in (
+                (recording.parent, recording.stem),
+                (recording.parent / _FOLDER, call_id),
+            )
+            for ending in _ENDINGS
+        ]
+        found = [str(path) for path in places if path.is_file()]
+        self.used += len(found) == 1
+        self.several += len(found) > 1
+        return TranscriptPlace(found[0] if len(found) == 1 else None)
+
+    def complaints(self) -> list[str]:
+        """What to say about them once all calls were looked up."""
+        said = []
+        if self.used:
+            said.append(
+                f"transcripts beside the recordings are used, of {self.used} calls "
+                "(--no-transcripts leaves them out)"
+            )
+        if self.several:
+            said.append(
+                f"more than one transcript is beside the recording, of {self.several} calls: none "
+                "of them is used; name their folder with --transcripts"
+            )
+        return said
