@@ -90,8 +90,9 @@ def run_sweep(
     check = Comparison([base, swept])
     costs = CallCosts(sweep.costs, base_rate=sweep.base_rate, handling_s=sweep.service.handling_s)
     check.add(half(batches(), to_choose=False), watches=[costs.add])
-    saved = costs.compare(0, 1)
-    won = points[best].cost < costly.cost and saved.told and saved.cost.value > 0
+    changed = costs.compare(1, 0)
+    cheaper = points[best].cost < costly.cost
+    won = cheaper and changed.told and changed.cost.value < 0
     summary = {
         **about,
         "points": [
@@ -101,22 +102,25 @@ def run_sweep(
         "front": pareto_front(points),
         "cheapest": best,
         "winner": best if won else None,
-        "why": _why(base, saved, won=won, cheaper=points[best].cost < costly.cost),
+        "why": _why(base, changed, won=won, cheaper=cheaper),
         "held_out": [asdict(figures) for figures in check.figures(sweep.base_rate)],
         "held_out_cost": [sweep.point(counts).cost for counts in check.tallies],
     }
     return Swept(summary, swept if won else base)
 
 
-def _why(base: MitigationPolicy, saved: Difference, *, won: bool, cheaper: bool) -> str:
+def _why(base: MitigationPolicy, changed: Difference, *, won: bool, cheaper: bool) -> str:
     if not cheaper:
         return f"No setting costs less than {base.name} on the calls to choose from: it stays."
+    cost = changed.cost
     found = (
-        f"On the held-out calls, of which {saved.calls} cost differently, the cheapest setting "
-        f"saves {saved.cost.value:.0f} per 1,000 calls ({saved.cost.low:.0f} to "
-        f"{saved.cost.high:.0f})"
+        f"On the held-out calls, of which {changed.calls} cost differently, the cheapest setting "
+        f"costs {abs(cost.value):.0f} {'more' if cost.value > 0 else 'less'} per 1,000 calls than "
+        f"{base.name} (difference: {cost.low:.0f} to {cost.high:.0f})"
     )
-    return f"{found}." if won else f"{found}; that may be chance: {base.name} stays."
+    if won:
+        return f"{found}."
+    return f"{found}: {base.name} stays{'' if changed.told else ', as that may be chance'}."
 
 
 def write_policy(file: BinaryIO, swept: Swept, calls: str) -> None:

@@ -219,10 +219,10 @@ def _print_closed_loop(played: Found, console: Console) -> None:
     if usual is None:
         console.print("No policy costs clearly least here.")
         return
-    turns = [doubt for doubt in played["doubts"] if doubt["cheapest"] != usual]
+    turns = [doubt for doubt in played["doubts"] if doubt["kept"] != usual]
     console.print(
-        f"{usual} costs least, and still does in {cases - len(turns)} of {cases} cases with one "
-        "assumption halved or half as much again"
+        f"{usual} costs least; another policy clearly costs less in {len(turns)} of {cases} cases "
+        "with one assumption halved or half as much again"
     )
     for doubt in turns:
-        console.print(f"  with {doubt['assumption']} {doubt['value']:g}: {doubt['cheapest']}")
+        console.print(f"  with {doubt['assumption']} {doubt['value']:g}: {doubt['kept']}")

@@ -45,12 +45,12 @@ class TranscriptsBeside:
         said = []
         if self.used:
             said.append(
-                f"transcripts beside the recordings are used, of {self.used} calls "
+                f"transcripts used from beside the recordings: {self.used} "
                 "(--no-transcripts leaves them out)"
             )
         if self.several:
             said.append(
-                f"more than one transcript is beside the recording, of {self.several} calls: none "
-                "of them is used; name their folder with --transcripts"
+                f"calls with several transcripts beside them: {self.several}; none of those is "
+                "used, name their folder with --transcripts"
             )
         return said

@@ -237,15 +237,16 @@ def _decided(
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """The cost of each policy with one assumption changed.
+    """The cost of each policy with one assumption changed, and the cheapest policy.
 
-    `cheapest` is the first policy that the calls do not tell apart from the cheapest.
+    `kept` is the first policy that the calls do not tell apart from the cheapest.
     """
 
     assumption: str
     value: float
     costs: dict[str, float]
     cheapest: str
+    kept: str
 
 
 def sensitivities(
@@ -272,7 +273,8 @@ def sensitivities(
             names = [policy.name for policy in policies]
             means = {name: float(one.mean()) for name, one in zip(names, played, strict=True)}
             actual = _numbers_of(changed)[key]
-            found.append(Sensitivity(key, actual, means, names[_cheapest(played)[0]]))
+            best = min(names, key=lambda name: means[name])
+            found.append(Sensitivity(key, actual, means, best, names[_cheapest(played)[0]]))
     return found
 
 
@@ -310,12 +312,13 @@ def closed_loop(
     """
     ends = [_ends(policy, model, calls=_CALLS) for policy in policies]
     paid = [_costs(one, costs, handling_s) for one in ends]
-    _, least = _cheapest(paid)
+    kept, least = _cheapest(paid)
+    by_choice = [policies[kept], *policies[:kept], *policies[kept + 1 :]]
     return {
         "assumptions": model.model_dump(),
         "policies": [asdict(_summed(*one)) for one in zip(policies, ends, paid, strict=True)],
         "cheapest": None if least is None else policies[least].name,
         "doubts": [
-            asdict(one) for one in sensitivities(policies, model, costs, handling_s=handling_s)
+            asdict(one) for one in sensitivities(by_choice, model, costs, handling_s=handling_s)
         ],
     }

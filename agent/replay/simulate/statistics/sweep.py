@@ -182,6 +182,7 @@ def pareto_front(points: Sequence[Point]) -> list[int]:
     return front
 
 
-def cheapest(points: Sequence[Point], distances: Sequence[float]) -> int:
-    """The cheapest point; of equals the one nearest to the base policy."""
-    return min(range(len(points)), key=lambda index: (points[index].cost, distances[index], index))
+def cheapest(points: Sequence[Point], distances: Sequence[float] = ()) -> int:
+    """The cheapest point; of equals the one nearest to the base policy, or the first."""
+    away = distances or [0.0] * len(points)
+    return min(range(len(points)), key=lambda index: (points[index].cost, away[index], index))
