@@ -40,7 +40,7 @@ function overlaps(cards) {
 }
 
 function cutTexts() {
-  return [...document.querySelectorAll("h1, h2, h3, p, li, dt, dd, figcaption, label, #figures td, #figures th, button")]
+  return [...document.querySelectorAll("h1, h2, h3, p, li, dt, dd, figcaption, label, td, th, button, .scroll")]
     .filter((text) => text.scrollWidth > text.clientWidth + 1 && getComputedStyle(text).display !== "inline")
     .map((text) => `cut off: ${text.textContent}`);
 }

@@ -109,6 +109,7 @@ def test_a_browser_draws_it_without_a_complaint(
     assert drawn.count("<canvas") == 5
     assert "&lt;/script&gt;&lt;img" in drawn
     assert "<img" not in drawn
+    assert check(page, "faults") == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
