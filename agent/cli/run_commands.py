@@ -98,8 +98,8 @@ def simulate_command(
     transcripts: Annotated[
         str | None, path_option("Folder of <call id>.jsonl, or one file of lines without times.")
     ] = None,
-    no_transcripts: Annotated[
-        bool, typer.Option("--no-transcripts", help="Ignore transcripts beside the recordings.")
+    ignore_transcripts: Annotated[
+        bool, typer.Option("--ignore-transcripts", help="Ignore transcripts beside the recordings.")
     ] = False,
     language: Language = "en",
     caller_channel: StereoCaller = None,
@@ -180,7 +180,7 @@ def simulate_command(
             policies=policy or ["balanced"],
             labels=labels,
             transcripts=transcripts,
-            transcripts_beside=not no_transcripts,
+            transcripts_beside=not ignore_transcripts,
             language=language,
             caller_channel=caller_channel,
             model=model,

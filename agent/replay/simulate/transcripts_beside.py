@@ -46,7 +46,7 @@ class TranscriptsBeside:
         if self.used:
             said.append(
                 f"transcripts used from beside the recordings: {self.used} "
-                "(--no-transcripts leaves them out)"
+                "(--ignore-transcripts leaves them out)"
             )
         if self.several:
             said.append(
