@@ -15,8 +15,8 @@ from pipecat_deescalate.agent.replay.simulate.command import Options, run_simula
 from pipecat_deescalate.agent.replay.simulate.statistics.sweep import Costs
 
 
-def main(manifest: Path, folder: Path, split: str = "train", calls: int = 200) -> None:
-    """Write tuned.yaml, report.html and the decisions as Parquet into a folder."""
+def main(manifest: Path, folder: Path, split: str = "train", calls: int = 400) -> None:
+    """Write tuned.yaml (if the calls suffice), report.html and the decisions into a folder."""
     write_synthetic_calls(
         manifest, folder / "calls", split=split, calls=calls, distressed=0.3, seed=1
     )

@@ -102,12 +102,16 @@ def simulate_command(
         str | None, path_option("Folder of transcripts by call id, or one file without times.")
     ] = None,
     caller_speaker: CallerSpeaker = None,
+    ignore_transcripts: Annotated[
+        bool, typer.Option("--ignore-transcripts", help="Ignore transcripts beside the recordings.")
+    ] = False,
     language: Language = "en",
     caller_channel: StereoCaller = None,
     model: Annotated[str | None, file_option("A voice model of your own (.onnx).")] = None,
     evidence: Annotated[
-        str, folder_option("Evidence cache: calls read before are not read again.")
-    ] = "evidence",
+        str | None,
+        folder_option("Evidence of calls read before; in your cache folder if not given."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one per core if not given.")
     ] = None,
@@ -140,7 +144,7 @@ def simulate_command(
         float, typer.Option(min=0, help="Cost of a minute of a human's time.")
     ] = 1.0,
     best: Annotated[
-        Path | None, file_option("Write the cheapest policy of the --sweep here.")
+        Path | None, file_option("Write the policy that the --sweep chooses here.")
     ] = None,
     caller_model: Annotated[
         str | None,
@@ -163,7 +167,8 @@ def simulate_command(
 ) -> None:
     """Replay policies on recorded calls and compare their outcomes.
 
-    Exit code 2 if any call could not be read; the others are counted all the same.
+    Exit code 2 if any call could not be read; the others are counted all the same. Exit code 1 if
+    there are too few labels for a --sweep to name a winner.
     """
     require_extra("simulate", "duckdb", "fsspec", "pyarrow")
     from ..replay.simulate.call_detail import ReportContent
@@ -173,13 +178,14 @@ def simulate_command(
 
     if engine is EngineChoice.RAY:
         require_extra("ray", "ray")
-    failed = run_simulation(
+    exit_code = run_simulation(
         Options(
             calls=calls,
             policies=policy or ["balanced"],
             labels=labels,
             transcripts=transcripts,
             caller_speaker=caller_speaker,
+            transcripts_beside=not ignore_transcripts,
             language=language,
             caller_channel=caller_channel,
             model=model,
@@ -201,7 +207,7 @@ def simulate_command(
             out=out,
         )
     )
-    raise typer.Exit(2 if failed else 0)
+    raise typer.Exit(exit_code)
 
 
 class PhoneVendor(StrEnum):

@@ -20,7 +20,7 @@ from ....policies.decide import decide
 from ....policies.types import CallState, Decision, Evidence
 from ..transcript import Transcript
 from .call_source import CallSource
-from .recording_evidence import ENVELOPE_S, Row, transcript_of
+from .recording_evidence import ENVELOPE_S, Row, words_of
 from .statistics.call_labels import CallLabel
 from .storage import local_file
 
@@ -49,7 +49,7 @@ def serialize_call(
         DeescalateError: words or audio were requested and cannot be read any more.
     """
     readings = [_reading(index, turn, row["model"]) for index, turn in enumerate(row["turns"])]
-    said = (transcript_of(source) if shown.words else Transcript()).align(readings)
+    said = (words_of(source)[0] if shown.words else Transcript()).align(readings)
     return {
         "id": row["call_id"],
         "duration_s": round(row["duration_s"], 2),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from ....models.errors import shown
-from .call_source import CallSource, Task
+from .call_source import Task
 from .duckdb_io import count_rows, create_table
 from .find_calls import NoCallsError
 from .label_files import LabelRow
@@ -25,7 +24,7 @@ _CALL = pa.schema(
         "started_at": pa.string(),
         "evidence_key": pa.string(),
         "turns_key": pa.string(),
-        "rest": pa.binary(),
+        "source": pa.binary(),
     }
 )
 _LABEL = pa.schema(
@@ -120,23 +119,12 @@ def _call_row(task: Task) -> dict[str, Any]:
         "started_at": source.started_at.isoformat() if source.started_at else None,
         "evidence_key": task.evidence_key,
         "turns_key": task.turns_key,
-        "rest": pickle.dumps(
-            (
-                *(source.place, source.recording, source.words),
-                *(source.transcript, source.lines, source.caller_channel, source.caller_speaker),
-            )
-        ),
+        "source": pickle.dumps(source),
     }
 
 
 def task_of(row: Sequence[Any], known_turns: Sequence[Sequence[float]] | None = None) -> Task:
     """The call of a row of the table `calls`."""
-    call_id, _, started_at, evidence_key, turns_key, rest = row
-    began = datetime.fromisoformat(started_at) if started_at else None
-    place, *others = pickle.loads(rest)  # noqa: S301 - written above
-    recording, words, transcript, lines, channel, speaker = others
-    source = CallSource(
-        call_id, place, recording, words, transcript, lines, channel, began, speaker
-    )
+    _, _, _, evidence_key, turns_key, source = row
     known: Any = None if known_turns is None else tuple(map(tuple, known_turns))
-    return Task(source, evidence_key, turns_key, known)
+    return Task(pickle.loads(source), evidence_key, turns_key, known)  # noqa: S301 - written above

@@ -14,8 +14,8 @@ class CallSource:
     """One recording: where it is, what is known about it, and digests for the cache keys.
 
     `recording` changes with the audio and how it is read, `words` with the transcript and with
-    `caller_speaker`, the caller's name in it. `lines` are
-    this call's byte ranges in a transcript of many calls, None if the transcript is its own.
+    `caller_speaker`, the caller's name in it. `lines` are this call's byte ranges in a transcript
+    of many calls, None if the transcript is its own; `beside` if nobody named the transcript.
     """
 
     call_id: str
@@ -27,6 +27,7 @@ class CallSource:
     caller_channel: CallerChannel | None = None
     started_at: datetime | None = None
     caller_speaker: str | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from .comparison import Batches, Comparison
 from .decision_export import decision_files
 from .duckdb_io import scratch
 from .engine import Engine, extract_locally
-from .evidence_cache import EvidenceCache
+from .evidence_cache import EvidenceCache, default_place
 from .evidence_columns import EvidenceColumns
 from .find_calls import find_calls
 from .label_files import read_call_labels
@@ -36,12 +36,14 @@ from .recording_evidence import EvidenceSettings, tasks_for
 from .report import render
 from .report_sampling import CallKind, CallSampler
 from .run_sweep import Sweep, run_sweep, write_policy
+from .statistics.call_costs import CallCosts
 from .statistics.caller_model import closed_loop, load_caller_model
 from .statistics.staffing import Service
 from .statistics.sweep import Axis, Costs, grid
 from .summary import simulation_summary
 from .terminal_view import print_summary
 from .transcript_lookup import TranscriptIndex
+from .transcripts_beside import TranscriptsBeside
 
 _NAMED = 5
 """A message names at most this many."""
@@ -60,17 +62,22 @@ class EngineName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of `deescalate simulate`; places are paths or URLs."""
+    """The options of `deescalate simulate`; places are paths or URLs.
+
+    Evidence is kept in the user's cache folder unless `evidence` says where. `transcripts_beside`
+    looks for transcripts beside the recordings if `transcripts` names none.
+    """
 
     calls: Sequence[str]
     policies: Sequence[str]
     labels: str | None = None
     transcripts: str | None = None
     caller_speaker: str | None = None
+    transcripts_beside: bool = True
     language: str = "en"
     caller_channel: CallerChannel | None = None
     model: str | None = None
-    evidence: str = "evidence"
+    evidence: str | None = None
     engine: EngineName = EngineName.LOCAL
     workers: int | None = None
     base_rate: float = 0.01
@@ -89,30 +96,36 @@ class Options:
 
 
 def run_simulation(options: Options) -> int:
-    """Run a simulation; return how many calls could not be read.
+    """Run a simulation; return the exit code.
+
+    That is 2 if calls could not be read, 1 if labels are missing for the --sweep, else 0.
 
     Raises:
         DeescalateError: the options cannot work; known before the work starts.
     """
     policies = _policies(options.policies)
+    place = default_place(options.calls) if options.evidence is None else options.evidence
     sweep = _sweep(options, policies[0])
     caller = load_caller_model(options.caller_model) if options.caller_model else None
     with ExitStack() as stack:
         emit = stack.enter_context(results(as_json=options.as_json, out=options.out))
         writer = stack.enter_context(decision_files(options.results)) if options.results else None
-        if options.best is not None:
-            stack.enter_context(whole_file(options.best))  # a bad path is known before the work
+        best = stack.enter_context(whole_file(options.best)) if options.best else None
         page = stack.enter_context(whole_file(options.report)) if options.report else None
-        database = stack.enter_context(scratch(options.evidence))
+        database = stack.enter_context(scratch(place))
         left_out = LeftOut()
-        index, evidence = _evidence(options, database, left_out)
+        index, evidence = _evidence(options, database, place, left_out)
         sampler = CallSampler(options.report_calls if page else 0)
         with stages() as progress:
             batches = partial(_counted, progress, index, evidence)
             comparison = Comparison(policies)
-            comparison.add(batches("replaying"), writer, sampler.add)
+            call_costs = CallCosts(
+                options.costs, base_rate=options.base_rate, handling_s=options.service.handling_s
+            )
+            comparison.add(batches("replaying"), writer, [sampler.add, call_costs.add])
             found = simulation_summary(
                 comparison,
+                call_costs,
                 costs=options.costs,
                 base_rate=options.base_rate,
                 service=options.service,
@@ -123,11 +136,13 @@ def run_simulation(options: Options) -> int:
             warned = evidence.warned()
             found["left_out"] = asdict(left_out)
             found["warnings"] = [asdict(one) for one in warned]
+            swept = None
             if sweep is not None:
-                swept = run_sweep(policies[0], sweep, partial(batches, "sweeping"))
+                again, missing = partial(batches, "sweeping"), found["labels_missing"]
+                swept = run_sweep(policies[0], sweep, again, missing)
                 found["sweep"] = swept.summary
-                if options.best is not None:
-                    write_policy(options.best, swept, _places(options))
+                if best is not None:
+                    write_policy(best, swept, _places(options))
             if caller is not None:
                 found["closed_loop"] = closed_loop(
                     policies, caller, options.costs, handling_s=options.service.handling_s
@@ -138,10 +153,12 @@ def run_simulation(options: Options) -> int:
                 content = {**found, "levels": levels, "calls_told": shown}
                 page.write(render(content, _title(options)))
         emit(json.dumps(finite(found), allow_nan=False), partial(print_summary, found))
+    refused = swept is not None and swept.policy is None
+    _print_places(options, place, refused=refused)
     report_left_out(left_out)
     _print_some([f"{one.call_id}: {one.reason}" for one in warned], "warnings")
     _print_some([one.reason for one in evidence.failed()], "calls that could not be read")
-    return len(evidence.failed())
+    return 2 if evidence.failed() else int(refused)
 
 
 def _counted(progress: Progress, index: CallIndex, evidence: EvidenceColumns, what: str) -> Batches:
@@ -214,22 +231,25 @@ def _policies(names: Sequence[str]) -> list[MitigationPolicy]:
 
 
 def _evidence(
-    options: Options, database: DuckDBPyConnection, left_out: LeftOut
+    options: Options, database: DuckDBPyConnection, place: str, left_out: LeftOut
 ) -> tuple[CallIndex, EvidenceColumns]:
     """The calls and their evidence, once all of it is extracted."""
     transcripts = TranscriptIndex(database, options.transcripts) if options.transcripts else None
+    beside = TranscriptsBeside()
     settings = EvidenceSettings(options.model, options.language)
     sources = find_calls(
         options.calls,
         transcripts=transcripts,
+        beside=beside if options.transcripts_beside and transcripts is None else None,
         caller_channel=options.caller_channel,
         caller_speaker=options.caller_speaker,
         left_out=left_out,
     )
     index = CallIndex(database, tasks_for(sources, settings))
-    for said in transcripts.complaints() if transcripts else ():
-        print(f"deescalate: {said}", file=sys.stderr)
-    evidence = EvidenceColumns(database, index, EvidenceCache(options.evidence))
+    said = transcripts.complaints() if transcripts else beside.complaints()
+    for line in said:
+        print(f"deescalate: {line}", file=sys.stderr)
+    evidence = EvidenceColumns(database, index, EvidenceCache(place))
     if options.labels is not None:
         index.label(read_call_labels(options.labels))
         _check_labels(index, options.labels)
@@ -275,6 +295,21 @@ def _print_some(lines: Sequence[str], what: str) -> None:
         print(f"deescalate: {complaint(line)}", file=sys.stderr)
     if len(lines) > _NAMED:
         print(f"deescalate: and {len(lines) - _NAMED} more {what}", file=sys.stderr)
+
+
+def _print_places(options: Options, place: str, *, refused: bool) -> None:
+    """Say where everything was written, on stderr, where it disturbs no JSON."""
+    for what, where in (
+        ("evidence", place),
+        ("decisions", options.results),
+        ("policy", None if refused else options.best),
+        ("report", options.report),
+        ("JSON", options.out),
+    ):
+        if where is not None:
+            print(f"deescalate: {what} in {where}", file=sys.stderr)
+    if refused and options.best is not None:
+        print(f"deescalate: {options.best} is not written: too few labels", file=sys.stderr)
 
 
 def _some(names: Sequence[str]) -> str:

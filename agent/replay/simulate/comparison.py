@@ -40,7 +40,7 @@ class Comparison:
         self.tallies = [Tally() for _ in self.policies]
 
     def add(
-        self, batches: Batches, writer: DecisionWriter | None = None, watch: Watch | None = None
+        self, batches: Batches, writer: DecisionWriter | None = None, watches: Sequence[Watch] = ()
     ) -> None:
         """Replay all calls under all policies."""
         for batch, labels in batches:
@@ -53,7 +53,7 @@ class Comparison:
                 if writer is not None:
                     writer.add(policy.name, batch, found, outcomes, labels)
                 seen.append(outcomes)
-            if watch is not None:
+            for watch in watches:
                 watch(batch, labels, seen)
 
     def figures(self, base_rate: float) -> list[PolicyFigures]:

@@ -7,13 +7,16 @@ settings, or of calls that have changed since, match no key and are ignored.
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .recording_evidence import Row
-from .storage import create_file, join, list_files, make_folder
+from .storage import create_file, is_remote, join, list_files, make_folder, parent
 
 _TURN = pa.struct(
     {
@@ -42,6 +45,25 @@ SCHEMA = pa.schema(
         "turns": pa.list_(_TURN),
     }
 )
+
+
+def default_place(calls: Sequence[str]) -> str:
+    """The folder for the evidence of these calls in the user's cache folder.
+
+    Every folder of calls has its own, however its calls are named.
+    """
+    folders = {call if Path(call).is_dir() else parent(call) for call in calls}
+    places = sorted(one if is_remote(one) else str(Path(one).resolve()) for one in folders)
+    digest = hashlib.sha256("\0".join(places).encode(errors="surrogateescape")).hexdigest()
+    return str(_user_caches() / "pipecat-deescalate" / "evidence" / digest[:16])
+
+
+def _user_caches() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 class EvidenceCache:

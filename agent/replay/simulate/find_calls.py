@@ -17,6 +17,7 @@ from .call_source import CallSource
 from .duckdb_io import ROWS_AT_ONCE, TABLES, read_table
 from .storage import fingerprint, is_file, is_folder, is_pattern, join, list_folders, parent
 from .transcript_lookup import TranscriptIndex, TranscriptPlace
+from .transcripts_beside import TranscriptsBeside
 
 _NO_WORDS = TranscriptPlace(None)
 
@@ -29,6 +30,7 @@ def find_calls(
     places: Iterable[str],
     *,
     transcripts: TranscriptIndex | None = None,
+    beside: TranscriptsBeside | None = None,
     caller_channel: CallerChannel | None = None,
     caller_speaker: str | None = None,
     left_out: LeftOut | None = None,
@@ -48,6 +50,10 @@ def find_calls(
             words = transcripts.of(wanted) if transcripts else {}
             for row in some:
                 said = words.get(_call_id(row), _NO_WORDS)
+                if row.get("transcript"):
+                    said = TranscriptPlace(str(row["transcript"]))
+                elif beside is not None and said.place is None:
+                    said = beside.of(_call_id(row), str(row["path"]))
                 yield _source(row, place, said, caller_channel, caller_speaker)
         if none:
             rest = f"; {left_out}" if left_out.count else ""
@@ -84,8 +90,6 @@ def _source(
     caller_speaker: str | None,
 ) -> CallSource:
     place, call_id = str(row["path"]), _call_id(row)
-    if row.get("transcript"):
-        words = TranscriptPlace(row["transcript"])
     channel = _channel(row.get("caller_channel"), manifest) or caller_channel
     speaker = row.get("caller_speaker") or caller_speaker
     return CallSource(
@@ -98,6 +102,7 @@ def _source(
         caller_channel=channel,
         started_at=_moment(row.get("started_at"), manifest),
         caller_speaker=speaker and str(speaker),
+        beside=words.beside,
     )
 
 

@@ -20,7 +20,7 @@ from ..alignment import read_untimed_at
 from ..call import TurnInput, VoiceCall, classify_call, read_call, word_warnings
 from ..segments import TurnRules
 from ..transcript import Transcript, read_transcript
-from ..turn_words import TranscriptLike
+from ..turn_words import TranscriptError, TranscriptLike
 from ..vad import SAMPLE_RATE
 from .call_source import CallSource, Task
 from .storage import local_file, open_file, storage_complaint
@@ -81,7 +81,7 @@ def tasks_for(sources: Iterable[CallSource], settings: EvidenceSettings) -> Iter
 def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
     """Extract the evidence of one call; if that fails, the row says why."""
     try:
-        transcript = transcript_of(task.source)
+        transcript, unread = words_of(task.source)
         voice, envelope = _classify_audio(task, settings, transcript)
         turns = read_call(voice, transcript, language=settings.language)
     except DeescalateError as error:
@@ -93,7 +93,7 @@ def extract_evidence(task: Task, settings: EvidenceSettings) -> Row:
         "duration_s": voice.duration_s,
         "sample_rate": voice.sample_rate,
         "model": voice.model,
-        "warnings": [*voice.warnings, *word_warnings(voice, transcript)],
+        "warnings": [*voice.warnings, *word_warnings(voice, transcript), *unread],
         "envelope": envelope,
         "turns": [
             _turn(turn, loudness.loudness_db)
@@ -130,6 +130,16 @@ def _classify_audio(
             on_block=envelope.add,
         )
     return voice, envelope.points()
+
+
+def words_of(source: CallSource) -> tuple[TranscriptLike, list[str]]:
+    """The transcript of a call, and why it is not used; one that nobody named fails no call."""
+    try:
+        return transcript_of(source), []
+    except TranscriptError as error:
+        if not source.beside:
+            raise
+        return Transcript(), [f"the transcript beside it is not used: {error}"]
 
 
 def transcript_of(source: CallSource) -> TranscriptLike:

@@ -17,7 +17,7 @@ from ....models.files import finite
 
 _WEB = resources.files(__package__) / "web"
 _CHARTS = "vendor/echarts.common.min.js"
-_PARTS = ("format.js", "summary.js", "loop.js", "calls.js", "main.js")
+_PARTS = ("format.js", "charts.js", "summary.js", "loop.js", "calls.js", "main.js")
 
 
 def render(found: dict[str, Any], title: str) -> bytes:

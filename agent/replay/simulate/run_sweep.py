@@ -5,25 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from ....models.errors import DeescalateError
-from ....models.files import whole_file
 from ....policies.config import MitigationPolicy
 from .comparison import Batches, Comparison
+from .statistics.call_costs import CallCosts, Difference, too_few
 from .statistics.staffing import Service
 from .statistics.sweep import Axis, Costs, Point, cheapest, grid, pareto_front, point_of
 from .statistics.tally import Tally
 from .vectorized import CallBatch
-
-
-class SweepError(DeescalateError):
-    """A sweep lacks what it needs; the message says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +38,10 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """The outcome: `summary` is its JSON, `chosen` the cheapest policy."""
+    """The outcome: `summary` is its JSON, `policy` what to deploy, None if labels are missing."""
 
     summary: dict[str, Any]
-    chosen: MitigationPolicy
+    policy: MitigationPolicy | None
 
 
 def half(batches: Batches, *, to_choose: bool) -> Batches:
@@ -62,64 +56,90 @@ def _first_half(batch: CallBatch) -> NDArray[np.bool_]:
     return np.array([digest[0] % 2 for digest in digests], bool)
 
 
-def run_sweep(base: MitigationPolicy, sweep: Sweep, batches: Callable[[], Batches]) -> Swept:
-    """Try all candidates, take the cheapest, and evaluate it on the held-out half.
+def run_sweep(
+    base: MitigationPolicy,
+    sweep: Sweep,
+    batches: Callable[[], Batches],
+    missing: dict[str, int],
+) -> Swept:
+    """Try all candidates on one half, and see whether the cheapest beats the base on the other.
+
+    If labels are `missing`, nothing is tried. If the base policy costs no more, or the other half
+    cannot tell, it stays.
 
     Raises:
         PolicyError: the grid has no valid policy.
-        SweepError: a half of the labelled calls lacks distressed or calm ones.
     """
     candidates, invalid = grid(base, sweep.axes)
-    comparison = Comparison([candidate.policy for candidate in candidates])
-    comparison.add(half(batches(), to_choose=True))
-    _check(comparison, "to choose from")
-    points = [sweep.point(counts) for counts in comparison.tallies]
-    best = cheapest(points)
-    chosen = candidates[best].policy.model_copy(update={"name": f"{base.name}-swept"})
-    check = Comparison([base, chosen])
-    check.add(half(batches(), to_choose=False))
-    _check(check, "to check on")
-    summary = {
+    about = {
         "candidates": len(candidates),
         "invalid": invalid,
         "costs": asdict(sweep.costs),
         "base_rate": sweep.base_rate,
+    }
+    if too_few(missing):
+        none: dict[str, Any] = {key: [] for key in ("points", "front", "held_out", "held_out_cost")}
+        return Swept(
+            {**about, **none, "cheapest": None, "winner": None, "why": too_few(missing)}, None
+        )
+    comparison = Comparison([base, *(candidate.policy for candidate in candidates)])
+    comparison.add(half(batches(), to_choose=True))
+    costly, *points = [sweep.point(counts) for counts in comparison.tallies]
+    best = cheapest(points, [candidate.distance for candidate in candidates])
+    swept = candidates[best].policy.model_copy(update={"name": f"{base.name}-swept"})
+    check = Comparison([base, swept])
+    costs = CallCosts(sweep.costs, base_rate=sweep.base_rate, handling_s=sweep.service.handling_s)
+    check.add(half(batches(), to_choose=False), watches=[costs.add])
+    changed = costs.compare(1, 0)
+    cheaper = points[best].cost < costly.cost
+    won = cheaper and changed.told and changed.cost.value < 0
+    summary = {
+        **about,
         "points": [
             {"settings": candidate.settings, **asdict(point)}
             for candidate, point in zip(candidates, points, strict=True)
         ],
         "front": pareto_front(points),
         "cheapest": best,
+        "winner": best if won else None,
+        "why": _why(base, changed, won=won, cheaper=cheaper),
         "held_out": [asdict(figures) for figures in check.figures(sweep.base_rate)],
         "held_out_cost": [sweep.point(counts).cost for counts in check.tallies],
     }
-    return Swept(summary, chosen)
+    return Swept(summary, swept if won else base)
 
 
-def _check(comparison: Comparison, what_for: str) -> None:
-    counts = comparison.tallies[0]
-    if not counts.distressed or not counts.calm:
-        raise SweepError(
-            f"a sweep splits the labelled calls in two; the half {what_for} has "
-            f"{counts.distressed} distressed and {counts.calm} calm calls: label more"
-        )
+def _why(base: MitigationPolicy, changed: Difference, *, won: bool, cheaper: bool) -> str:
+    if not cheaper:
+        return f"No setting costs less than {base.name} on the calls to choose from: it stays."
+    cost = changed.cost
+    found = (
+        f"On the held-out calls, of which {changed.calls} cost differently, the cheapest setting "
+        f"costs {abs(cost.value):.0f} {'more' if cost.value > 0 else 'less'} per 1,000 calls than "
+        f"{base.name} (difference: {cost.low:.0f} to {cost.high:.0f})"
+    )
+    if won:
+        return f"{found}."
+    return f"{found}: {base.name} stays{'' if changed.told else ', as that may be chance'}."
 
 
-def write_policy(path: Path, swept: Swept, calls: str) -> None:
-    """Write the chosen policy, ready to deploy, under comments that say how it was chosen.
+def write_policy(file: BinaryIO, swept: Swept, calls: str) -> None:
+    """Write the policy to deploy under comments that say how it was chosen; none if there is none.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    _, labelled = (one["labelled"] for one in swept.summary["held_out"])
-    caught, false = labelled["caught_in_time"], labelled["false_transfers_per_1000_calm"]
+    if swept.policy is None:
+        return
+    figures = swept.summary["held_out"][swept.summary["winner"] is not None]["labelled"]
+    distressed, calm = figures["distressed"], figures["calm"]
+    caught = round(figures["caught_in_time"]["value"] * distressed)
+    false = round(figures["false_transfers_per_1000_calm"]["value"] * calm / 1000)
     lines = [
-        f"# Chosen among {swept.summary['candidates']} on half of the labelled calls in {calls}.",
-        f"# On the other half ({labelled['distressed']} distressed, {labelled['calm']} calm) it",
-        f"# offered a human to {caught['value']:.0%} of the distressed by the third negative turn",
-        f"# and transferred {false['value']:.1f} of 1,000 calm callers who had not asked.",
+        f"# Tried {swept.summary['candidates']} settings on half of the labelled calls in {calls}.",
+        f"# {swept.summary['why']}",
+        f"# On the others it offered a human to {caught} of {distressed} distressed callers by the",
+        f"# third negative turn and transferred {false} of {calm} calm callers needlessly.",
     ]
-    values = swept.chosen.model_dump(mode="json", exclude_none=True)
-    text = "\n".join(lines) + "\n" + yaml.safe_dump(values, sort_keys=False)
-    with whole_file(path) as file:
-        file.write(text.encode())
+    values = swept.policy.model_dump(mode="json", exclude_none=True)
+    file.write(("\n".join(lines) + "\n" + yaml.safe_dump(values, sort_keys=False)).encode())

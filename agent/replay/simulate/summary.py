@@ -8,6 +8,7 @@ from typing import Any
 
 from .comparison import Comparison
 from .evidence_columns import FailedCall
+from .statistics.call_costs import CallCosts, labels_missing, least_cost, too_few
 from .statistics.staffing import Service
 from .statistics.sweep import Costs, point_of
 from .statistics.tally import Tally
@@ -20,6 +21,7 @@ CANNOT_KNOW = (
 
 def simulation_summary(
     comparison: Comparison,
+    call_costs: CallCosts,
     *,
     costs: Costs,
     base_rate: float,
@@ -28,10 +30,11 @@ def simulation_summary(
     failed: Sequence[FailedCall],
     unmatched: Sequence[str],
 ) -> dict[str, Any]:
-    """The figures of all policies; `recommended` is the index of the cheapest one.
+    """The figures of all policies.
 
-    A cost, per 1,000 calls at the base rate, needs labelled calls of both kinds; without them the
-    first policy is recommended.
+    A cost, per 1,000 calls at the base rate, needs labelled calls of both kinds. `least_cost` is
+    the index of the cheapest policy if the calls tell it apart from all others, else None;
+    `recommended` is the first one that they do not tell apart from the cheapest.
     """
     policies = []
     for index, (figures, counts) in enumerate(
@@ -46,20 +49,29 @@ def simulation_summary(
                 "load": asdict(load) if load is not None else None,
             }
         )
-    priced = [index for index, policy in enumerate(policies) if policy["cost"] is not None]
     counts = comparison.tallies[0]
+    missing = labels_missing(counts.distressed, counts.calm)
+    few = too_few(missing)
+    prices = [one["cost"] for one in policies]
+    recommended, least = (0, None) if few else least_cost(prices, call_costs.compare)
+    if not counts.distressed or not counts.calm:
+        about = "Without labels of both calm and distressed calls, right and wrong are unknown."
+    else:
+        about = few or f"{_about(costs, base_rate)} {_choice(comparison, recommended, least)}"
     return {
         "calls": counts.calls,
         "turns": counts.turns,
         "unknown_turns": counts.unknown_turns,
         "failed": [asdict(one) for one in failed],
         "labels_without_a_call": list(unmatched),
-        "about": _about(costs, base_rate, priced),
+        "labels_missing": missing,
+        "about": about.strip(),
         "cannot_know": CANNOT_KNOW,
         "service": asdict(service),
         "costs": asdict(costs),
         "policies": policies,
-        "recommended": min(priced, key=lambda i: policies[i]["cost"], default=0),
+        "recommended": recommended,
+        "least_cost": least if len(policies) > 1 else None,
     }
 
 
@@ -69,11 +81,19 @@ def _cost(counts: Tally, costs: Costs, base_rate: float, service: Service) -> fl
     return point_of(counts, costs, base_rate=base_rate, handling_s=service.handling_s).cost
 
 
-def _about(costs: Costs, base_rate: float, priced: Sequence[int]) -> str:
-    if not priced:
-        return "Without labels of both calm and distressed calls, right and wrong are unknown."
+def _about(costs: Costs, base_rate: float) -> str:
     return (
         f"Costs are per 1,000 calls with {base_rate:.1%} distressed: a missed caller "
         f"{costs.missed:g}, a needless transfer {costs.needless:g}, a minute of a human "
         f"{costs.minute:g}."
     )
+
+
+def _choice(comparison: Comparison, recommended: int, least: int | None) -> str:
+    """Why the recommended policy is that; nothing to say of a single one."""
+    if len(comparison.policies) == 1:
+        return ""
+    name = comparison.policies[recommended].name
+    if least is not None:
+        return f"{name} costs least, by more than chance explains."
+    return f"No policy costs clearly least; of those that may, {name} was named first."

@@ -27,10 +27,14 @@ _TRANSCRIPT = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class TranscriptPlace:
-    """Where one call's words are: a file of its own, or some `lines` of a file of many calls."""
+    """Where one call's words are: a file of its own, or some `lines` of a file of many calls.
+
+    `beside` if nobody named it: it was found beside the recording.
+    """
 
     place: str | None
     lines: tuple[ByteRange, ...] | None = None
+    beside: bool = False
 
 
 class TranscriptIndex:

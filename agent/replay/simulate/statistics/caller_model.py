@@ -15,7 +15,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .....models.errors import PolicyError, first_complaint
@@ -23,9 +25,11 @@ from .....models.readings import EmotionReading, TurnReading
 from .....policies.config import MitigationPolicy
 from .....policies.decide import decide
 from .....policies.types import Action, CallState, Decision, Evidence
+from .call_costs import difference, least_cost
 from .sweep import Costs
 
 MAX_TURNS = 60
+_CALLS = 1_000
 BUNDLED = "bundled"
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -143,30 +147,50 @@ def play_calls(
     costs: Costs,
     *,
     handling_s: float,
-    calls: int = 1_000,
+    calls: int = _CALLS,
     seed: int = 2026,
 ) -> ClosedLoop:
     """Play calls to their end; all policies get the same callers and the same random numbers."""
-    ends = [_play(policy, model, random.Random(f"{seed}/{number}")) for number in range(calls)]  # noqa: S311 - a simulation, not security
+    ends = _ends(policy, model, calls=calls, seed=seed)
+    return _summed(policy, ends, _costs(ends, costs, handling_s))
 
+
+def _ends(
+    policy: MitigationPolicy, model: CallerModel, *, calls: int, seed: int = 2026
+) -> list[_End]:
+    return [_play(policy, model, random.Random(f"{seed}/{number}")) for number in range(calls)]  # noqa: S311 - a simulation, not security
+
+
+def _costs(ends: Sequence[_End], costs: Costs, handling_s: float) -> NDArray[np.float64]:
+    """What each call costs, times 1,000."""
+    human = handling_s / 60 * costs.minute
+    prices = {"lost": costs.missed, "needless": costs.needless + human, "helped": human}
+    return 1000 * np.array([prices.get(end.kind, 0.0) for end in ends])
+
+
+def _summed(
+    policy: MitigationPolicy, ends: Sequence[_End], costs: NDArray[np.float64]
+) -> ClosedLoop:
     def share(*kinds: str) -> float:
-        return sum(end.kind in kinds for end in ends) / calls
+        return sum(end.kind in kinds for end in ends) / len(ends)
 
-    transferred, needless, hung_up = share("helped", "needless"), share("needless"), share("lost")
     return ClosedLoop(
         policy=policy.name,
-        calls=calls,
+        calls=len(ends),
         settled=share("settled"),
-        hung_up=hung_up,
-        transferred=transferred,
-        needless=needless,
-        turns=sum(end.turns for end in ends) / calls,
-        cost=1000
-        * (
-            hung_up * costs.missed
-            + needless * costs.needless
-            + transferred * handling_s / 60 * costs.minute
-        ),
+        hung_up=share("lost"),
+        transferred=share("helped", "needless"),
+        needless=share("needless"),
+        turns=sum(end.turns for end in ends) / len(ends),
+        cost=float(costs.mean()),
+    )
+
+
+def _cheapest(costs: Sequence[NDArray[np.float64]]) -> tuple[int, int | None]:
+    """As `least_cost`, from the costs of the same calls under each policy."""
+    return least_cost(
+        [float(one.mean()) for one in costs],
+        lambda one, other: difference(costs[one] - costs[other]),
     )
 
 
@@ -213,12 +237,16 @@ def _decided(
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """The cost of each policy with one assumption changed, and the cheapest policy."""
+    """The cost of each policy with one assumption changed, and the cheapest policy.
+
+    `kept` is the first policy that the calls do not tell apart from the cheapest.
+    """
 
     assumption: str
     value: float
     costs: dict[str, float]
     cheapest: str
+    kept: str
 
 
 def sensitivities(
@@ -238,16 +266,15 @@ def sensitivities(
     for key, value in _numbers_of(model).items():
         for factor in factors:
             changed = _with(model, key, value * factor)
-            played = {
-                policy.name: play_calls(
-                    policy, changed, costs, handling_s=handling_s, calls=calls
-                ).cost
+            played = [
+                _costs(_ends(policy, changed, calls=calls), costs, handling_s)
                 for policy in policies
-            }
+            ]
+            names = [policy.name for policy in policies]
+            means = {name: float(one.mean()) for name, one in zip(names, played, strict=True)}
             actual = _numbers_of(changed)[key]
-            found.append(
-                Sensitivity(key, actual, played, min(played, key=lambda name: played[name]))
-            )
+            best = min(names, key=lambda name: means[name])
+            found.append(Sensitivity(key, actual, means, best, names[_cheapest(played)[0]]))
     return found
 
 
@@ -279,12 +306,19 @@ def _with(model: CallerModel, key: str, value: float) -> CallerModel:
 def closed_loop(
     policies: Sequence[MitigationPolicy], model: CallerModel, costs: Costs, *, handling_s: float
 ) -> dict[str, Any]:
-    """All policies with the same callers, and how the choice depends on each assumption."""
-    played = [play_calls(policy, model, costs, handling_s=handling_s) for policy in policies]
+    """All policies with the same callers, and how the choice depends on each assumption.
+
+    `cheapest` is the policy that costs least, None if the calls do not tell it from the others.
+    """
+    ends = [_ends(policy, model, calls=_CALLS) for policy in policies]
+    paid = [_costs(one, costs, handling_s) for one in ends]
+    kept, least = _cheapest(paid)
+    by_choice = [policies[kept], *policies[:kept], *policies[kept + 1 :]]
     return {
         "assumptions": model.model_dump(),
-        "policies": [asdict(one) for one in played],
+        "policies": [asdict(_summed(*one)) for one in zip(policies, ends, paid, strict=True)],
+        "cheapest": None if least is None else policies[least].name,
         "doubts": [
-            asdict(one) for one in sensitivities(policies, model, costs, handling_s=handling_s)
+            asdict(one) for one in sensitivities(by_choice, model, costs, handling_s=handling_s)
         ],
     }

@@ -7,7 +7,7 @@ transfers) are also given for the expected rate, from the rates within each clas
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,8 +177,16 @@ def _mean(histogram: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
     if not total:
         return Estimate(float("nan"), float("nan"), float("nan"))
     values = np.arange(len(histogram))
-    drawn = rng.multinomial(total, histogram / total, _ROUNDS) @ values / total
-    return _estimate(float(histogram @ values / total), drawn)
+    return _estimate(float(histogram @ values / total), bootstrap_mean(values, histogram, rng))
+
+
+def bootstrap_mean(
+    values: NDArray[Any], counts: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Bootstrap draws of the mean of values that occur `counts` times."""
+    total = int(counts.sum())
+    means: NDArray[np.float64] = rng.multinomial(total, counts / total, _ROUNDS) @ values / total
+    return means
 
 
 def _estimate(value: object, draws: NDArray[np.float64]) -> Estimate:

@@ -60,10 +60,11 @@ def _number_or_text(value: str) -> float | str:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One policy of a grid, and the settings in which it differs from the base policy."""
+    """One policy of a grid, its settings, and how far they are from those of the base policy."""
 
     settings: dict[str, float | str]
     policy: MitigationPolicy
+    distance: float
 
 
 def grid(base: MitigationPolicy, axes: Sequence[Axis]) -> tuple[list[Candidate], int]:
@@ -85,12 +86,29 @@ def grid(base: MitigationPolicy, axes: Sequence[Axis]) -> tuple[list[Candidate],
     for values in itertools.product(*(axis.values for axis in axes)):
         settings = dict(zip((axis.key for axis in axes), values, strict=True))
         try:
-            found.append(Candidate(settings, policy_with(base, settings)))
+            policy = policy_with(base, settings)
         except ValidationError as error:
             complaint = complaint or first_complaint(error)
+            continue
+        distance = sum(_distance(_value(written, axis.key), axis, settings) for axis in axes)
+        found.append(Candidate(settings, policy, distance))
     if not found:
         raise PolicyError("--sweep", f"no combination is a valid policy: {complaint}")
     return found, combinations - len(found)
+
+
+def _value(written: dict[str, Any], key: str) -> Any:
+    place, name = _place(written, key)
+    return place[name]
+
+
+def _distance(base: Any, axis: Axis, settings: dict[str, float | str]) -> float:
+    """From the base policy's value, in parts of the axis; 1 for another word."""
+    numbers = [value for value in axis.values if isinstance(value, float)]
+    value = settings[axis.key]
+    if isinstance(value, float) and isinstance(base, int | float):
+        return abs(value - base) / ((max(numbers) - min(numbers)) or 1.0)
+    return float(value != base)
 
 
 def policy_with(base: MitigationPolicy, settings: dict[str, float | str]) -> MitigationPolicy:
@@ -164,6 +182,7 @@ def pareto_front(points: Sequence[Point]) -> list[int]:
     return front
 
 
-def cheapest(points: Sequence[Point]) -> int:
-    """The cheapest point; the first of equals."""
-    return min(range(len(points)), key=lambda index: (points[index].cost, index))
+def cheapest(points: Sequence[Point], distances: Sequence[float] = ()) -> int:
+    """The cheapest point; of equals the one nearest to the base policy, or the first."""
+    away = distances or [0.0] * len(points)
+    return min(range(len(points)), key=lambda index: (points[index].cost, away[index], index))

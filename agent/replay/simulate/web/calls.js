@@ -7,7 +7,7 @@ function levelBands(turns, decisions, duration) {
     const end = index + 1 < turns.length ? turns[index + 1].end_s : duration;
     return { level: decision.level, from: turns[index].end_s, to: end };
   }).filter((band) => band.level !== "calm").map((band) => [
-    { xAxis: band.from, itemStyle: { color: band.level === "distressed" ? "#fbe4e0" : "#fdf0d9" } },
+    { xAxis: band.from, itemStyle: { color: color(`${band.level}-band`) } },
     { xAxis: band.to },
   ]);
 }
@@ -16,11 +16,11 @@ function envelopeSeries(call) {
   const { step_s: step, peaks } = call.envelope;
   const line = (sign) => ({
     type: "line", xAxisIndex: 0, yAxisIndex: 0, symbol: "none", silent: true, lineStyle: { width: 0 },
-    areaStyle: { color: "#9db3b1", opacity: 1 }, data: peaks.map((peak, index) => [index * step, sign * peak / 255]),
+    areaStyle: { color: color("envelope"), opacity: 1 }, data: peaks.map((peak, index) => [index * step, sign * peak / 255]),
   });
   const spans = [
-    ...call.turns.map((turn) => [{ xAxis: turn.start_s, itemStyle: { color: "#0f5f5c", opacity: 0.12 } }, { xAxis: turn.end_s }]),
-    ...call.negative.map(([from, to]) => [{ xAxis: from, itemStyle: { color: "transparent", borderColor: "#a52a24", borderWidth: 1 } }, { xAxis: to }]),
+    ...call.turns.map((turn) => [{ xAxis: turn.start_s, itemStyle: { color: color("accent"), opacity: 0.12 } }, { xAxis: turn.end_s }]),
+    ...call.negative.map(([from, to]) => [{ xAxis: from, itemStyle: { color: "transparent", borderColor: color("distressed"), borderWidth: 1 } }, { xAxis: to }]),
   ];
   return [{ ...line(1), markArea: { silent: true, data: spans } }, line(-1)];
 }
@@ -28,8 +28,8 @@ function envelopeSeries(call) {
 /** A line across the call where a level is entered, labelled at its end. */
 function levelLine(name, enter, position) {
   return {
-    yAxis: logOdds(enter), lineStyle: { color: LEVEL_COLORS[name], type: "dashed", width: 1 },
-    label: { formatter: `${name} ${share(enter)}`, position, color: LEVEL_COLORS[name], fontSize: 11, padding: [1, 0] },
+    yAxis: logOdds(enter), lineStyle: { color: color(name), type: "dashed", width: 1 },
+    label: { formatter: `${name} ${share(enter)}`, position, color: color(name), fontSize: 11, padding: [1, 0] },
   };
 }
 
@@ -42,11 +42,11 @@ function turnSeries(call, policyIndex, levels) {
   belief.push([call.duration_s, belief[belief.length - 1][1]]);
   const acted = call.turns.map((turn, index) => ({ turn, decision: decisions[index] })).filter(({ decision }) => decision.action !== "proceed");
   return [
-    { type: "scatter", name: "voice, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbolSize: 9, itemStyle: { color: "#3b78c2" }, data: points("voice") },
-    ...(within.length ? [{ type: "line", name: "voice within the turn", step: "end", symbol: "none", silent: true, xAxisIndex: 1, yAxisIndex: 1, lineStyle: { color: "#3b78c2", width: 1.5, opacity: 0.7 }, itemStyle: { color: "#3b78c2" }, data: within }] : []),
-    { type: "scatter", name: "words, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbol: "rect", symbolSize: 8, itemStyle: { color: "#8a8f2a" }, data: points("words") },
+    { type: "scatter", name: "voice, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbolSize: 9, itemStyle: { color: color("voice") }, data: points("voice") },
+    ...(within.length ? [{ type: "line", name: "voice within the turn", step: "end", symbol: "none", silent: true, xAxisIndex: 1, yAxisIndex: 1, lineStyle: { color: color("voice"), width: 1.5, opacity: 0.7 }, itemStyle: { color: color("voice") }, data: within }] : []),
+    { type: "scatter", name: "words, p(negative)", xAxisIndex: 1, yAxisIndex: 1, symbol: "rect", symbolSize: 8, itemStyle: { color: color("words") }, data: points("words") },
     {
-      type: "line", name: "belief", step: "end", xAxisIndex: 1, yAxisIndex: 1, symbol: "none", lineStyle: { color: "#1c2326", width: 2 }, itemStyle: { color: "#1c2326" },
+      type: "line", name: "belief", step: "end", xAxisIndex: 1, yAxisIndex: 1, symbol: "none", lineStyle: { color: color("ink"), width: 2 }, itemStyle: { color: color("ink") },
       data: belief,
       markArea: { silent: true, data: levelBands(call.turns, decisions, call.duration_s) },
       markLine: {
@@ -55,10 +55,9 @@ function turnSeries(call, policyIndex, levels) {
       },
     },
     {
-      type: "scatter", name: "action", xAxisIndex: 1, yAxisIndex: 1, symbol: "triangle", symbolSize: 14, itemStyle: { color: "#a52a24" },
+      type: "scatter", name: "action", xAxisIndex: 1, yAxisIndex: 1, symbol: "triangle", symbolSize: 14,
       data: acted.map(({ turn, decision }) => ({
-        value: [turn.end_s, ACTIONS_AT], itemStyle: { color: ACTIONS[decision.action].color },
-        name: ACTIONS[decision.action].name, label: { show: true, position: "right", formatter: "{b}", fontSize: 11 },
+        value: [turn.end_s, ACTIONS_AT], name: ACTIONS[decision.action].name, itemStyle: { color: color(ACTIONS[decision.action].color) },
       })),
     },
   ];
@@ -68,23 +67,20 @@ const TICKS = [0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99].map(logOdds);
 const ACTIONS_AT = logOdds(1) + 0.8;
 
 function timelineOption(call, policyIndex, levels) {
-  const time = (gridIndex, more) => ({ type: "value", gridIndex, min: 0, max: call.duration_s, axisLabel: { formatter: clock }, axisLine: { onZero: false }, splitLine: { show: false }, ...more });
+  const time = (gridIndex, more = {}) => ({ type: "value", gridIndex, min: 0, max: call.duration_s, splitNumber: 4, ...inColors({ axisLabel: { formatter: clock, ...more }, axisLine: { onZero: false }, splitLine: { show: false } }) });
   return {
-    animation: false,
-    tooltip: { ...TOOLTIP, trigger: "item", formatter: (p) => Array.isArray(p.value) ? `${p.seriesName === "action" ? p.name : `${p.seriesName}: ${share(ofLogOdds(p.value[1]))}`} at ${clock(p.value[0])}` : "" },
-    legend: { top: 0, type: "scroll", data: ["voice, p(negative)", "voice within the turn", "words, p(negative)", "belief", "action"] },
+    tooltip: { ...tooltip(), trigger: "item", formatter: (p) => Array.isArray(p.value) ? `${p.seriesName === "action" ? p.name : `${p.seriesName}: ${share(ofLogOdds(p.value[1]))}`} at ${clock(p.value[0])}` : "" },
     axisPointer: { link: [{ xAxisIndex: "all" }] },
-    grid: [{ left: 48, right: 90, top: 34, height: 80 }, { left: 48, right: 90, top: 130, bottom: 60 }],
-    xAxis: [time(0, { axisLabel: { show: false } }), time(1)],
+    grid: [{ left: 48, right: 16, top: 8, height: 80 }, { left: 48, right: 16, top: 104, bottom: 60 }],
+    xAxis: [time(0, { show: false }), time(1)],
     yAxis: [
       { type: "value", gridIndex: 0, min: -1, max: 1, axisLabel: { show: false }, axisLine: { show: false }, axisTick: { show: false }, splitLine: { show: false } },
       {
         type: "value", gridIndex: 1, min: logOdds(0), max: ACTIONS_AT + 0.6,
-        axisLabel: { customValues: TICKS, formatter: (value) => share(ofLogOdds(value)) }, axisTick: { customValues: TICKS },
-        splitLine: { show: false },
+        ...inColors({ axisLabel: { customValues: TICKS, formatter: (value) => share(ofLogOdds(value)) }, axisTick: { customValues: TICKS }, splitLine: { show: false } }),
       },
     ],
-    dataZoom: [{ type: "inside", xAxisIndex: [0, 1] }, { type: "slider", xAxisIndex: [0, 1], height: 18, bottom: 8 }],
+    dataZoom: [{ type: "inside", xAxisIndex: [0, 1] }, { type: "slider", xAxisIndex: [0, 1], height: 18, bottom: 8, showDetail: false, borderColor: color("line"), backgroundColor: color("card"), dataBackground: { lineStyle: { color: color("faint") }, areaStyle: { color: color("line") } } }],
     series: [...envelopeSeries(call), ...turnSeries(call, policyIndex, levels)],
   };
 }
@@ -124,15 +120,15 @@ function openBrowser(found) {
   const byId = (id) => document.getElementById(id);
   const [list, kinds, policies, table, audio] = ["calls", "kind", "policy", "turns", "audio"].map(byId);
   const names = [...new Set(calls.map((call) => call.kind))];
-  const drawn = echarts.init(byId("timeline"));
   let shown = calls[0];
+  const { draw: drawTimeline, drawn } = drawIn(byId("timeline"), () => timelineOption(shown, Number(policies.value), found.levels[Number(policies.value)]));
 
   const draw = () => {
     const index = Number(policies.value);
     byId("call-title").textContent = `${shown.id}, ${clock(shown.duration_s)}, ${truthOf(shown)}`;
     audio.hidden = shown.audio === null;
     if (shown.audio !== null && audio.src !== shown.audio) audio.src = shown.audio;
-    drawn.setOption(timelineOption(shown, index, found.levels[index]), { notMerge: true });
+    drawTimeline();
     fillTurns(table, shown, index);
     for (const button of list.querySelectorAll("button")) button.setAttribute("aria-current", String(button.value === shown.id));
   };
@@ -154,10 +150,12 @@ function openBrowser(found) {
   kinds.addEventListener("change", fill);
   policies.addEventListener("change", draw);
   audio.addEventListener("timeupdate", () => {
-    drawn.setOption({ series: [{ markLine: { symbol: "none", silent: true, animation: false, label: { show: false }, lineStyle: { color: "#a52a24", type: "solid" }, data: [{ xAxis: audio.currentTime }] } }] });
+    drawn.setOption({ series: [{ markLine: { symbol: "none", silent: true, animation: false, label: { show: false }, lineStyle: { color: color("distressed"), type: "solid" }, data: [{ xAxis: audio.currentTime }] } }] });
     markTurn(table, shown, audio.currentTime);
   });
-  window.addEventListener("resize", () => drawn.resize());
-  window.addEventListener("beforeprint", () => drawn.resize());
+  fillLegend(byId("timeline-legend"), [
+    ["voice, p(negative)", "voice"], ["words, p(negative)", "words"], ["belief", "ink"],
+    ...["empathize", "offer_human", "transfer"].map((key) => [ACTIONS[key].name, ACTIONS[key].color]),
+  ]);
   fill();
 }

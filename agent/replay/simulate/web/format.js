@@ -27,6 +27,26 @@ function percent(estimate) {
   return value === "-" ? ["-", ""] : [`${value} %`, range];
 }
 
+/** Fewer calls than this are shown as their count: a rate would claim more than they can tell. */
+const FEW = 10;
+
+/** A share of these calls, in percent or per 1,000, or as a count if it is of few. */
+function shareOf(estimate, calls, per = 1) {
+  if (estimate.value === null) return ["-", ""];
+  const count = Math.round(estimate.value * calls / per);
+  if (count >= FEW) {
+    if (per === 1) return percent(estimate);
+    const [value, range] = between(estimate);
+    return [`${value} in ${grouped(per)}`, range];
+  }
+  const part = (value) => number(100 * value / per);
+  return [`${count} of ${grouped(calls)}`, `${part(estimate.low)} to ${part(estimate.high)} %`];
+}
+
+function grouped(count) {
+  return count.toLocaleString("en");
+}
+
 /** A probability as log-odds, clipped to the axis from 0.5 % to 99.5 %. */
 const ODDS_EDGE = 0.005;
 function logOdds(p) {
@@ -48,15 +68,20 @@ function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+/** What each action is called; the colours are those of the style sheet. */
 const ACTIONS = {
-  proceed: { name: "left alone", color: "#c9ccc6" },
-  empathize: { name: "empathy", color: "#d99a2b" },
-  offer_human: { name: "human offered", color: "#7a5bb4" },
-  call_back: { name: "call back offered", color: "#7a5bb4" },
-  transfer: { name: "transferred", color: "#a52a24" },
+  proceed: { name: "left alone", color: "proceed" },
+  empathize: { name: "empathy", color: "empathize" },
+  offer_human: { name: "human offered", color: "offer" },
+  call_back: { name: "call back offered", color: "offer" },
+  transfer: { name: "transferred", color: "transfer" },
 };
-const LEVEL_COLORS = { strained: "#8a5300", distressed: "#a52a24" };
-const COLORS = ["#0f5f5c", "#c0632b", "#5b4bb4", "#3b78c2", "#8a8f2a", "#a23a72"];
+const SERIES = 6;
 
-/** Tooltips are drawn, not written as HTML. */
-const TOOLTIP = { renderMode: "richText", confine: true };
+function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function seriesColor(index) {
+  return `series-${index % SERIES}`;
+}

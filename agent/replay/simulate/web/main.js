@@ -8,9 +8,9 @@
   byId("cannot-know").textContent = found.cannot_know;
   fillCards(found, byId("cards"));
   drawActions(found, byId("charts"));
-  if (found.policies[0].labelled) drawTradeOff(found, byId("charts"));
-  if (found.policies[0].load) drawLoad(found, byId("charts"));
-  if (found.policies[0].labelled) drawWaiting(found, byId("charts"));
+  if (enoughLabels(found)) drawTradeOff(found, byId("charts"));
+  if (found.policies.some((policy) => transfersOf(policy) >= FEW)) drawLoad(found, byId("charts"));
+  if (found.policies[0].negative_before_action.some((count) => count)) drawWaiting(found, byId("charts"));
   if (found.closed_loop) {
     byId("loop").hidden = false;
     showClosedLoop(found.closed_loop, { note: byId("loop-note"), charts: byId("loop-charts"), turns: byId("loop-turns") });

@@ -17,15 +17,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipecat_deescalate import load_policy
 from pipecat_deescalate.agent.replay.simulate.call_index import CallIndex
 from pipecat_deescalate.agent.replay.simulate.command import Options, run_simulation
 from pipecat_deescalate.agent.replay.simulate.duckdb_io import scratch
+from pipecat_deescalate.agent.replay.simulate.evidence_cache import default_place
 from pipecat_deescalate.agent.replay.simulate.find_calls import NoCallsError, find_calls
 from pipecat_deescalate.agent.replay.simulate.recording_evidence import EvidenceSettings, tasks_for
 from pipecat_deescalate.agent.replay.simulate.transcript_lookup import TranscriptIndex
 from pipecat_deescalate.models.errors import DeescalateError
 
+from ....commands import deescalate
 from .conftest import Run
 
 
@@ -324,33 +325,41 @@ def test_what_is_odd_about_transcripts_is_said_once(
     assert "calls without a transcript: 1" in run.stderr
 
 
-def test_a_sweep_writes_a_policy_that_loads(
-    simulate: Run, calls: Path, heard: Path, tmp_path: Path
+def test_what_was_written_is_named_and_nothing_falls_into_the_working_folder(
+    calls: Path, heard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cheapest point must be a file that a bot can be started with."""
-    shutil.copytree(heard, tmp_path / "evidence")
-    best = tmp_path / "best.yaml"
-    labels = tmp_path / "labels.csv"  # by call: each half gets both kinds
-    labels.write_text("call_id,distressed\n" + "".join(f"call-{n:06},{n % 2}\n" for n in range(6)))
-    run = simulate(
-        calls,
-        *("--labels", labels, "--workers", "1", "--best", best, "--json"),
-        *("--sweep", "expected_negative_rate=0.01,0.1", "--sweep", "distressed.enter=0.2:0.4:0.1"),
+    """A folder `evidence` appeared wherever somebody stood, and nobody knew what it was."""
+    stand = tmp_path / "stand"
+    stand.mkdir()
+    monkeypatch.chdir(stand)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "caches"))
+    monkeypatch.setenv("HOME", str(tmp_path / "caches"))
+    place = Path(default_place([str(calls)]))
+    assert place == Path(default_place([str(calls / "calls.csv")]))
+    assert place != Path(default_place([str(tmp_path)]))
+    assert place.is_relative_to(tmp_path / "caches")
+    shutil.copytree(heard, place)
+    run = deescalate(
+        "simulate", calls, "--report", "report.html", "--results", "results", "--out", "found.json"
     )
     assert run.returncode == 0, run.stderr
-    swept = json.loads(run.stdout)["sweep"]
-    assert swept["candidates"] == 6
-    chosen = load_policy(best)
-    settings = swept["points"][swept["cheapest"]]["settings"]
-    assert chosen.expected_negative_rate == settings["expected_negative_rate"]
-    assert chosen.distressed.enter == settings["distressed.enter"]
+    said = run.stderr.splitlines()
+    for line in (
+        f"evidence in {place}",
+        "decisions in results",
+        "report in report.html",
+        "JSON in found.json",
+    ):
+        assert f"deescalate: {line}" in said
+    assert {path.name for path in stand.iterdir()} == {"results", "report.html", "found.json"}
 
 
 def test_the_example_runs(corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The script that users copy must work as it stands, to its last query."""
     path = Path(__file__).parents[4] / "examples" / "04_tune_policy.py"
     runpy.run_path(str(path))["main"](corpus, tmp_path, split="eval", calls=24)
-    assert load_policy(str(tmp_path / "tuned.yaml")).name
+    assert not (tmp_path / "tuned.yaml").exists(), "24 calls are too few for a winner"
     assert "<html" in (tmp_path / "report.html").read_text()
     analysed, labelled = row(
         "SELECT count(DISTINCT call_id), count(DISTINCT call_id) FILTER (distressed)"
