@@ -69,7 +69,7 @@ def test_a_transcript_beside_its_call_is_used(
     assert "used from beside the recordings: 1 " in said
     action, said = run(folder, capsys, use=False)
     assert action == "proceed"
-    assert "transcripts" not in said
+    assert "transcripts used" not in said
 
 
 def test_of_two_transcripts_none_is_guessed(
