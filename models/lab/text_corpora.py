@@ -131,7 +131,7 @@ def read_xed(folder: Path) -> LabelledTexts:
     )
 
 
-def read_callers(recipe: TextRecipe, path: Path = CALLERS) -> list[str]:
+def read_calm_callers(recipe: TextRecipe, path: Path = CALLERS) -> list[str]:
     """Callers' turns without a sign of heat, of those written for the request classifier."""
     try:
         with path.open(encoding="utf-8", newline="") as file:

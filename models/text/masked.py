@@ -34,7 +34,8 @@ _DIGITS_AFTER = re.compile(
     r"|(?:(?:oh|zero|one|two|three|four|five|six|seven|eight|nine)\b\s*){3})",
     re.IGNORECASE,
 )
-_SWEAR_WORD = "fuck"
+_SWEAR_WORD = "damn"
+"""A mild one: which was said is not known."""
 
 
 def find_masked(text: str) -> str | None:

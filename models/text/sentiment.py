@@ -88,11 +88,11 @@ def tokens(text: str) -> list[str]:
             mark = "<num>" if word in _NUMBERS else word
         else:
             mark = _mark(token)
-            negated = 0
         if mark == before == "<num>":
             continue
-        negated = 0 if mark in _RESUMES else negated
-        out.append(f"~{mark}" if negated else mark)
+        if mark in _RESUMES or not (mark[0].isalpha() or mark == "<num>"):
+            negated = 0
+        out.append(f"~{mark}" if negated and mark != "<num>" else mark)
         negated = _NEGATED_WORDS if mark in _NEGATIONS else max(negated - 1, 0)
         before = mark
     if shouted:

@@ -1,4 +1,4 @@
-"""Train the text model on forum, film and callers' texts, calibrate it on callers, write its card."""
+"""Train the text model on forums, films and callers' turns, calibrate it, and write its card."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ..text_corpora import (
     Flags,
     LabelledTexts,
     TextRecipe,
+    read_calm_callers,
     read_cucom,
-    read_callers,
     read_goemotions,
     read_meld,
     read_text_recipe,
@@ -128,7 +128,7 @@ def _training_texts(data: Path, recipe: TextRecipe, rng: random.Random) -> _Know
 
     train = read_goemotions(data, "train", recipe.negative_labels)
     xed = read_xed(data)
-    callers = read_callers(recipe)
+    callers = read_calm_callers(recipe)
     rng.shuffle(callers)
     for corpus, share in ((train, 1.0), (xed, recipe.xed_weight)):
         named = [_named(text, rng) for text in corpus.texts]
