@@ -6,7 +6,7 @@ import csv
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UnreadableInputError, first_complaint
+from ..readings import Cue
+from ..text.cues import find_cues
 
 RECIPE = Path(__file__).with_name("text_corpora.yaml")
 Flags = NDArray[np.bool_]
 
+CALLERS = Path(__file__).parent / "training" / "asks_for_human_en.tsv"
+_HEATED = {Cue.PROFANITY, Cue.COMPLAINT_ABOUT_SYSTEM, Cue.THREATENS_TO_LEAVE}
+_CHOICE = re.compile(r"\((?P<options>[^()]*)\)|\{(?P<list>\w+)\}")
 _INSERTED = ("um", "uh", "like", "you know", "well", "i mean")
 _FALSE_STARTS = ("i", "the", "to", "a", "my", "we", "you", "it", "is", "and")
 
@@ -33,11 +38,18 @@ class TextRecipe(BaseModel):
     negative_weight: float
     regularisation: float
     min_texts: int
+    least_length: float
+    false_alarms: float
     cucom_weight: float
     cucom_held_out: int
     heated_phrases: list[str]
     signs_of_heat: list[str]
+    xed_weight: float
     own_weight: float
+    own_samples: int
+    caller_sets: list[str]
+    caller_weight: float
+    lists: dict[str, list[str]]
     calm_turns: list[str]
     heated_turns: list[str]
 
@@ -83,6 +95,61 @@ def spoken(text: str, rng: random.Random) -> str:
 def half_spoken(text: str, rng: random.Random) -> str:
     """With probability 1/2 the text as speech recognition may return it, else as it is."""
     return spoken(text, rng) if rng.random() < 0.5 else text
+
+
+def written(entries: Sequence[str], recipe: TextRecipe, rng: random.Random) -> list[list[str]]:
+    """For each entry of the recipe's own turns, the different sentences drawn from it."""
+    return [
+        sorted({_one_of(entry, recipe.lists, rng) for _ in range(recipe.own_samples)})
+        for entry in entries
+    ]
+
+
+def _one_of(entry: str, lists: Mapping[str, Sequence[str]], rng: random.Random) -> str:
+    """One sentence of an entry with `(a|b)` for a choice and `{name}` for one of a list."""
+    while choice := _CHOICE.search(entry):
+        options = lists[choice["list"]] if choice["list"] else choice["options"].split("|")
+        entry = entry[: choice.start()] + rng.choice(options) + entry[choice.end() :]
+    return " ".join(entry.split()).replace(" 's ", "'s ")
+
+
+def read_xed(folder: Path) -> LabelledTexts:
+    """Read the English subtitles of XED: anger (1) and disgust (3) are negative."""
+    path = folder / "xed" / "AnnotatedData" / "en-annotated.tsv"
+    try:
+        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        negative = [not {"1", "3"}.isdisjoint(labels.split(", ")) for _, labels in rows]
+        path = path.with_name("neu_en.txt")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        neutral = [line.split("\t", 1)[1] for line in lines]
+    except (OSError, ValueError, IndexError) as error:
+        raise UnreadableInputError(path, str(error)) from error
+    return LabelledTexts(
+        [*(text for text, _ in rows), *neutral],
+        np.array([*negative, *(False for _ in neutral)]),
+        np.arange(len(rows) + len(neutral)) >= len(rows),
+    )
+
+
+def read_calm_callers(recipe: TextRecipe, path: Path = CALLERS) -> list[str]:
+    """Callers' turns without a sign of heat, of those written for the request classifier."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        said = [
+            row["sentence"]
+            for row in rows
+            if row["asks"] == "0" and row["set"] in recipe.caller_sets
+        ]
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise UnreadableInputError(path, str(error)) from error
+    words = "|".join(map(re.escape, (*recipe.heated_phrases, *recipe.signs_of_heat)))
+    heat = re.compile(rf"!|{words}", re.IGNORECASE)
+    return [text for text in said if not heat.search(text) and not _HEATED & _cues(text)]
+
+
+def _cues(text: str) -> set[Cue]:
+    return {cue for cue, _ in find_cues(text)}
 
 
 def read_goemotions(folder: Path, split: str, negative_labels: Sequence[str]) -> LabelledTexts:

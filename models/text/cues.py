@@ -16,6 +16,7 @@ from ..errors import ModelFileError, first_complaint
 from ..logs import get_logger
 from ..readings import Cue
 from ..registry import WEIGHTS
+from .masked import find_masked
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
 from .request_classifier import Lexicon, RequestClassifier
 
@@ -289,4 +290,7 @@ def find_cues(text: object, language: str = "en") -> tuple[tuple[Cue, str], ...]
         other = load_language(code)
         for cue, words in other.find(turn) if other is not None else ():
             found.setdefault(cue, words)
+    masked = find_masked(turn)
+    if masked is not None:
+        found.setdefault(Cue.PROFANITY, masked)
     return tuple(found.items())

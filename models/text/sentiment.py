@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from .. import registry
 from ..readings import WordReading
 from .cues import find_cues, load_language, readable
+from .masked import find_masked, unmasked
 
 WEIGHTS = registry.WEIGHTS / "wording.npz"
 BUCKETS = 1 << 19
 _MAX_TOKENS = 200
-_MARK = ord("<")
+_MARK, _NEGATED = ord("<"), ord("~")
+_NEGATED_WORDS = 4
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - 19)
 
@@ -41,6 +43,12 @@ _STUTTERS = frozenset([
     "i", "im", "a", "an", "the", "to", "my", "we", "you", "it", "is", "and", "that", "so", "of",
     "in", "on", "with",
 ])
+_NEGATIONS = frozenset([
+    "not", "dont", "didnt", "doesnt", "isnt", "arent", "wasnt", "werent", "wont", "wouldnt", "cant",
+    "cannot", "couldnt", "shouldnt", "havent", "hasnt", "hadnt", "aint", "never", "no", "without",
+    "nobody", "none", "nor", "neither", "hardly",
+])
+_RESUMES = frozenset(["but", "because", "so", "just", "only", "then", "though"])
 # fmt: on
 
 
@@ -57,7 +65,10 @@ def tokens(text: str) -> list[str]:
 
     Case, apostrophes and fillers are dropped (a turn with words in capitals gets a mark of its
     own), numbers become one token whether written or spoken, stuttered small words count once.
+    A masked swear word is a swear word. The four words after a negation are marked as negated, to
+    the next mark or to a word such as "but".
     """
+    text = unmasked(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
     lowered = text.lower()
@@ -66,19 +77,24 @@ def tokens(text: str) -> list[str]:
         shouted = sum(len(word) > 2 and word.isupper() for word in _TOKEN.findall(text))
     stretched = _STRETCHED.search(lowered) is not None
     out: list[str] = []
+    negated, before = 0, ""
     for token in _TOKEN.findall(lowered):
         if token[0].isalpha():
             word = token.replace("'", "")
             if stretched:
                 word = _STRETCHED.sub(r"\1\1", word)
-            if word in _FILLERS or (out and word == out[-1] and word in _STUTTERS):
+            if word in _FILLERS or (word == before and word in _STUTTERS):
                 continue
             mark = "<num>" if word in _NUMBERS else word
         else:
             mark = _mark(token)
-        if mark == "<num>" and out and out[-1] == mark:
+        if mark == before == "<num>":
             continue
-        out.append(mark)
+        if mark in _RESUMES or not (mark[0].isalpha() or mark == "<num>"):
+            negated = 0
+        out.append(f"~{mark}" if negated and mark != "<num>" else mark)
+        negated = _NEGATED_WORDS if mark in _NEGATIONS else max(negated - 1, 0)
+        before = mark
     if shouted:
         out.append("<caps>" if shouted == 1 else "<CAPS>")
     return out
@@ -97,6 +113,8 @@ def _mark(token: str) -> str:
 def features(text: str) -> NDArray[np.int64]:
     """The hashed features of a turn: one to three words, three to five letters of a word.
 
+    Negated words have no letters of their own.
+
     Shape (features,), each in [0, BUCKETS), no duplicates.
     """
     crc = zlib.crc32
@@ -105,7 +123,7 @@ def features(text: str) -> NDArray[np.int64]:
     ones = [crc(word, 1) for word in encoded]
     twos = list(map(crc, encoded[1:], ones))
     whole = np.array([*ones, *twos, *map(crc, encoded[2:], twos)], dtype=np.uint64)
-    spelled = {word for word in encoded if word[0] != _MARK and len(word) > 1}
+    spelled = {word for word in encoded if word[0] not in {_MARK, _NEGATED} and len(word) > 1}
     letters = b"".join([b"<%b>" % word for word in spelled])
     hashed = np.concatenate([whole * _MIX, *_letter_groups(letters)]) >> _SHIFT
     return np.unique(hashed.astype(np.int64))
@@ -132,6 +150,7 @@ class Weights:
 
     `weight` (BUCKETS,) int8 in units of `weight_unit`; `rarity` (BUCKETS,) uint8, the inverse
     document frequency in units of `rarity_unit`, 0 for what training did not see often enough.
+    `least_length` (in the same units) shrinks turns of few informative words towards the intercept.
     The logit of the calibrated probability at even odds is slope * score + offset.
     """
 
@@ -140,15 +159,14 @@ class Weights:
     rarity: NDArray[np.uint8]
     rarity_unit: float
     intercept: float
+    least_length: float
     slope: float = 1.0
     offset: float = 0.0
 
     def score(self, hashed: NDArray[np.int64]) -> float:
-        """The raw score of one turn's features; they are weighted by rarity to unit length."""
+        """The raw score of one turn's features, weighted by rarity to at most unit length."""
         rarity = self.rarity[hashed].astype(np.float32)
-        length = float(np.sqrt(rarity @ rarity))
-        if length == 0.0:
-            return self.intercept
+        length = math.sqrt(float(rarity @ rarity) + self.least_length**2)
         return float(rarity @ self.weight[hashed]) / length * self.weight_unit + self.intercept
 
     def probability(self, text: str) -> float:
@@ -163,7 +181,9 @@ class Weights:
         Raises:
             ModelFileError: if either file is missing, damaged, or does not belong to the other.
         """
-        scalars = dict.fromkeys(("weight_unit", "rarity_unit", "intercept", "slope", "offset"), ())
+        scalars = dict.fromkeys(
+            ("weight_unit", "rarity_unit", "intercept", "least_length", "slope", "offset"), ()
+        )
         vectors = dict.fromkeys(("weight", "rarity"), (BUCKETS,))
         return cls(**registry.read_arrays(path, {**vectors, **scalars}))
 
@@ -177,12 +197,12 @@ class BundledTextClassifier:
     def classify(self, text: str | None, language: str | None = "en") -> WordReading:
         """Read one turn; without a language it is taken for English.
 
-        What is not text, or holds no letters or digits, has no probability and no cues. The model
+        What is not text, or holds no letters, digits or masked words, is not read. The model
         is English-only: in any other language `p_negative` is None. A turn of more than 2,000
         characters is read at both ends, 1,000 each.
         """
         turn = readable(text)
-        if not any(map(str.isalnum, turn)):
+        if not any(map(str.isalnum, turn)) and find_masked(turn) is None:
             return WordReading(None)
         language = language or "en"
         english = _primary(language) == "en"

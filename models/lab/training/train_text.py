@@ -1,12 +1,13 @@
-"""Train the text model on GoEmotions and CuCom, calibrate it on held-out texts, write its card."""
+"""Train the text model on forums, films and callers' turns, calibrate it, and write its card."""
 
 from __future__ import annotations
 
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,19 @@ from ..text_corpora import (
     Flags,
     LabelledTexts,
     TextRecipe,
+    read_calm_callers,
     read_cucom,
     read_goemotions,
     read_meld,
     read_text_recipe,
+    read_xed,
     spoken,
+    written,
 )
 
 Floats = NDArray[np.float64]
+HELD_OUT = 5
+"""One in this many of the callers' turns is held out for the calibration."""
 
 # fmt: off
 _NAMES = (
@@ -71,55 +77,82 @@ def train_text_model(
     settings = read_text_recipe(recipe)
     rng = random.Random(settings.seed)  # noqa: S311 - augmentation, not security
     progress("reading the texts", 0, 1)
-    train = read_goemotions(data, "train", settings.negative_labels)
-    cucom, held_out, agents = read_cucom(data, settings)
+    known = _training_texts(data, settings, rng)
     progress("hashing the features", 0, 1)
-    texts, negative, weight = _training_texts(train, cucom, agents, settings, rng)
-    counts = _matrix(texts)
-    progress(f"fitting {len(texts)} texts", 0, 1)
-    weights = _fit(counts, 2 * len(train.texts), negative, weight, settings)
-    dev = read_goemotions(data, "dev", settings.negative_labels)
+    counts = _matrix(known.texts)
+    kept = ~known.held_out
+    progress(f"fitting {kept.sum()} texts, to calibrate on the others", 0, 1)
+    trial = _fit(counts[kept], known.negative[kept], known.weight[kept], settings)
+    progress(f"fitting {len(known.texts)} texts", 0, 1)
+    weights = _fit(counts, known.negative, known.weight, settings)
     progress("calibrating", 0, 1)
-    weights = _calibrate(weights, [dev, held_out], rng)
+    slope, offset = _calibrate(trial, known, settings)
+    weights = replace(weights, slope=slope, offset=offset)
     report = evaluate_text_model(weights, data, settings)
     _write(weights, report, settings, out)
     return report
 
 
-def _training_texts(
-    train: LabelledTexts,
-    cucom: LabelledTexts,
-    agents: list[str],
-    recipe: TextRecipe,
-    rng: random.Random,
-) -> tuple[list[str], Flags, Floats]:
-    """All training texts, GoEmotions first, each as written and as spoken, with their weights."""
-    texts: list[str] = []
-    negative: list[Flags] = []
-    weight: list[Floats] = []
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Texts for training, each as written and as spoken, and what calibrates: turns of callers.
 
-    def add(some: Sequence[str], flags: Flags, weights: Floats) -> None:
+    `held_out` turns are unknown to the model that calibrates; `hard` ones are calm by the recipe's
+    own turns.
+    """
+
+    texts: list[str]
+    negative: Flags
+    weight: Floats
+    held_out: Flags
+    hard: Flags
+
+
+def _training_texts(data: Path, recipe: TextRecipe, rng: random.Random) -> _Known:
+    texts: list[str] = []
+    columns: list[NDArray[np.float64]] = []
+
+    def add(
+        some: Sequence[str],
+        negative: Flags,
+        weight: Floats,
+        entry: Sequence[int] | None = None,
+        *,
+        hard: bool = False,
+    ) -> None:
+        held_out = np.full(len(some), -1) if entry is None else np.array(entry) % HELD_OUT
         for version in (list(some), [spoken(text, rng) for text in some]):
             texts.extend(version)
-            negative.append(flags)
-            weight.append(weights)
+            flags = (negative, weight, held_out == 0, np.full(len(some), hard))
+            columns.append(np.stack(flags).astype(float))
 
-    named = [_named(text, rng) for text in train.texts]
-    add(named, train.negative, np.where(train.negative, recipe.negative_weight, 1.0))
+    train = read_goemotions(data, "train", recipe.negative_labels)
+    xed = read_xed(data)
+    callers = read_calm_callers(recipe)
+    rng.shuffle(callers)
+    for corpus, share in ((train, 1.0), (xed, recipe.xed_weight)):
+        named = [_named(text, rng) for text in corpus.texts]
+        add(named, corpus.negative, share * np.where(corpus.negative, recipe.negative_weight, 1.0))
+    cucom, _, agents = read_cucom(data, recipe)
     agents = rng.sample(agents, min(10_000, len(agents)))
     heated = [t for t, n in zip(cucom.texts, cucom.negative, strict=True) if n]
     calm = [t for t, n in zip(cucom.texts, cucom.negative, strict=True) if not n]
-    for some, flag, share in (
-        (heated, True, 1.0 * recipe.cucom_weight),
-        (calm, False, 0.5 * recipe.cucom_weight),
-        (agents, False, 0.5 * recipe.cucom_weight),
-        (recipe.heated_turns, True, recipe.own_weight),
-        (recipe.calm_turns, False, recipe.own_weight),
+    own = [written(turns, recipe, rng) for turns in (recipe.heated_turns, recipe.calm_turns)]
+    entries = [[i for i, drawn in enumerate(turns) for _ in drawn] for turns in own]
+    for some, flag, share, entry in (
+        (heated, True, 1.0 * recipe.cucom_weight, None),
+        (calm, False, 0.5 * recipe.cucom_weight, None),
+        (agents, False, 0.5 * recipe.cucom_weight, None),
+        (list(chain(*own[0])), True, recipe.own_weight, entries[0]),
+        (list(chain(*own[1])), False, recipe.own_weight, entries[1]),
+        (callers, False, recipe.caller_weight, range(len(callers))),
     ):
         if some:
             total = share * 0.23 * len(train.texts)
-            add(some, np.full(len(some), flag), np.full(len(some), total / len(some)))
-    return texts, np.concatenate(negative), np.concatenate(weight)
+            weight = np.full(len(some), total / len(some))
+            add(some, np.full(len(some), flag), weight, entry, hard=entry is entries[1])
+    negative, weights, held_out, hard = np.concatenate(columns, axis=1)
+    return _Known(texts, negative > 0, weights, held_out > 0, hard > 0)
 
 
 def _named(text: str, rng: random.Random) -> str:
@@ -139,21 +172,18 @@ def _matrix(texts: Sequence[str]) -> sp.csr_matrix:
     )
 
 
-def _fit(
-    counts: sp.csr_matrix, first: int, negative: Flags, weight: Floats, recipe: TextRecipe
-) -> Weights:
-    """Fit a logistic regression on unit-length rarity-weighted features; round both to 8 bits.
-
-    Rarity is computed on the `first` rows (GoEmotions).
-    """
-    frequency = np.asarray(counts[:first].sum(axis=0)).ravel()
-    rarity = np.where(frequency >= recipe.min_texts, np.log((1 + first) / (1 + frequency)) + 1, 0.0)
+def _fit(counts: sp.csr_matrix, negative: Flags, weight: Floats, recipe: TextRecipe) -> Weights:
+    """Fit a logistic regression on rarity-weighted features; round both to 8 bits."""
+    texts = counts.shape[0]
+    frequency = np.asarray(counts.sum(axis=0)).ravel()
+    rarity = np.where(frequency >= recipe.min_texts, np.log((1 + texts) / (1 + frequency)) + 1, 0.0)
     rarity_unit = float(rarity.max()) / 255
     coarse = np.round(rarity / rarity_unit).astype(np.uint8)
     rows = counts @ sp.diags(coarse.astype(np.float32))
-    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    rows = sp.diags(1 / np.maximum(length, 1.0)) @ rows
-    model = LogisticRegression(C=recipe.regularisation, solver="liblinear", random_state=0)
+    square = np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
+    least = recipe.least_length / rarity_unit
+    rows = sp.diags(1 / np.sqrt(square + least**2)) @ rows
+    model = LogisticRegression(C=recipe.regularisation, max_iter=200)
     model.fit(rows, negative, sample_weight=weight)
     fitted = model.coef_[0]
     unit = float(np.abs(fitted).max()) / 127
@@ -163,6 +193,7 @@ def _fit(
         coarse,
         rarity_unit,
         float(model.intercept_[0]),
+        least,
     )
 
 
@@ -170,33 +201,19 @@ def _scores(weights: Weights, texts: Sequence[str]) -> Floats:
     return np.array([weights.score(features(text)) for text in texts])
 
 
-def _calibrate(weights: Weights, held_out: Sequence[LabelledTexts], rng: random.Random) -> Weights:
-    """Platt scaling with equal weight for classes, corpora, and written and spoken texts.
+def _calibrate(trial: Weights, known: _Known, recipe: TextRecipe) -> tuple[float, float]:
+    """Platt scaling on held-out turns of callers, both classes with equal weight.
 
-    J. Platt, Probabilistic outputs for support vector machines, 1999.
+    The offset is lowered until at most `false_alarms` of the hard calm ones are over 0.5. J. Platt,
+    Probabilistic outputs for support vector machines, 1999.
     """
-    scores, flags, shares = [], [], []
-    for corpus in held_out:
-        share = np.where(
-            corpus.negative, 0.5 / corpus.negative.sum(), 0.5 / (~corpus.negative).sum()
-        )
-        for texts in (corpus.texts, [spoken(text, rng) for text in corpus.texts]):
-            scores.append(_scores(weights, texts))
-            flags.append(corpus.negative)
-            shares.append(share * 10_000)
-    platt = LogisticRegression(C=1e6)
-    platt.fit(
-        np.concatenate(scores)[:, None], np.concatenate(flags), sample_weight=np.concatenate(shares)
-    )
-    return Weights(
-        weights.weight,
-        weights.weight_unit,
-        weights.rarity,
-        weights.rarity_unit,
-        weights.intercept,
-        float(platt.coef_[0, 0]),
-        float(platt.intercept_[0]),
-    )
+    held_out = np.flatnonzero(known.held_out)
+    scores = _scores(trial, [known.texts[i] for i in held_out])
+    platt = LogisticRegression(C=1e6, class_weight="balanced")
+    platt.fit(scores[:, None], known.negative[held_out])
+    slope = float(platt.coef_[0, 0])
+    highest = float(np.quantile(scores[known.hard[held_out]], 1.0 - recipe.false_alarms))
+    return slope, min(float(platt.intercept_[0]), -slope * highest)
 
 
 def evaluate_text_model(weights: Weights, data: Path, recipe: TextRecipe) -> TextReport:
@@ -234,11 +251,14 @@ def _write(weights: Weights, report: TextReport, recipe: TextRecipe, out: Path) 
         "language": "en",
         "trained_on": {
             "GoEmotions (train)": "Apache-2.0",
+            "XED (English: labelled and neutral)": "CC BY 4.0",
             "CuCom e-commerce complaints, synthetic": "Apache-2.0",
-            "turns written for this project (models/lab/text_corpora.yaml)": "BSD-2-Clause",
+            "turns written for this project (models/lab/text_corpora.yaml and those of the request "
+            "classifier)": "BSD-2-Clause",
         },
         "negative": recipe.negative_labels,
-        "calibrated_on": ["GoEmotions (dev)", "CuCom (held-out conversations)"],
+        "calibrated_on": "held-out turns of callers, written for this project; cautious: at most "
+        f"{recipe.false_alarms:.0%} of hard calm ones over 0.5",
         "roc_auc": asdict(report),
         "limits": [
             "English only",

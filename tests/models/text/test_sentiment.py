@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import random
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipecat_deescalate.models.errors import ModelFileError, UnreadableInputError
-from pipecat_deescalate.models.readings import Cue
+from pipecat_deescalate.models.fusion import fuse
+from pipecat_deescalate.models.readings import Cue, EmotionReading, TurnReading, WordReading
 from pipecat_deescalate.models.text.sentiment import (
     BUCKETS,
     WEIGHTS,
@@ -25,6 +27,9 @@ from pipecat_deescalate.models.text.sentiment import (
     load_word_classifier,
     tokens,
 )
+from pipecat_deescalate.policies.config import load_policy
+from pipecat_deescalate.policies.decide import decide
+from pipecat_deescalate.policies.types import Action, CallState, Evidence
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "text"
 
@@ -75,6 +80,101 @@ def test_heated_words_are_negative(classifier: BundledTextClassifier, text: str)
 def test_everyday_answers_are_not(classifier: BundledTextClassifier, text: str) -> None:
     """Calm answers would add up to a hand-over."""
     assert p(classifier, text) < 0.5
+
+
+def _sentences(name: str) -> list[str]:
+    with (Path(__file__).parents[1] / "data" / name).open(encoding="utf-8", newline="") as file:
+        return [
+            row["sentence"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        ]
+
+
+def _actions(classifier: BundledTextClassifier, *texts: str) -> list[Action]:
+    """What `balanced` does about turns in a calm voice, requests for a human left aside."""
+    policy, state, actions = load_policy("balanced"), CallState(), []
+    voice = EmotionReading(0.45, "", 1.0, 0.0)
+    for index, text in enumerate(texts):
+        said = classifier.classify(text)
+        cues = tuple(cue for cue in said.cues if cue[0] is not Cue.ASKS_FOR_HUMAN)
+        words = WordReading(said.p_negative, cues)
+        reading = TurnReading(index, 5.0 * index, 5.0 * index + 2, voice, words, fuse(voice, words))
+        state, decision = decide(state, Evidence(reading=reading), policy)
+        actions.append(decision.action)
+    return actions
+
+
+def test_calm_sentences_of_many_trades_move_nothing(classifier: BundledTextClassifier) -> None:
+    """Polite regret, self-blame, bad facts, idioms and names would bring offers and transfers."""
+    calm = _sentences("calm_sentences.tsv")
+    over = [text for text in calm if p(classifier, text) > 0.5]
+    assert len(over) <= 0.01 * len(calm), over
+    for text in calm:
+        assert set(_actions(classifier, text, text)) == {Action.PROCEED}, text
+
+
+def test_clearly_angry_sentences_are_still_heard(classifier: BundledTextClassifier) -> None:
+    """Caution about calm callers would make the model deaf to angry ones."""
+    angry = _sentences("angry_sentences.tsv")
+    assert sum(p(classifier, text) > 0.5 for text in angry) >= 0.55 * len(angry)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("you", "me", "stop", "don't", "can't", "phone", "not bad", "scam", "I feel stupid"),
+        *("I hate to bother you", "sorry, stupid question", "you guys are killing it"),
+        *("I'm not angry at all", "angry birds", "mad men", "shut the door", "it's Dr Shittu"),
+        *("Worst Western hotel", "that's terrible weather", "hate crime report"),
+        *("Damn, that was quick, thank you", "I am calling from Fucking, Austria"),
+    ],
+)
+def test_little_said_says_little(classifier: BundledTextClassifier, text: str) -> None:
+    """One small word, politeness, a negation, an idiom or a name would bring an offer."""
+    assert p(classifier, text) < 0.5
+    assert set(_actions(classifier, text, text)) == {Action.PROCEED}
+
+
+@pytest.mark.parametrize("language", ["de", "en", "es", "fr", "hi", "it", "pt"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("****", "***", "** *** ****", "****!", "[expletive]", "[ __ ]", "<bleep>", "(bleep)"),
+        *("[censored]", "bulls***", "f**k", "f---", "s--t", "[BEEP]", "@#$%", "*beep*"),
+        *("what the **** is this", "<profanity>shit</profanity>", "my **** card is declined"),
+    ],
+)
+def test_masked_swearing_is_swearing(
+    classifier: BundledTextClassifier, text: str, language: str
+) -> None:
+    """What a recogniser masks would pass for nothing said."""
+    reading = classifier.classify(text, language)
+    assert Cue.PROFANITY in dict(reading.cues)
+    assert (reading.p_negative is None) == (language != "en")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("****1234", "card ending **** 1234", "my pin is ****", "(***) ***-1234", "dial *67"),
+        *("press * now", "press ** to go back", "star star", "**word** in bold", "uh-- no"),
+        *("ending in **** one two three four", "Q&A", "a four star hotel", "what?!", "###"),
+        *("Dr Shittu", "Scunthorpe", "I am calling from Fucking, Austria", "a craps table"),
+        *("my last name is Bastard", "the dog is called Damn Daniel"),
+    ],
+)
+def test_masked_digits_keys_and_names_are_no_swearing(
+    classifier: BundledTextClassifier, text: str
+) -> None:
+    """A card number, a star key, Markdown or a name would count as swearing."""
+    assert Cue.PROFANITY not in dict(classifier.classify(text).cues)
+
+
+def test_what_is_negated_is_another_word() -> None:
+    """Anger that a caller denies would be read as anger."""
+    assert tokens("I'm not angry at you but sad") == [
+        *("im", "not", "~angry", "~at", "~you", "but", "sad")
+    ]
+    assert tokens("no. angry") == ["no", ".", "angry"]
 
 
 def test_marks_and_capitals_add_heat(classifier: BundledTextClassifier) -> None:
@@ -169,9 +269,9 @@ def test_the_model_is_small_and_its_card_says_what_it_reaches() -> None:
     """The wheel would grow, or the shipped weights fall behind the figures promised."""
     assert WEIGHTS.stat().st_size < 4_000_000
     figures = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))["roc_auc"]
-    assert figures["goemotions_test"] >= 0.88
-    assert figures["meld_neutral"] >= 0.68
-    assert figures["meld_all"] >= 0.68
+    assert figures["goemotions_test"] >= 0.86
+    assert figures["meld_neutral"] >= 0.73
+    assert figures["meld_all"] >= 0.7
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the text corpora are not on this machine")
