@@ -17,6 +17,7 @@ from ..logs import get_logger
 from ..readings import Cue
 from ..registry import WEIGHTS
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
+from .prompts import NOTHING_ASKED, Asked, Kind, Prompts, state_as_words
 from .request_classifier import Lexicon, RequestClassifier
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
@@ -48,7 +49,9 @@ def readable(text: object) -> str:
 class _CueSource(BaseModel):
     model_config = ConfigDict(extra="forbid")
     say: list[StrictStr] = []
+    bare: list[StrictStr] = []
     unless: list[StrictStr] = []
+    never: list[StrictStr] = []
     trained: Annotated[StrictStr, Field(pattern=r"^\w+\.npz$")] | None = None
 
     @model_validator(mode="after")
@@ -78,9 +81,13 @@ class _LanguageFile(BaseModel):
     stutters: list[StrictStr] = []
     answers: list[StrictStr] = []
     small_words: list[StrictStr] = []
+    counts: list[StrictStr] = []
     negations: list[StrictStr] = []
     resumes: list[StrictStr] = []
     classes: dict[StrictStr, list[StrictStr]] = {}
+    prompts: dict[Kind, list[StrictStr]] = {}
+    agrees: list[StrictStr] = []
+    declines: list[StrictStr] = []
     words: dict[StrictStr, Annotated[list[StrictStr], Field(min_length=1)]] = {}
     cues: dict[CueName, _CueSource] = {}
 
@@ -95,23 +102,38 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True)
 class _CueRule:
-    """How one cue is found: by patterns (`say`, but not `unless`) or by a trained classifier."""
+    """How one cue is found: by patterns or by a trained classifier.
+
+    Patterns are `say`, or `bare` where a noun alone is no answer; but not `unless`. A turn with
+    one of `never` has no such cue.
+    """
 
     cue: Cue
     say: Patterns
+    bare: Patterns
     unless: Patterns
+    never: Patterns
     classifier: RequestClassifier | None
 
-    def spans(self, turn: TurnTokens, words: list[str], lexicon: Lexicon) -> list[tuple[int, int]]:
+    def spans(
+        self, turn: TurnTokens, words: list[str], lexicon: Lexicon, asked: Asked
+    ) -> list[tuple[int, int]]:
         """Where the cue is in a turn; as (first word, word after the last)."""
-        spans = self.say.spans(turn)
-        if spans:
-            void = self.unless.spans(turn)
-            spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
+        spans = self.said(turn)
+        if not asked.by_noun:
+            spans += self._allowed(self.bare.spans(turn), turn)
         if self.classifier is not None:
-            span = self.classifier.span(words, lexicon)
+            span = self.classifier.span(words, lexicon, asked)
             spans += [] if span is None else [span]
-        return spans
+        return [] if spans and self.never.spans(turn) else spans
+
+    def said(self, turn: TurnTokens) -> list[tuple[int, int]]:
+        """Where the cue is said in full, whatever was asked."""
+        return self._allowed(self.say.spans(turn), turn)
+
+    def _allowed(self, spans: list[tuple[int, int]], turn: TurnTokens) -> list[tuple[int, int]]:
+        void = self.unless.spans(turn) if spans else []
+        return [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
 
 
 class Language:
@@ -136,22 +158,24 @@ class Language:
         self._split = source.apostrophe == "split"
         self._fillers = frozenset(map(self._plain, source.fillers))
         self._stutters = frozenset(map(self._plain, source.stutters))
-        self._answers = frozenset(map(self._plain, source.answers))
+        self.answers = frozenset(map(self._plain, source.answers))
         self._small = frozenset(
             map(self._plain, (*source.fillers, *source.answers, *source.small_words))
         )
         self.lexicon = Lexicon(
-            self._fillers,
+            self._fillers.difference(map(self._plain, source.counts)),
             frozenset(map(self._plain, source.negations)),
             frozenset(map(self._plain, source.resumes)),
             {self._plain(word): name for name, words in source.classes.items() for word in words},
         )
-        self._cues = tuple(self._compile(path, source, trained=trained))
+        self._prompts, self._cues = self._compile(path, source, trained=trained)
 
     def _plain(self, text: str) -> str:
         return _plain(text, self._split)
 
-    def _compile(self, path: Path, source: _LanguageFile, *, trained: bool) -> list[_CueRule]:
+    def _compile(
+        self, path: Path, source: _LanguageFile, *, trained: bool
+    ) -> tuple[Prompts, list[_CueRule]]:
         lists: dict[str, Node] = {}
 
         def node(key: str, pattern: str) -> Node:
@@ -160,35 +184,54 @@ class Language:
             except PatternError as error:
                 raise ModelFileError(path, f"{key}: {error}") from error
 
-        for name, entries in source.words.items():
-            lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
-        rules = []
-        for name, cue in source.cues.items():
-            say = [node(f"cues.{name}.say.{i}", p) for i, p in enumerate(cue.say)]
-            unless = [node(f"cues.{name}.unless.{i}", p) for i, p in enumerate(cue.unless)]
-            rules.append(
-                _CueRule(
-                    Cue[name.upper()],
-                    Patterns(say, self._stutters),
-                    Patterns(unless, self._stutters),
-                    RequestClassifier.load(WEIGHTS / cue.trained)
-                    if trained and cue.trained
-                    else None,
-                )
-            )
-        return rules
+        def patterns(key: str, given: list[str]) -> Patterns:
+            nodes = [node(f"{key}.{i}", pattern) for i, pattern in enumerate(given)]
+            return Patterns(nodes, self._stutters)
 
-    def find(self, text: str) -> list[tuple[Cue, str]]:
-        """The cues of one `readable` turn, each once, with the words that matched longest."""
+        for name, entries in {**source.classes, **source.words}.items():
+            lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
+        prompts = Prompts(
+            {kind: patterns(f"prompts.{kind}", say) for kind, say in source.prompts.items()},
+            patterns("agrees", source.agrees),
+            patterns("declines", source.declines),
+            self._fillers,
+        )
+        rules = [
+            _CueRule(
+                Cue[name.upper()],
+                patterns(f"cues.{name}.say", cue.say),
+                patterns(f"cues.{name}.bare", cue.bare),
+                patterns(f"cues.{name}.unless", cue.unless),
+                patterns(f"cues.{name}.never", cue.never),
+                RequestClassifier.load(WEIGHTS / cue.trained) if trained and cue.trained else None,
+            )
+            for name, cue in source.cues.items()
+        ]
+        return prompts, rules
+
+    def find(self, text: str, prompt: str | None = None) -> list[tuple[Cue, str]]:
+        """The cues of one `readable` turn, each once, with the words that matched longest.
+
+        `prompt` is what the bot said last.
+        """
         tokens = self._tokens(text)
         turn = TurnTokens(tokens.words, self._fillers)
+        asked = self.asked(prompt)
         found = []
         for rule in self._cues:
-            spans = rule.spans(turn, tokens.words, self.lexicon)
+            spans = rule.spans(turn, tokens.words, self.lexicon, asked)
+            if rule.cue is Cue.ASKS_FOR_HUMAN:
+                spans += self._prompts.accepted(asked, turn)
             if spans:
                 longest = max(spans, key=lambda span: (span[1] - span[0], -span[0]))
                 found.append((rule.cue, _words_of(text, tokens, longest)))
         return found
+
+    def asked(self, prompt: str | None) -> Asked:
+        """What a bot's last sentences, or the name of its dialog state, ask for."""
+        if not prompt:
+            return NOTHING_ASKED
+        return self._prompts.asked(self.words(readable(state_as_words(prompt))))
 
     def words(self, text: str) -> list[str]:
         """The normalised words of a `readable` turn, with `SENTENCE_END` around each sentence."""
@@ -209,7 +252,7 @@ class Language:
             raw: str = match[0]
             if raw[0] in ".?!;:,\u0964\u2026":
                 after_answer = (
-                    len(words) > 1 and words[-2] == SENTENCE_END and words[-1] in self._answers
+                    len(words) > 1 and words[-2] == SENTENCE_END and words[-1] in self.answers
                 )
                 if raw not in {",", ":"} or after_answer:
                     self._end_sentence(words, origins, match.end())
