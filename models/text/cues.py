@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
+from pydantic import ValidationError
 
 from ..errors import ModelFileError, first_complaint
 from ..logs import get_logger
 from ..readings import Cue
 from ..registry import WEIGHTS
+from .language_file import LanguageFile
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
-from .prompts import NOTHING_ASKED, Asked, Kind, Prompts, state_as_words
+from .prompts import NOTHING_ASKED, Asked, Prompts, state_as_words
 from .request_classifier import Lexicon, RequestClassifier
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
 
 LANGUAGES = Path(__file__).parent / "languages"
+AUTO = "auto"
+"""In place of a language: each turn is in the language of its words."""
 MAX_CHARS = 2_000
 """Longer turns are read at both ends: half of this from the start, half from the end."""
 _MAX_WORDS_SHOWN = 120
@@ -44,52 +47,6 @@ def readable(text: object) -> str:
         half = MAX_CHARS // 2
         text = text[:half].rpartition(" ")[0] + " . " + text[-half:].partition(" ")[2]
     return _UNSAFE.sub(" ", text).replace("\u2019", "'")
-
-
-class _CueSource(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    say: list[StrictStr] = []
-    bare: list[StrictStr] = []
-    unless: list[StrictStr] = []
-    never: list[StrictStr] = []
-    trained: Annotated[StrictStr, Field(pattern=r"^\w+\.npz$")] | None = None
-
-    @model_validator(mode="after")
-    def _finds_something(self) -> Self:
-        if not self.say and self.trained is None:
-            raise ValueError("needs patterns under say, or a classifier under trained")
-        return self
-
-
-CueName = Literal[
-    "asks_for_human",
-    "repeats_request",
-    "not_understood",
-    "complaint_about_system",
-    "profanity",
-    "threatens_to_leave",
-    "waiting",
-]
-
-
-class _LanguageFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    name: StrictStr
-    apostrophe: Literal["drop", "split"] = "drop"
-    also: list[StrictStr] = []
-    fillers: list[StrictStr] = []
-    stutters: list[StrictStr] = []
-    answers: list[StrictStr] = []
-    small_words: list[StrictStr] = []
-    counts: list[StrictStr] = []
-    negations: list[StrictStr] = []
-    resumes: list[StrictStr] = []
-    classes: dict[StrictStr, list[StrictStr]] = {}
-    prompts: dict[Kind, list[StrictStr]] = {}
-    agrees: list[StrictStr] = []
-    declines: list[StrictStr] = []
-    words: dict[StrictStr, Annotated[list[StrictStr], Field(min_length=1)]] = {}
-    cues: dict[CueName, _CueSource] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +85,7 @@ class _CueRule:
         return [] if spans and self.never.spans(turn) else spans
 
     def said(self, turn: TurnTokens) -> list[tuple[int, int]]:
-        """Where the cue is said in full, whatever was asked."""
+        """Where the patterns alone find the cue said in full."""
         return self._allowed(self.say.spans(turn), turn)
 
     def _allowed(self, spans: list[tuple[int, int]], turn: TurnTokens) -> list[tuple[int, int]]:
@@ -148,7 +105,7 @@ class Language:
         try:
             # With this loader every scalar is a string: `no` and `on` are words, not booleans.
             raw = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - builds no objects
-            source = _LanguageFile.model_validate(raw)
+            source = LanguageFile.model_validate(raw)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ModelFileError(path, " ".join(str(error).split())) from error
         except ValidationError as error:
@@ -174,7 +131,7 @@ class Language:
         return _plain(text, self._split)
 
     def _compile(
-        self, path: Path, source: _LanguageFile, *, trained: bool
+        self, path: Path, source: LanguageFile, *, trained: bool
     ) -> tuple[Prompts, list[_CueRule]]:
         lists: dict[str, Node] = {}
 
@@ -209,23 +166,35 @@ class Language:
         ]
         return prompts, rules
 
-    def find(self, text: str, prompt: str | None = None) -> list[tuple[Cue, str]]:
-        """The cues of one `readable` turn, each once, with the words that matched longest.
-
-        `prompt` is what the bot said last.
-        """
+    def find(self, text: str, asked: Asked = NOTHING_ASKED) -> list[tuple[Cue, str]]:
+        """The cues of one `readable` turn, each once, with the words that matched longest."""
         tokens = self._tokens(text)
         turn = TurnTokens(tokens.words, self._fillers)
-        asked = self.asked(prompt)
         found = []
         for rule in self._cues:
             spans = rule.spans(turn, tokens.words, self.lexicon, asked)
             if rule.cue is Cue.ASKS_FOR_HUMAN:
                 spans += self._prompts.accepted(asked, turn)
             if spans:
-                longest = max(spans, key=lambda span: (span[1] - span[0], -span[0]))
-                found.append((rule.cue, _words_of(text, tokens, longest)))
+                found.append((rule.cue, _longest(text, tokens, spans)))
         return found
+
+    def request(self, text: str, words: frozenset[str]) -> str | None:
+        """The words of a full request for a human in a turn that may be in another language.
+
+        `words` are those of `plain_words`; a bare noun is none, for it may mean something else.
+        """
+        rule = next((rule for rule in self._cues if rule.cue is Cue.ASKS_FOR_HUMAN), None)
+        if rule is None or not rule.say.may_match(words):
+            return None
+        tokens = self._tokens(text)
+        turn = TurnTokens(tokens.words, self._fillers)
+        spans = rule.said(turn)
+        return _longest(text, tokens, spans) if spans and not rule.never.spans(turn) else None
+
+    def small_words(self, words: Iterable[str]) -> int:
+        """How many of some normalised words are function words of this language."""
+        return sum(word in self._small for word in words)
 
     def asked(self, prompt: str | None) -> Asked:
         """What a bot's last sentences, or the name of its dialog state, ask for."""
@@ -283,6 +252,15 @@ def _plain(text: str, split: bool) -> str:
     return text
 
 
+def plain_words(text: str) -> frozenset[str]:
+    """The words of a `readable` turn without accents and case, whatever its language."""
+    return frozenset(_TOKEN.findall(_plain(text, split=True)))
+
+
+def _longest(text: str, tokens: _Tokens, spans: Iterable[tuple[int, int]]) -> str:
+    return _words_of(text, tokens, max(spans, key=lambda span: (span[1] - span[0], -span[0])))
+
+
 def _words_of(text: str, tokens: _Tokens, span: tuple[int, int]) -> str:
     inside = [
         origin
@@ -319,17 +297,54 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in LANGUAGES.glob("*.yaml")))
 
 
-def find_cues(text: object, language: str = "en") -> tuple[tuple[Cue, str], ...]:
-    """The cues of one turn in the words of one language, each with the words that triggered it."""
-    found: dict[Cue, str] = {}
-    loaded = load_language(language)
+@cache
+def named(language: str) -> dict[str, Language]:
+    """The languages of a call by code: of "en", of several ("en,es"), or of `AUTO` all.
+
+    Those without a file are left out.
+    """
+    found = languages() if language.strip().casefold() == AUTO else language.split(",")
+    loaded = {code.strip(): load_language(code) for code in found}
+    return {code: each for code, each in loaded.items() if each is not None}
+
+
+def spoken(text: str, language: str) -> tuple[str, ...]:
+    """Which of a call's languages a `readable` turn is in: those with most function words in it.
+
+    Several only if they tie; the code as it is if the call has but one.
+    """
+    if language.strip().casefold() != AUTO and "," not in language:
+        return (language,)
+    words = plain_words(text)
+    known = {code: each.small_words(words) for code, each in named(language).items()}
+    return tuple(code for code, count in known.items() if count == max(known.values()))
+
+
+def find_cues(
+    text: object, language: str = "en", *, prompt: str | None = None
+) -> tuple[tuple[Cue, str], ...]:
+    """The cues of one turn, each with the words that triggered it.
+
+    They are in the language, or in that of several (`named`) which the turn is in; a full request
+    for a human counts in any bundled language. `prompt` is what the bot said last.
+    """
     turn = readable(text)
-    if loaded is None or not turn:
+    if not turn:
         return ()
-    for cue, words in loaded.find(turn):
-        found.setdefault(cue, words)
-    for code in loaded.also:
-        other = load_language(code)
-        for cue, words in other.find(turn) if other is not None else ():
+    asked = next((a for each in named(language).values() if (a := each.asked(prompt)).kind), None)
+    found: dict[Cue, str] = {}
+    heard: list[Language] = []
+    for code in spoken(turn, language):
+        heard += named(code).values()
+    for also in [code for each in heard for code in each.also]:
+        heard += named(also).values()
+    for each in heard:
+        for cue, words in each.find(turn, asked or NOTHING_ASKED):
             found.setdefault(cue, words)
+    if Cue.ASKS_FOR_HUMAN not in found:
+        plain = plain_words(turn)
+        others = (each for each in named(AUTO).values() if each not in heard)
+        request = next(filter(None, (each.request(turn, plain) for each in others)), None)
+        if request is not None:
+            found[Cue.ASKS_FOR_HUMAN] = request
     return tuple(found.items())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import registry
 from ..readings import WordReading
-from .cues import find_cues, load_language, readable
+from .cues import AUTO, find_cues, named, readable, spoken
 
 WEIGHTS = registry.WEIGHTS / "wording.npz"
 BUCKETS = 1 << 19
@@ -47,8 +47,14 @@ _STUTTERS = frozenset([
 class TextClassifier(Protocol):
     """Anything that reads one caller turn of text."""
 
-    def classify(self, text: str | None, language: str = "en") -> WordReading:
-        """Read one turn; never raises for what a caller said."""
+    def classify(
+        self, text: str | None, language: str = "en", *, prompt: str | None = None
+    ) -> WordReading:
+        """Read one turn; never raises for what a caller said.
+
+        `language` is the call's: a code, several with commas, or "auto". `prompt` is what the bot
+        said last; a classifier may do without this argument.
+        """
         ...
 
 
@@ -174,7 +180,9 @@ class BundledTextClassifier:
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
 
-    def classify(self, text: str | None, language: str | None = "en") -> WordReading:
+    def classify(
+        self, text: str | None, language: str | None = "en", *, prompt: str | None = None
+    ) -> WordReading:
         """Read one turn; without a language it is taken for English.
 
         What is not text, or holds no letters or digits, has no probability and no cues. The model
@@ -185,9 +193,9 @@ class BundledTextClassifier:
         if not any(map(str.isalnum, turn)):
             return WordReading(None)
         language = language or "en"
-        english = _primary(language) == "en"
+        english = any(_primary(code) == "en" for code in spoken(turn, language))
         probability = self._weights.probability(turn) if english else None
-        return WordReading(probability, find_cues(turn, language))
+        return WordReading(probability, find_cues(turn, language, prompt=prompt))
 
 
 @cache
@@ -197,7 +205,7 @@ def load_word_classifier(path: Path = WEIGHTS) -> BundledTextClassifier:
     Raises:
         ModelFileError: if the weights or a language file are missing or damaged.
     """
-    load_language("en")
+    named(AUTO)
     return BundledTextClassifier(Weights.load(path))
 
 

@@ -44,7 +44,9 @@ JUDGED = ("q", "r")
 _WITH_PROMPTS = 4.0
 """The weight of a sentence of a set that says what the bot asked before."""
 _NOUNS = frozenset({"staff", "person", "office", "trade"})
-_OF_NOUNS = frozenset("a an the real live actual human customer service care support".split())
+_OF_NOUNS = frozenset(
+    ["a", "an", "the", "real", "live", "actual", "human", "customer", "service", "care", "support"]
+)
 _FULL_REQUEST_WORDS = 4
 _AFTER_WEIGHT = 0.5
 """The weight of a sentence that is learnt once more as the answer to some kind of question."""
