@@ -67,7 +67,7 @@ def analyze_call(
     caller_channel: CallerChannel | Literal["left", "right"] | None = None,
     call_id: str | None = None,
     transcript: str | Path | TranscriptLike | None = None,
-    language: str = "en",
+    language: str | Sequence[str] = "en",
     words: TextClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
@@ -160,7 +160,7 @@ def decide_call(
     policy: MitigationPolicy,
     *,
     transcript: TranscriptLike | None = None,
-    language: str = "en",
+    language: str | Sequence[str] = "en",
     words: TextClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
@@ -190,7 +190,7 @@ def read_call(
     call: VoiceCall,
     transcript: TranscriptLike,
     *,
-    language: str = "en",
+    language: str | Sequence[str] = "en",
     words: TextClassifier | None = None,
 ) -> list[TurnInput]:
     """Combine the words with the turns of a classified call; independent of any policy."""

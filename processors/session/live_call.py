@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...models.reader import CallReader
 from ...policies.config import MitigationPolicy
-from ...policies.empathy import Language, Moment, PhraseBook
+from ...policies.empathy import Moment, PhraseBook
 from ...policies.record import TurnRecord
 from .bot_speech import BotSpeechTracker
 from .faults import Faults
@@ -18,7 +18,7 @@ from .turn_state import LiveTurn, PendingAcknowledgement
 
 
 @lru_cache(maxsize=16)
-def phrase_book(language: Language | Path) -> PhraseBook:
+def phrase_book(language: str | Path) -> PhraseBook:
     """The sentences of a language, read once a process: a call must not wait for a file."""
     return PhraseBook.load(language)
 
