@@ -11,10 +11,11 @@ from typing import Any
 from pipecat.processors.frame_processor import FrameProcessor
 
 from ..models.reader import CallReader
+from ..models.text.cues import AUTO
 from ..models.text.sentiment import TextClassifier
 from ..models.voice import EmotionClassifier, load_classifier
 from ..policies.config import MitigationPolicy, load_policy
-from ..policies.empathy import Language
+from ..policies.empathy import PhraseBook
 from ..policies.record import CallRecord
 from ..policies.transfer.request import TransferTarget
 from ..processors.emotion import EmotionProcessor
@@ -50,6 +51,8 @@ class Deescalator:
         call_id: the vendor's name for the call (Twilio's CallSid), which `transfer` needs; random
             by default.
         language: of the caller's words and of the sentences that the bot says; or a phrase file.
+            Of several, or "auto", the bot speaks the first, or English; each of the caller's turns
+            is read in the language of its words.
         words: the text classifier; it runs on the event loop, so it must return within a few
             milliseconds. By default the bundled model, shared by all calls.
         rewriter: rephrases scripted prompts in place of the phrase bank.
@@ -73,7 +76,7 @@ class Deescalator:
         transfer: TransferTarget | None = None,
         *,
         call_id: str | None = None,
-        language: Language | Path = "en",
+        language: str | Sequence[str] | Path = "en",
         words: TextClassifier | None = None,
         rewriter: Rewriter | None = None,
         agents_available: Callable[[], bool] | None = None,
@@ -87,12 +90,12 @@ class Deescalator:
         if not isinstance(policy, MitigationPolicy):
             policy = load_policy(policy)
         self._classifier = classifier or load_classifier()
-        book = phrase_book(language)
+        book, heard = _languages(language)
         self._call = LiveCall(
             policy,
             call_id=call_id or uuid.uuid4().hex,
             book=book,
-            reader=CallReader(language=book.language, words=words),
+            reader=CallReader(language=heard, words=words),
             agents_available=agents_available,
             keep_text=keep_text,
             human_keys=tuple(human_keys),
@@ -216,3 +219,13 @@ class Deescalator:
                 *(f"{kind}: {count} times" for kind, count in self._call.faults.counts.items()),
             ),
         )
+
+
+def _languages(language: str | Sequence[str] | Path) -> tuple[PhraseBook, str]:
+    """What the bot says, and the languages that the caller's words may be in."""
+    if isinstance(language, Path):
+        book = phrase_book(language)
+        return book, book.language
+    heard = language if isinstance(language, str) else ",".join(language)
+    first = heard.split(",")[0].strip()
+    return phrase_book("en" if first == AUTO else first), heard

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Self
@@ -50,14 +52,19 @@ def classify_voice(
 class CallReader:
     """What one call sounded like so far; one object per call, keeps no text.
 
+    `language` is that of the caller's words: a code, several, or "auto".
+
     Raises:
         ModelFileError: the bundled text model, which is used without `words`, is damaged.
     """
 
-    def __init__(self, *, words: TextClassifier | None = None, language: str = "en") -> None:
+    def __init__(
+        self, *, words: TextClassifier | None = None, language: str | Sequence[str] = "en"
+    ) -> None:
         self._words = words or load_word_classifier()
-        self._language = language
-        self._requests = RequestMemory(language)
+        self._takes_prompt = _takes_prompt(self._words)
+        self._language = language if isinstance(language, str) else ",".join(language)
+        self._requests = RequestMemory(self._language)
         self._history: deque[TurnStats] = deque(maxlen=_REMEMBERED_TURNS)
         self._attributes: deque[Attributes | None] = deque(maxlen=_REMEMBERED_TURNS)
 
@@ -73,14 +80,14 @@ class CallReader:
         """Read the next turn, with its words where there is a transcript.
 
         `dialog_state` is what the bot asked for just before, by the bot's own name for it, None
-        if it asked nothing since the last turn; `barge_in` that the caller began while it spoke;
-        `prompt` what the bot said last.
+        if it asked nothing since the last turn; `barge_in` that the caller began while it spoke.
+        `prompt` is what the bot said last; without it, the dialog state tells what was asked.
         """
         duration_s = turn.ended_at_s - turn.started_at_s
         self._history.append(TurnStats(duration_s, turn.loudness_db, dialog_state, barge_in))
         self._attributes.append(turn.attributes)
         cues = conversation_cues(self._history)
-        words = self._read_words(text) if text is not None else None
+        words = self._read_words(text, prompt or dialog_state) if text is not None else None
         return TurnReading(
             index=turn.index,
             started_at_s=turn.started_at_s,
@@ -108,9 +115,18 @@ class CallReader:
         other._attributes = self._attributes.copy()
         return other
 
-    def _read_words(self, text: str) -> WordReading:
-        words = self._words.classify(text, self._language)
+    def _read_words(self, text: str, prompt: str | None) -> WordReading:
+        if self._takes_prompt:
+            words = self._words.classify(text, self._language, prompt=prompt)
+        else:
+            words = self._words.classify(text, self._language)
         again = self._requests.add(text)
         if again is None or any(cue is again[0] for cue, _ in words.cues):
             return words
         return replace(words, cues=(*words.cues, again))
+
+
+def _takes_prompt(words: TextClassifier) -> bool:
+    """Whether a classifier, which may be older than the argument, takes what the bot said."""
+    known = inspect.signature(words.classify).parameters.values()
+    return any(each.name == "prompt" or each.kind is each.VAR_KEYWORD for each in known)

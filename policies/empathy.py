@@ -173,7 +173,7 @@ class PhraseBook(BaseModel):
         return self
 
     @classmethod
-    def load(cls, language: Language | Path = "en") -> Self:
+    def load(cls, language: str | Path = "en") -> Self:
         """Load the bundled phrases of a language, or a file of your own.
 
         Raises:

@@ -62,7 +62,7 @@ Policy = Annotated[
     str, typer.Option(metavar="POLICY", help="gentle, balanced, eager or a YAML file.")
 ]
 ModelFile = Annotated[Path | None, file_option("A voice model of your own (.onnx).")]
-Language = Annotated[str, typer.Option(help="Language of the transcripts.")]
+Language = Annotated[str, typer.Option(help="Of the transcripts; several with commas, or auto.")]
 AudioLmName = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Hugging Face audio language model; downloaded if needed."),

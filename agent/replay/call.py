@@ -71,7 +71,7 @@ def analyze_call(
     call_id: str | None = None,
     transcript: str | Path | TranscriptLike | None = None,
     caller_speaker: str | None = None,
-    language: str = "en",
+    language: str | Sequence[str] = "en",
     words: TextClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
@@ -197,7 +197,7 @@ def decide_call(
     policy: MitigationPolicy,
     *,
     transcript: TranscriptLike | None = None,
-    language: str = "en",
+    language: str | Sequence[str] = "en",
     words: TextClassifier | None = None,
     keep_text: bool = False,
     started_at: datetime | None = None,
@@ -231,7 +231,7 @@ def read_call(
     call: VoiceCall,
     transcript: TranscriptLike,
     *,
-    language: str = "en",
+    language: str | Sequence[str] = "en",
     words: TextClassifier | None = None,
 ) -> list[TurnInput]:
     """Combine the words with the turns of a classified call; independent of any policy."""

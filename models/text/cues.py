@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
+from pydantic import ValidationError
 
 from ..errors import ModelFileError, first_complaint
 from ..logs import get_logger
 from ..readings import Cue
 from ..registry import WEIGHTS
+from .language_file import LanguageFile
 from .masked import find_masked
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
+from .prompts import NOTHING_ASKED, Asked, Prompts, state_as_words
 from .request_classifier import Lexicon, RequestClassifier
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
 
 LANGUAGES = Path(__file__).parent / "languages"
+AUTO = "auto"
+"""In place of a language: each turn is in the language of its words."""
 MAX_CHARS = 2_000
 """Longer turns are read at both ends: half of this from the start, half from the end."""
 _MAX_WORDS_SHOWN = 120
@@ -46,46 +50,6 @@ def readable(text: object) -> str:
     return _UNSAFE.sub(" ", text).replace("\u2019", "'")
 
 
-class _CueSource(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    say: list[StrictStr] = []
-    unless: list[StrictStr] = []
-    trained: Annotated[StrictStr, Field(pattern=r"^\w+\.npz$")] | None = None
-
-    @model_validator(mode="after")
-    def _finds_something(self) -> Self:
-        if not self.say and self.trained is None:
-            raise ValueError("needs patterns under say, or a classifier under trained")
-        return self
-
-
-CueName = Literal[
-    "asks_for_human",
-    "repeats_request",
-    "not_understood",
-    "complaint_about_system",
-    "profanity",
-    "threatens_to_leave",
-    "waiting",
-]
-
-
-class _LanguageFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    name: StrictStr
-    apostrophe: Literal["drop", "split"] = "drop"
-    also: list[StrictStr] = []
-    fillers: list[StrictStr] = []
-    stutters: list[StrictStr] = []
-    answers: list[StrictStr] = []
-    small_words: list[StrictStr] = []
-    negations: list[StrictStr] = []
-    resumes: list[StrictStr] = []
-    classes: dict[StrictStr, list[StrictStr]] = {}
-    words: dict[StrictStr, Annotated[list[StrictStr], Field(min_length=1)]] = {}
-    cues: dict[CueName, _CueSource] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class _Tokens:
     """A turn as normalised words and sentence ends, and where each stood in the text."""
@@ -96,23 +60,38 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True)
 class _CueRule:
-    """How one cue is found: by patterns (`say`, but not `unless`) or by a trained classifier."""
+    """How one cue is found: by patterns or by a trained classifier.
+
+    Patterns are `say`, or `bare` where a noun alone is no answer; but not `unless`. A turn with
+    one of `never` has no such cue.
+    """
 
     cue: Cue
     say: Patterns
+    bare: Patterns
     unless: Patterns
+    never: Patterns
     classifier: RequestClassifier | None
 
-    def spans(self, turn: TurnTokens, words: list[str], lexicon: Lexicon) -> list[tuple[int, int]]:
+    def spans(
+        self, turn: TurnTokens, words: list[str], lexicon: Lexicon, asked: Asked
+    ) -> list[tuple[int, int]]:
         """Where the cue is in a turn; as (first word, word after the last)."""
-        spans = self.say.spans(turn)
-        if spans:
-            void = self.unless.spans(turn)
-            spans = [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
+        spans = self.said(turn)
+        if not asked.by_noun:
+            spans += self._allowed(self.bare.spans(turn), turn)
         if self.classifier is not None:
-            span = self.classifier.span(words, lexicon)
+            span = self.classifier.span(words, lexicon, asked)
             spans += [] if span is None else [span]
-        return spans
+        return [] if spans and self.never.spans(turn) else spans
+
+    def said(self, turn: TurnTokens) -> list[tuple[int, int]]:
+        """Where the patterns alone find the cue said in full."""
+        return self._allowed(self.say.spans(turn), turn)
+
+    def _allowed(self, spans: list[tuple[int, int]], turn: TurnTokens) -> list[tuple[int, int]]:
+        void = self.unless.spans(turn) if spans else []
+        return [s for s in spans if not any(s[0] < v[1] and v[0] < s[1] for v in void)]
 
 
 class Language:
@@ -127,7 +106,7 @@ class Language:
         try:
             # With this loader every scalar is a string: `no` and `on` are words, not booleans.
             raw = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - builds no objects
-            source = _LanguageFile.model_validate(raw)
+            source = LanguageFile.model_validate(raw)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ModelFileError(path, " ".join(str(error).split())) from error
         except ValidationError as error:
@@ -137,22 +116,24 @@ class Language:
         self._split = source.apostrophe == "split"
         self._fillers = frozenset(map(self._plain, source.fillers))
         self._stutters = frozenset(map(self._plain, source.stutters))
-        self._answers = frozenset(map(self._plain, source.answers))
+        self.answers = frozenset(map(self._plain, source.answers))
         self._small = frozenset(
             map(self._plain, (*source.fillers, *source.answers, *source.small_words))
         )
         self.lexicon = Lexicon(
-            self._fillers,
+            self._fillers.difference(map(self._plain, source.counts)),
             frozenset(map(self._plain, source.negations)),
             frozenset(map(self._plain, source.resumes)),
             {self._plain(word): name for name, words in source.classes.items() for word in words},
         )
-        self._cues = tuple(self._compile(path, source, trained=trained))
+        self._prompts, self._cues = self._compile(path, source, trained=trained)
 
     def _plain(self, text: str) -> str:
         return _plain(text, self._split)
 
-    def _compile(self, path: Path, source: _LanguageFile, *, trained: bool) -> list[_CueRule]:
+    def _compile(
+        self, path: Path, source: LanguageFile, *, trained: bool
+    ) -> tuple[Prompts, list[_CueRule]]:
         lists: dict[str, Node] = {}
 
         def node(key: str, pattern: str) -> Node:
@@ -161,35 +142,66 @@ class Language:
             except PatternError as error:
                 raise ModelFileError(path, f"{key}: {error}") from error
 
-        for name, entries in source.words.items():
-            lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
-        rules = []
-        for name, cue in source.cues.items():
-            say = [node(f"cues.{name}.say.{i}", p) for i, p in enumerate(cue.say)]
-            unless = [node(f"cues.{name}.unless.{i}", p) for i, p in enumerate(cue.unless)]
-            rules.append(
-                _CueRule(
-                    Cue[name.upper()],
-                    Patterns(say, self._stutters),
-                    Patterns(unless, self._stutters),
-                    RequestClassifier.load(WEIGHTS / cue.trained)
-                    if trained and cue.trained
-                    else None,
-                )
-            )
-        return rules
+        def patterns(key: str, given: list[str]) -> Patterns:
+            nodes = [node(f"{key}.{i}", pattern) for i, pattern in enumerate(given)]
+            return Patterns(nodes, self._stutters)
 
-    def find(self, text: str) -> list[tuple[Cue, str]]:
+        for name, entries in {**source.classes, **source.words}.items():
+            lists[name] = one_of([node(f"words.{name}.{i}", e) for i, e in enumerate(entries)])
+        prompts = Prompts(
+            {kind: patterns(f"prompts.{kind}", say) for kind, say in source.prompts.items()},
+            patterns("agrees", source.agrees),
+            patterns("declines", source.declines),
+            self._fillers,
+        )
+        rules = [
+            _CueRule(
+                Cue[name.upper()],
+                patterns(f"cues.{name}.say", cue.say),
+                patterns(f"cues.{name}.bare", cue.bare),
+                patterns(f"cues.{name}.unless", cue.unless),
+                patterns(f"cues.{name}.never", cue.never),
+                RequestClassifier.load(WEIGHTS / cue.trained) if trained and cue.trained else None,
+            )
+            for name, cue in source.cues.items()
+        ]
+        return prompts, rules
+
+    def find(self, text: str, asked: Asked = NOTHING_ASKED) -> list[tuple[Cue, str]]:
         """The cues of one `readable` turn, each once, with the words that matched longest."""
         tokens = self._tokens(text)
         turn = TurnTokens(tokens.words, self._fillers)
         found = []
         for rule in self._cues:
-            spans = rule.spans(turn, tokens.words, self.lexicon)
+            spans = rule.spans(turn, tokens.words, self.lexicon, asked)
+            if rule.cue is Cue.ASKS_FOR_HUMAN:
+                spans += self._prompts.accepted(asked, turn)
             if spans:
-                longest = max(spans, key=lambda span: (span[1] - span[0], -span[0]))
-                found.append((rule.cue, _words_of(text, tokens, longest)))
+                found.append((rule.cue, _longest(text, tokens, spans)))
         return found
+
+    def request(self, text: str, words: frozenset[str]) -> str | None:
+        """The words of a full request for a human in a turn that may be in another language.
+
+        `words` are those of `plain_words`; a bare noun is none, for it may mean something else.
+        """
+        rule = next((rule for rule in self._cues if rule.cue is Cue.ASKS_FOR_HUMAN), None)
+        if rule is None or not rule.say.may_match(words):
+            return None
+        tokens = self._tokens(text)
+        turn = TurnTokens(tokens.words, self._fillers)
+        spans = rule.said(turn)
+        return _longest(text, tokens, spans) if spans and not rule.never.spans(turn) else None
+
+    def small_words(self, words: Iterable[str]) -> int:
+        """How many of some normalised words are function words of this language."""
+        return sum(word in self._small for word in words)
+
+    def asked(self, prompt: str | None) -> Asked:
+        """What a bot's last sentences, or the name of its dialog state, ask for."""
+        if not prompt:
+            return NOTHING_ASKED
+        return self._prompts.asked(self.words(readable(state_as_words(prompt))))
 
     def words(self, text: str) -> list[str]:
         """The normalised words of a `readable` turn, with `SENTENCE_END` around each sentence."""
@@ -210,7 +222,7 @@ class Language:
             raw: str = match[0]
             if raw[0] in ".?!;:,\u0964\u2026":
                 after_answer = (
-                    len(words) > 1 and words[-2] == SENTENCE_END and words[-1] in self._answers
+                    len(words) > 1 and words[-2] == SENTENCE_END and words[-1] in self.answers
                 )
                 if raw not in {",", ":"} or after_answer:
                     self._end_sentence(words, origins, match.end())
@@ -239,6 +251,15 @@ def _plain(text: str, split: bool) -> str:
     if "'" in text:
         text = text.replace("'", " " if split else "")
     return text
+
+
+def plain_words(text: str) -> frozenset[str]:
+    """The words of a `readable` turn without accents and case, whatever its language."""
+    return frozenset(_TOKEN.findall(_plain(text, split=True)))
+
+
+def _longest(text: str, tokens: _Tokens, spans: Iterable[tuple[int, int]]) -> str:
+    return _words_of(text, tokens, max(spans, key=lambda span: (span[1] - span[0], -span[0])))
 
 
 def _words_of(text: str, tokens: _Tokens, span: tuple[int, int]) -> str:
@@ -277,20 +298,57 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in LANGUAGES.glob("*.yaml")))
 
 
-def find_cues(text: object, language: str = "en") -> tuple[tuple[Cue, str], ...]:
-    """The cues of one turn in the words of one language, each with the words that triggered it."""
-    found: dict[Cue, str] = {}
-    loaded = load_language(language)
+@cache
+def named(language: str) -> dict[str, Language]:
+    """The languages of a call by code: of "en", of several ("en,es"), or of `AUTO` all.
+
+    Those without a file are left out.
+    """
+    found = languages() if language.strip().casefold() == AUTO else language.split(",")
+    loaded = {code.strip(): load_language(code) for code in found}
+    return {code: each for code, each in loaded.items() if each is not None}
+
+
+def spoken(text: str, language: str) -> tuple[str, ...]:
+    """Which of a call's languages a `readable` turn is in: those with most function words in it.
+
+    Several only if they tie; the code as it is if the call has but one.
+    """
+    if language.strip().casefold() != AUTO and "," not in language:
+        return (language,)
+    words = plain_words(text)
+    known = {code: each.small_words(words) for code, each in named(language).items()}
+    return tuple(code for code, count in known.items() if count == max(known.values()))
+
+
+def find_cues(
+    text: object, language: str = "en", *, prompt: str | None = None
+) -> tuple[tuple[Cue, str], ...]:
+    """The cues of one turn, each with the words that triggered it.
+
+    They are in the language, or in that of several (`named`) which the turn is in; a full request
+    for a human counts in any bundled language. `prompt` is what the bot said last.
+    """
     turn = readable(text)
-    if loaded is None or not turn:
+    if not turn:
         return ()
-    for cue, words in loaded.find(turn):
-        found.setdefault(cue, words)
-    for code in loaded.also:
-        other = load_language(code)
-        for cue, words in other.find(turn) if other is not None else ():
+    asked = next((a for each in named(language).values() if (a := each.asked(prompt)).kind), None)
+    found: dict[Cue, str] = {}
+    heard: list[Language] = []
+    for code in spoken(turn, language):
+        heard += named(code).values()
+    for also in [code for each in heard for code in each.also]:
+        heard += named(also).values()
+    for each in heard:
+        for cue, words in each.find(turn, asked or NOTHING_ASKED):
             found.setdefault(cue, words)
     masked = find_masked(turn)
     if masked is not None:
         found.setdefault(Cue.PROFANITY, masked)
+    if Cue.ASKS_FOR_HUMAN not in found:
+        plain = plain_words(turn)
+        others = (each for each in named(AUTO).values() if each not in heard)
+        request = next(filter(None, (each.request(turn, plain) for each in others)), None)
+        if request is not None:
+            found[Cue.ASKS_FOR_HUMAN] = request
     return tuple(found.items())

@@ -207,6 +207,10 @@ class Patterns:
             for word in needed or ():
                 self._by_word.setdefault(word, []).append(i)
 
+    def may_match(self, words: frozenset[str]) -> bool:
+        """Whether a turn of these words may hold one of the patterns."""
+        return bool(self._always) or not words.isdisjoint(self._by_word)
+
     def spans(self, turn: TurnTokens) -> list[tuple[int, int]]:
         """The longest match of each pattern at each place, as (first word, word after the last).
 

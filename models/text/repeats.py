@@ -8,7 +8,7 @@ from copy import copy
 from typing import Self
 
 from ..readings import Cue
-from .cues import load_language, readable
+from .cues import named, readable
 
 _REMEMBERED_TURNS = 12
 _SAME = 0.62
@@ -22,20 +22,24 @@ class RequestMemory:
     """
 
     def __init__(self, language: str = "en") -> None:
-        self._language = load_language(language)
+        self._languages = tuple(named(language).values())
         self._earlier: deque[tuple[int, frozenset[int]]] = deque(maxlen=_REMEMBERED_TURNS)
 
     def add(self, text: object) -> tuple[Cue, str] | None:
         """Add the caller's next turn; the cue and its words if an earlier turn said the same."""
-        if self._language is None:
-            return None
-        words = self._language.content(readable(text))
+        words = self._content(readable(text))
         if not words:
             return None
         letters = _letter_groups(words)
         again = any(_same(len(words), letters, *earlier) for earlier in self._earlier)
         self._earlier.append((len(words), letters))
         return (Cue.REPEATS_REQUEST, " ".join(words)[:120]) if again else None
+
+    def _content(self, text: str) -> list[str]:
+        if not self._languages:
+            return []
+        first, *others = self._languages
+        return [w for w in first.content(text) if not any(o.small_words([w]) for o in others)]
 
     def fork(self) -> Self:
         """A copy with the same memory."""

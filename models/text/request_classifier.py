@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from ..registry import read_arrays
 from .patterns import SENTENCE_END
+from .prompts import NOTHING_ASKED, Asked
 
 BUCKETS = 1 << 18
 NEGATED_WORDS = 6
 _FULL_LENGTH = 60
+_SHORT_ANSWER = 8
+_SAME_KIND = {"fact": "noun"}
 _MASK = BUCKETS - 1
 _EDGE, _NOT, _CLASS = "^", "!", "<"
 _TELLING = 0.2
@@ -57,13 +60,21 @@ class Said:
         at = [0, *(place for _, place in counted), len(words) - 1]
         return cls(tokens, [_classed(token, lexicon.classes) for token in tokens], at)
 
-    def features(self) -> set[int]:
+    def features(self, asked: Asked = NOTHING_ASKED) -> set[int]:
         """One to three tokens in a row, and pairs with one between; each in [0, BUCKETS).
 
-        The same again with classes, where there are any.
+        The same again with classes, where there are any; and all of a short answer once more with
+        the kind of question that it answers, and whether it only says the question's words.
         """
-        found = set(_hashed(self.tokens))
-        return found if self.classed == self.tokens else found.union(_hashed(self.classed))
+        variants = [self.tokens] if self.classed == self.tokens else [self.tokens, self.classed]
+        found = {hashed for tokens in variants for hashed in _hashed(tokens)}
+        said = self.tokens[1:-1]
+        if not asked.kind or len(said) > _SHORT_ANSWER:
+            return found
+        kind = zlib.crc32(_SAME_KIND.get(asked.kind, asked.kind).encode())
+        echoed = 2 * sum(token in asked.words for token in said) > len(said)
+        found.update(zlib.crc32(mark, kind) & _MASK for mark in (b"", b" echo"[: 5 * echoed]))
+        return found.union(*(_hashed(tokens, kind) for tokens in variants))
 
     def places(self) -> list[tuple[int, int, int]]:
         """The same with the first and the last word of each."""
@@ -77,11 +88,14 @@ class Said:
         return list(both)
 
 
-def _hashed(tokens: Sequence[str]) -> list[int]:
-    """Each token but the edges, then pairs, threes, and pairs with one token between."""
+def _hashed(tokens: Sequence[str], start: int = 0) -> list[int]:
+    """Each token but the edges, then pairs, threes, and pairs with one token between.
+
+    `start` tells the hashes of the same tokens after different questions apart.
+    """
     plain = [token.encode() for token in tokens]
     spaced = [b" " + token for token in plain]
-    ones = list(map(zlib.crc32, plain))
+    ones = list(map(zlib.crc32, plain, repeat(start)))
     twos = list(map(zlib.crc32, spaced[1:], ones))
     threes = map(zlib.crc32, spaced[2:], twos)
     apart = map(zlib.crc32, spaced[2:], map(zlib.crc32, repeat(b" _"), ones[:-2]))
@@ -140,10 +154,12 @@ class RequestClassifier:
         total = int(self.weight[list(features)].sum(dtype=np.int64))
         return total * self.unit / unit_length(len(features)) + self.intercept
 
-    def span(self, words: Sequence[str], lexicon: Lexicon) -> tuple[int, int] | None:
+    def span(
+        self, words: Sequence[str], lexicon: Lexicon, asked: Asked = NOTHING_ASKED
+    ) -> tuple[int, int] | None:
         """The words that count most for the cue, as (first, after the last); None without it."""
         said = Said.of(words, lexicon)
-        if len(said.tokens) == 2 or self.score(said.features()) <= 0.0:
+        if len(said.tokens) == 2 or self.score(said.features(asked)) <= 0.0:
             return None
         for_cue = [0.0] * len(words)
         for hashed, first, last in said.places():

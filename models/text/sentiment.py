@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import registry
 from ..readings import WordReading
-from .cues import find_cues, load_language, readable
+from .cues import AUTO, find_cues, named, readable, spoken
 from .masked import find_masked, unmasked
 
 WEIGHTS = registry.WEIGHTS / "wording.npz"
@@ -55,8 +55,14 @@ _RESUMES = frozenset(["but", "because", "so", "just", "only", "then", "though"])
 class TextClassifier(Protocol):
     """Anything that reads one caller turn of text."""
 
-    def classify(self, text: str | None, language: str = "en") -> WordReading:
-        """Read one turn; never raises for what a caller said."""
+    def classify(
+        self, text: str | None, language: str = "en", *, prompt: str | None = None
+    ) -> WordReading:
+        """Read one turn; never raises for what a caller said.
+
+        `language` is the call's: a code, several with commas, or "auto". `prompt` is what the bot
+        said last; a classifier may do without this argument.
+        """
         ...
 
 
@@ -194,7 +200,9 @@ class BundledTextClassifier:
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
 
-    def classify(self, text: str | None, language: str | None = "en") -> WordReading:
+    def classify(
+        self, text: str | None, language: str | None = "en", *, prompt: str | None = None
+    ) -> WordReading:
         """Read one turn; without a language it is taken for English.
 
         What is not text, or holds no letters, digits or masked words, is not read. The model
@@ -205,9 +213,9 @@ class BundledTextClassifier:
         if not any(map(str.isalnum, turn)) and find_masked(turn) is None:
             return WordReading(None)
         language = language or "en"
-        english = _primary(language) == "en"
+        english = any(_primary(code) == "en" for code in spoken(turn, language))
         probability = self._weights.probability(turn) if english else None
-        return WordReading(probability, find_cues(turn, language))
+        return WordReading(probability, find_cues(turn, language, prompt=prompt))
 
 
 @cache
@@ -217,7 +225,7 @@ def load_word_classifier(path: Path = WEIGHTS) -> BundledTextClassifier:
     Raises:
         ModelFileError: if the weights or a language file are missing or damaged.
     """
-    load_language("en")
+    named(AUTO)
     return BundledTextClassifier(Weights.load(path))
 
 

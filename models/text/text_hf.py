@@ -12,7 +12,7 @@ from ..errors import ModelFileError
 from ..hugging_face import LOADING_FAULTS
 from ..logs import get_logger
 from ..readings import WordReading
-from .cues import find_cues, readable
+from .cues import find_cues, readable, spoken
 
 _MAX_TOKENS = 256
 
@@ -54,13 +54,17 @@ class HuggingFaceTextClassifier:
         self._independent = self._model.config.problem_type == "multi_label_classification"
         self._languages = frozenset(languages)
 
-    def classify(self, text: str | None, language: str = "en") -> WordReading:
+    def classify(
+        self, text: str | None, language: str = "en", *, prompt: str | None = None
+    ) -> WordReading:
         """Read one turn; if the model fails there is no probability, but still the cues."""
         turn = readable(text)
         if not any(map(str.isalnum, turn)):
             return WordReading(None)
-        known = language.casefold().partition("-")[0] in self._languages
-        return WordReading(self._probability(turn) if known else None, find_cues(turn, language))
+        codes = (code.casefold().partition("-")[0] for code in spoken(turn, language))
+        known = not self._languages.isdisjoint(codes)
+        cues = find_cues(turn, language, prompt=prompt)
+        return WordReading(self._probability(turn) if known else None, cues)
 
     def _probability(self, turn: str) -> float | None:
         inputs = self._tokenizer(turn, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt")

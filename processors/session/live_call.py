@@ -12,7 +12,7 @@ from typing import Literal
 from ...models.logs import get_logger
 from ...models.reader import CallReader
 from ...policies.config import MitigationPolicy
-from ...policies.empathy import Language, Moment, PhraseBook
+from ...policies.empathy import Moment, PhraseBook
 from ...policies.record import TurnRecord
 from ...policies.transfer.request import Utterance
 from .bot_speech import BotSpeechTracker
@@ -28,7 +28,7 @@ log = get_logger("call")
 
 
 @lru_cache(maxsize=16)
-def phrase_book(language: Language | Path) -> PhraseBook:
+def phrase_book(language: str | Path) -> PhraseBook:
     """The sentences of a language, read once a process: a call must not wait for a file."""
     return PhraseBook.load(language)
 

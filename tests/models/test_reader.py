@@ -112,6 +112,32 @@ def test_a_look_ahead_is_forgotten() -> None:
     assert Cue.REPEATS_REQUEST not in dict(again.cues)
 
 
+@pytest.mark.parametrize("told", [{"prompt": "What do you do?"}, {"dialog_state": "AskOccupation"}])
+def test_what_the_bot_asked_reaches_the_words(told: dict[str, str]) -> None:
+    """A caller who names their job would be handed over."""
+    assert Cue.ASKS_FOR_HUMAN in dict(CallReader().read(turn(0), "operator").cues)
+    assert Cue.ASKS_FOR_HUMAN not in dict(CallReader().read(turn(0), "operator", **told).cues)
+
+
+def test_a_classifier_without_the_prompt_works_on() -> None:
+    """A text classifier written before the argument would raise in every turn."""
+
+    class Older:
+        def classify(self, text: str | None, language: str = "en") -> WordReading:
+            return WordReading(0.25)
+
+    reading = CallReader(words=Older()).read(turn(0), "operator", prompt="What do you do?")
+    assert reading.words == WordReading(0.25)
+
+
+def test_several_languages_make_one_call() -> None:
+    """A call in two languages would be read in one."""
+    reader = CallReader(language=("en", "es"))
+    assert reader.read(turn(0), "quiero mi dinero").words == WordReading(None)
+    assert reader.read(turn(1), "I want my money").words.p_negative is not None
+    assert Cue.ASKS_FOR_HUMAN in dict(reader.read(turn(2), "operadora").cues)
+
+
 def sounding(index: int, level: float) -> VoiceTurn:
     audio = TurnAudio(speech_like(1.0, level=level, seed=index), 16_000, index, index + 1.0, index)
     return classify_voice(audio, load_classifier(), with_attributes=True)

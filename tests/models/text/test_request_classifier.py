@@ -136,10 +136,9 @@ def test_the_carried_sentences_were_not_learnt() -> None:
     known = {
         tuple(language.words(text)) for text in training.read_sentences(training.SENTENCES).texts
     }
-    carried = (
-        (Path(__file__).parents[1] / "data" / "asks_for_human.tsv").read_text().splitlines()[1:]
-    )
-    rows = [line.split("\t") for line in carried]
+    data = Path(__file__).parents[1] / "data"
+    lines = (data / "asks_for_human.tsv").read_text().splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
     assert not [row[3] for row in rows if row[1] == "en" and tuple(language.words(row[3])) in known]
 
 
