@@ -331,9 +331,8 @@ def find_cues(
     turn = readable(text)
     if not turn:
         return ()
-    asked = next(
-        (a for each in call_languages(language).values() if (a := each.asked(prompt)).kind), None
-    )
+    asked = [each.asked(prompt) for each in call_languages(language).values()] if prompt else []
+    question = next((each for each in asked if each.kind), NOTHING_ASKED)
     found: dict[Cue, str] = {}
     heard: list[Language] = []
     for code in languages_spoken(turn, language):
