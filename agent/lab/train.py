@@ -87,7 +87,7 @@ def _fusion(data: Path, out: Path, _recipe: Path | None, _progress: Progress) ->
 
 
 def _speakers(data: Path, out: Path, _recipe: Path | None, progress: Progress) -> str:
-    from ...models.audio.speakers import WEIGHTS as SPEAKERS  # noqa: PLC0415 - beside its training
+    from ...models.audio.two_voices import WEIGHTS as SPEAKERS  # noqa: PLC0415 - beside its training
     from ...models.lab.training.train_speakers import train_speakers  # noqa: PLC0415 - needs scipy
 
     made = out / SPEAKERS.name

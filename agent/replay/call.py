@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...models.audio.memory_file import AudioFile, MemoryFile, samples_file
 from ...models.audio.recording import CallAudio, CallerChannel, open_call
-from ...models.audio.speakers import TurnVoice, turn_voice, two_speakers
+from ...models.audio.two_voices import TurnVoice, turn_voice, two_speakers
 from ...models.errors import AudioError, SamplesError, shown
 from ...models.reader import CallReader, VoiceTurn, classify_voice
 from ...models.readings import Samples, TurnReading

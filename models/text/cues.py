@@ -16,10 +16,10 @@ from ..errors import ModelFileError, first_complaint
 from ..logs import get_logger
 from ..readings import Cue
 from ..registry import WEIGHTS
+from .bot_prompts import NOTHING_ASKED, Asked, Prompts, state_as_words
 from .language_file import LanguageFile
 from .masked import find_masked
 from .patterns import SENTENCE_END, Node, PatternError, Patterns, TurnTokens, one_of, parse
-from .prompts import NOTHING_ASKED, Asked, Prompts, state_as_words
 from .request_classifier import Lexicon, RequestClassifier
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # twenty times faster where libyaml is
@@ -299,7 +299,7 @@ def languages() -> tuple[str, ...]:
 
 
 @cache
-def named(language: str) -> dict[str, Language]:
+def call_languages(language: str) -> dict[str, Language]:
     """The languages of a call by code: of "en", of several ("en,es"), or of `AUTO` all.
 
     Those without a file are left out.
@@ -309,7 +309,7 @@ def named(language: str) -> dict[str, Language]:
     return {code: each for code, each in loaded.items() if each is not None}
 
 
-def spoken(text: str, language: str) -> tuple[str, ...]:
+def languages_spoken(text: str, language: str) -> tuple[str, ...]:
     """Which of a call's languages a `readable` turn is in: those with most function words in it.
 
     Several only if they tie; the code as it is if the call has but one.
@@ -317,7 +317,7 @@ def spoken(text: str, language: str) -> tuple[str, ...]:
     if language.strip().casefold() != AUTO and "," not in language:
         return (language,)
     words = plain_words(text)
-    known = {code: each.small_words(words) for code, each in named(language).items()}
+    known = {code: each.small_words(words) for code, each in call_languages(language).items()}
     return tuple(code for code, count in known.items() if count == max(known.values()))
 
 
@@ -326,28 +326,29 @@ def find_cues(
 ) -> tuple[tuple[Cue, str], ...]:
     """The cues of one turn, each with the words that triggered it.
 
-    They are in the language, or in that of several (`named`) which the turn is in; a full request
-    for a human counts in any bundled language. `prompt` is what the bot said last.
+    They are in the language, or in that of several (`languages_spoken`) which the turn is in; a
+    full request for a human counts in any bundled language. `prompt` is what the bot said last.
     """
     turn = readable(text)
     if not turn:
         return ()
-    asked = next((a for each in named(language).values() if (a := each.asked(prompt)).kind), None)
+    asked = [each.asked(prompt) for each in call_languages(language).values()] if prompt else []
+    question = next((each for each in asked if each.kind), NOTHING_ASKED)
     found: dict[Cue, str] = {}
     heard: list[Language] = []
-    for code in spoken(turn, language):
-        heard += named(code).values()
+    for code in languages_spoken(turn, language):
+        heard += call_languages(code).values()
     for also in [code for each in heard for code in each.also]:
-        heard += named(also).values()
+        heard += call_languages(also).values()
     for each in heard:
-        for cue, words in each.find(turn, asked or NOTHING_ASKED):
+        for cue, words in each.find(turn, question):
             found.setdefault(cue, words)
     masked = find_masked(turn)
     if masked is not None:
         found.setdefault(Cue.PROFANITY, masked)
     if Cue.ASKS_FOR_HUMAN not in found:
         plain = plain_words(turn)
-        others = (each for each in named(AUTO).values() if each not in heard)
+        others = (each for each in call_languages(AUTO).values() if each not in heard)
         request = next(filter(None, (each.request(turn, plain) for each in others)), None)
         if request is not None:
             found[Cue.ASKS_FOR_HUMAN] = request

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, model_validator
 
-from .prompts import Kind
+from .bot_prompts import Kind
 
 
 class CueSource(BaseModel):

@@ -8,7 +8,7 @@ from copy import copy
 from typing import Self
 
 from ..readings import Cue
-from .cues import named, readable
+from .cues import call_languages, readable
 
 _REMEMBERED_TURNS = 12
 _SAME = 0.62
@@ -22,7 +22,7 @@ class RequestMemory:
     """
 
     def __init__(self, language: str = "en") -> None:
-        self._languages = tuple(named(language).values())
+        self._languages = tuple(call_languages(language).values())
         self._earlier: deque[tuple[int, frozenset[int]]] = deque(maxlen=_REMEMBERED_TURNS)
 
     def add(self, text: object) -> tuple[Cue, str] | None:

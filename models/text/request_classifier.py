@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..registry import read_arrays
+from .bot_prompts import NOTHING_ASKED, Asked
 from .patterns import SENTENCE_END
-from .prompts import NOTHING_ASKED, Asked
 
 BUCKETS = 1 << 18
 NEGATED_WORDS = 6

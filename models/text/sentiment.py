@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import registry
 from ..readings import WordReading
-from .cues import AUTO, find_cues, named, readable, spoken
+from .cues import AUTO, call_languages, find_cues, languages_spoken, readable
 from .masked import find_masked, unmasked
 
 WEIGHTS = registry.WEIGHTS / "wording.npz"
@@ -213,7 +213,7 @@ class BundledTextClassifier:
         if not any(map(str.isalnum, turn)) and find_masked(turn) is None:
             return WordReading(None)
         language = language or "en"
-        english = any(_primary(code) == "en" for code in spoken(turn, language))
+        english = any(_primary(code) == "en" for code in languages_spoken(turn, language))
         probability = self._weights.probability(turn) if english else None
         return WordReading(probability, find_cues(turn, language, prompt=prompt))
 
@@ -225,7 +225,7 @@ def load_word_classifier(path: Path = WEIGHTS) -> BundledTextClassifier:
     Raises:
         ModelFileError: if the weights or a language file are missing or damaged.
     """
-    named(AUTO)
+    call_languages(AUTO)
     return BundledTextClassifier(Weights.load(path))
 
 

@@ -12,7 +12,7 @@ from ..errors import ModelFileError
 from ..hugging_face import LOADING_FAULTS
 from ..logs import get_logger
 from ..readings import WordReading
-from .cues import find_cues, readable, spoken
+from .cues import find_cues, languages_spoken, readable
 
 _MAX_TOKENS = 256
 
@@ -61,7 +61,7 @@ class HuggingFaceTextClassifier:
         turn = readable(text)
         if not any(map(str.isalnum, turn)):
             return WordReading(None)
-        codes = (code.casefold().partition("-")[0] for code in spoken(turn, language))
+        codes = (code.casefold().partition("-")[0] for code in languages_spoken(turn, language))
         known = not self._languages.isdisjoint(codes)
         cues = find_cues(turn, language, prompt=prompt)
         return WordReading(self._probability(turn) if known else None, cues)

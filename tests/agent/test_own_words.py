@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pipecat.frames.frames import TranscriptionFrame, TTSSpeakFrame
@@ -9,7 +10,7 @@ from pipecat.frames.frames import TranscriptionFrame, TTSSpeakFrame
 from pipecat_deescalate import analyze_call
 from pipecat_deescalate.agent.deescalator import Deescalator
 from pipecat_deescalate.models.audio.recording import CallerChannel
-from pipecat_deescalate.models.readings import WordReading
+from pipecat_deescalate.models.readings import Cue, WordReading
 from pipecat_deescalate.policies.record import TurnRecord
 
 from ..audio import ESCALATING
@@ -70,3 +71,30 @@ async def test_a_language_and_a_word_model_of_ones_own_in_a_live_call(tmp_path: 
     assert words.languages == {"nl"}
     assert said.startswith("Het spijt me dat dit zo moeizaam gaat. Er is nu geen collega vrij.")
     assert said.endswith("Als u wilt, bellen we u terug. Wat is uw nummer?")
+
+
+async def test_a_live_call_in_several_languages() -> None:
+    """A caller who switches languages would not be heard, or the bot would not speak its first."""
+    guard = Deescalator("eager", Scripted(0.05), language=("es", "en"), scripted=True)
+    async with running(guard.listen(), guard.speak()) as call:
+        *turn, end = speech(1.0)
+        said = TranscriptionFrame("I want my money back", "caller", "", finalized=True)
+        await call.send(*turn, said, end)
+        await call.until(lambda: guard.record().turns)
+    assert p_negative(guard.record().turns[0]) is not None
+
+
+def test_a_request_in_another_language_of_a_recorded_call(tmp_path: Path) -> None:
+    """A recorded caller who asks in Spanish would go unnoticed in an English call."""
+    words = ESCALATING.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()
+    lines = [{**json.loads(line), "text": "quiero hablar con un agente"} for line in words]
+    transcript = tmp_path / "call.jsonl"
+    transcript.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    for language in ("en", "auto", ("en", "fr")):
+        record = analyze_call(
+            ESCALATING,
+            caller_channel=CallerChannel.LEFT,
+            transcript=transcript,
+            language=language,
+        )
+        assert any(Cue.ASKS_FOR_HUMAN in dict(turn.reading.cues) for turn in record.turns)

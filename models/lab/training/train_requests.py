@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from ...errors import UnreadableInputError
 from ...progress import Progress
 from ...registry import write_model
+from ...text.bot_prompts import NOTHING_ASKED, Asked
 from ...text.cues import LANGUAGES, Language, readable
 from ...text.patterns import SENTENCE_END
-from ...text.prompts import NOTHING_ASKED, Asked
 from ...text.request_classifier import BUCKETS, RequestClassifier, Said, unit_length
 from ..text_corpora import Flags, read_goemotions
 

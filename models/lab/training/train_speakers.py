@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from ...audio.recording import read_audio
-from ...audio.speakers import DIMENSIONS, WEIGHTS, voice_features
+from ...audio.two_voices import DIMENSIONS, WEIGHTS, voice_features
 from ...errors import UnreadableInputError
 from ...progress import Progress
 from ...registry import write_model

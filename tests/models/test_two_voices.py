@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipecat_deescalate.models.audio.speakers import (
+from pipecat_deescalate.models.audio.two_voices import (
     DIMENSIONS,
     TurnVoice,
     turn_voice,
