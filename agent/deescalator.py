@@ -26,7 +26,7 @@ from ..processors.session.inference import InferencePool
 from ..processors.session.keypad import HUMAN_KEYS
 from ..processors.session.live_call import LiveCall, phrase_book
 from ..processors.transfer import TransferProcessor
-from ..processors.wiring import GuardParts, Wiring, complaints
+from ..processors.wiring import GuardParts, Wiring, wiring_complaints
 
 
 class Deescalator:
@@ -132,7 +132,7 @@ class Deescalator:
         The same is checked when the pipeline starts, and goes to the log and to the record's
         warnings. Empty if all is well, as far as the processors show it.
         """
-        return complaints(pipeline, self._parts)
+        return wiring_complaints(pipeline, self._parts)
 
     def caller_typed(self, text: str) -> None:
         """Take text from the caller that no speech recognition heard, before the LLM runs on it.

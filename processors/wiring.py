@@ -61,7 +61,7 @@ def _is_a(*kinds: type[FrameProcessor]) -> _Of:
     return lambda placed: isinstance(placed.processor, kinds)
 
 
-def complaints(pipeline: FrameProcessor, guard: GuardParts) -> list[str]:
+def wiring_complaints(pipeline: FrameProcessor, guard: GuardParts) -> list[str]:
     """What keeps a guard from its work in this pipeline: each a sentence, and the line to write.
 
     Empty if all is well, as far as the parts show it.
@@ -213,7 +213,7 @@ class Wiring:
             )
         self._pipeline = pipeline
         try:
-            for complaint in complaints(pipeline, self._guard):
+            for complaint in wiring_complaints(pipeline, self._guard):
                 self._call.warn(complaint)
         except Exception as error:  # noqa: BLE001 - the call goes on
             self._call.faults.report("wiring", "the pipeline could not be checked", error)
