@@ -94,7 +94,7 @@ class CallReader:
             ended_at_s=turn.ended_at_s,
             voice=turn.voice,
             words=words,
-            log_likelihood_ratio=fuse(turn.voice, words, cues),
+            log_likelihood_ratio=fuse(turn.voice, words, cues, duration_s=duration_s),
             conversation=cues,
         )
 

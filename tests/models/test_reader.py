@@ -34,7 +34,7 @@ def voice(p: float | None) -> EmotionReading:
 
 
 def turn(index: int, p: float | None = 0.5) -> VoiceTurn:
-    return VoiceTurn(index, float(index), index + 0.5, -20.0, voice(p))
+    return VoiceTurn(index, 2.0 * index, 2.0 * index + 1.5, -20.0, voice(p))
 
 
 def test_a_missing_source_is_no_evidence() -> None:
@@ -158,3 +158,10 @@ def test_how_a_caller_sounds_is_told_against_their_own_turns() -> None:
     assert "the voice is of medium loudness" in (reader.prosody_note or "")
     reader.read(turn(4))
     assert reader.prosody_note is None, "a turn that was not measured has no prosody note"
+
+
+def test_the_voice_of_one_word_says_little() -> None:
+    """A calm "yes" of 0.3 s sounds angry to the model one time in five, and moved calm callers."""
+    word = VoiceTurn(0, 0.0, 0.3, -20.0, voice(0.97))
+    whole = CallReader().read(turn(0, 0.97)).log_likelihood_ratio
+    assert CallReader().read(word).log_likelihood_ratio == pytest.approx(0.3 * whole)

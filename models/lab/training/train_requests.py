@@ -32,7 +32,7 @@ COMMENTS = 4_000
 """The number of forum comments that count as not asking, each with `COMMENT_WEIGHT`."""
 COMMENT_WEIGHT = 0.1
 SNIPPET_WORDS = 4
-PRECISION = 0.97
+PRECISION = 0.975
 """A transfer that nobody asked for costs more than a caller who has to ask again."""
 SEED = 0
 
