@@ -19,7 +19,7 @@ from .readings import Cue, EmotionReading, WordReading
 from .registry import WEIGHTS
 
 WHOLE_TURN_S = 1.0
-"""Of less speech the voice counts for a share: it takes one in five calm words of 0.3 s for angry."""
+"""Of less speech the voice counts for a share: of calm words of 0.3 s, one in five sounds angry."""
 
 
 @dataclass(frozen=True, slots=True)
