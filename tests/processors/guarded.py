@@ -70,7 +70,7 @@ async def take_turn(
 ) -> list[LLMContextFrame]:
     """One caller turn, and its context once the reading is there, as a user aggregator sends it."""
     readings = len(call.after.of(CallerEmotionFrame))
-    await call.send(*speech(1.0))
+    await call.send(*speech(1.5))
     await call.sees(CallerEmotionFrame, readings + 1)
     before = len(call.after.of(LLMContextFrame))
     await call.send(*([] if speculation else said_in(context)))
