@@ -95,13 +95,13 @@ async def test_an_angry_caller_is_heard_and_handed_over(demo: Demo) -> None:
 
 async def test_a_phone_caller_is_handed_over(demo: Demo) -> None:
     """On an 8 kHz line the same must happen, and the stream say why it ends."""
-    pcm = (spoken(*CALL[1:], rate=8_000) * 32_767).astype(np.int16)
+    pcm = (spoken(*CALL[1:], *CALL[1:], rate=8_000) * 32_767).astype(np.int16)
     url = f"ws://127.0.0.1:{demo.port}/phone"
     async with FakeTwilio() as twilio, twilio.dial(url, "CAdemo") as phone:
         await eventually(lambda: np.abs(phone.heard()).max(initial=0) > 3_000)
         await asyncio.sleep(3.5)  # the greeting is that long
         saying = asyncio.create_task(phone.say(pcm))
-        await eventually(lambda: phone.closed_at, 40)
+        await eventually(lambda: phone.closed_at, 80)
         saying.cancel()
         assert phone.stream.close_code == 1000
         assert phone.stream.close_reason == "transferred"
